@@ -1,0 +1,53 @@
+# make train and make test are all the set-up that a fresh machine needs.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help train test test-fast test-soak lint format types bench tensorboard clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  ARGS="..." is handed on: make train ARGS="model=fcn trainer.epochs=10"'
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("mnist-trainer needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Use: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned dependencies into $(VENV) (about a minute, 6 GB)..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+train: $(STAMP) ## Train the default CNN on MNIST; ARGS takes any setting.
+	@$(BIN)/mnist-train $(ARGS)
+
+test: $(STAMP) ## Run all tests.
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-fast: $(STAMP) ## Run the unit tests only.
+	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
+
+test-soak: $(STAMP) ## Run the long versions of the reliability tests.
+	@$(BIN)/python -m pytest -m soak --timeout 3600 -o addopts="--strict-markers" $(ARGS)
+
+lint: $(STAMP) ## Check style and format.
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+format: $(STAMP) ## Bring the code into the house's format.
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+types: $(STAMP) ## Check the types.
+	@$(BIN)/mypy
+
+bench: $(STAMP) ## Measure what the README claims.
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+tensorboard: $(STAMP) ## Show the curves of all runs on http://localhost:6006.
+	@$(BIN)/tensorboard --logdir outputs $(ARGS)
+
+clean: ## Remove caches and build products; results and .venv stay.
+	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache
+	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

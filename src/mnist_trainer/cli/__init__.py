@@ -1,0 +1,1 @@
+"""The commands: each a table of contents of what it does."""

@@ -1,0 +1,43 @@
+"""How every command ends: a message and a code in place of a traceback."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mnist_trainer.errors import ExitCode, UserError
+
+MAX_LINES = 10
+
+
+@contextmanager
+def exit_codes(command: str) -> Iterator[None]:
+    """Turn what goes wrong within into the exit code and the message that this package promises."""
+    try:
+        yield
+    except UserError as error:
+        show(command, str(error))
+        sys.exit(error.exit_code)
+    except MemoryError:
+        show(command, "The machine has no memory left for this run. Use a smaller trainer.batch_size or trainer.eval_batch_size.")
+        sys.exit(ExitCode.ENVIRONMENT)
+    except KeyboardInterrupt:
+        show(command, "interrupted.")
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away, as `| head` does; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)
+
+
+def show(command: str, message: str) -> None:
+    """Write a message to standard error: at most ten lines, in what the terminal can show."""
+    if os.environ.get("MNIST_TRAINER_TRACEBACK") == "1":
+        traceback.print_exc()
+    lines = message.splitlines()
+    if len(lines) > MAX_LINES:
+        lines = [*lines[: MAX_LINES - 1], f"... and {len(lines) - MAX_LINES + 1} lines more"]
+    text = f"{command}: " + "\n  ".join(lines)
+    encoding = sys.stderr.encoding or "ascii"
+    print(text.encode(encoding, "replace").decode(encoding), file=sys.stderr, flush=True)

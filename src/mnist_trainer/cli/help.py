@@ -1,0 +1,37 @@
+"""The help text, written from the configurations themselves."""
+
+from mnist_trainer import __version__
+from mnist_trainer.config_files import group_choices, group_names
+
+HELP_OPTIONS = ("--help", "-h")
+VERSION_OPTIONS = ("--version",)
+
+HEAD = """\
+mnist-train: train a digit classifier from composed configurations.
+
+  mnist-train                                    the default: a small CNN on MNIST, 5 epochs
+  mnist-train model=fcn device=cuda              other choices of a group
+  mnist-train trainer.epochs=10 seed=1           other values
+  mnist-train experiment=docs_cnn                a whole recipe
+  mnist-train -m model=fcn,cnn seed=0,1          a sweep: every combination
+
+Groups and their choices:"""
+
+FOOT = """
+Values: mnist-train --cfg job shows every key; the files in configs/ explain each.
+Options: -m sweep, --cfg job show the configuration, --config-dir DIR add your own, --version, --hydra-help all.
+Results: outputs/<date>/<time>-<model>-<optimizer>-<id>/, outputs/latest; curves: tensorboard --logdir outputs"""
+
+
+def print_help() -> None:
+    """Print what the command can do, on one screen."""
+    width = max(len(name) for name in group_names())
+    print(HEAD)
+    for name in group_names():
+        print(f"  {name:<{width}}  {' '.join(group_choices(name))}")
+    print(FOOT)
+
+
+def print_version() -> None:
+    """Print the version of this package."""
+    print(f"mnist-train {__version__}")

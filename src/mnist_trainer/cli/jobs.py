@@ -1,0 +1,103 @@
+"""From a checked command line to one job or many, each in a folder of its own."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.hydra import Hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from mnist_trainer.command_line import CommandLine, Plan, hand_to_hydra, parse_command_line, plan, quoted, start_hydra
+from mnist_trainer.config import read_config
+from mnist_trainer.errors import UserError
+from mnist_trainer.run_folder import (
+    RunFolder,
+    claim_named_folder,
+    claim_run_folder,
+    claim_sweep_folder,
+    discard_if_unused,
+    refuse_used_folder,
+)
+
+log = logging.getLogger(__name__)
+
+
+def run_command(words: Sequence[str], started: float) -> None:
+    """Do what the words say.
+
+    Args:
+        started: ``time.perf_counter()`` when the process began.
+    """
+    command = parse_command_line(words)
+    hydra = start_hydra(command)
+    checked = plan(hydra, command)
+    if command.inspects:
+        hand_to_hydra()
+    elif checked.multirun:
+        run_sweep(hydra, command, checked)
+    else:
+        run_single(hydra, command, checked, started)
+
+
+def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float) -> None:
+    """One run, in a folder that is claimed only once the run is known to be possible."""
+    if checked.run_dir:
+        refuse_used_folder(checked.run_dir)
+    from mnist_trainer.device import select_device
+
+    select_device(checked.config.device)
+    folder = claim_named_folder(checked.run_dir) if checked.run_dir else claim_run_folder(checked.config.label)
+
+    def job(config: DictConfig) -> float:
+        try:
+            return run_job(config, started)
+        except UserError as error:
+            # Hydra would report an exception in its own words.
+            raise SystemExitWithError(error) from error
+
+    overrides = [word for word in checked.overrides if not word.startswith("hydra.run.dir=")]
+    try:
+        hydra.run(command.config_name, job, [*overrides, quoted("hydra.run.dir", folder.path), "hydra.mode=RUN"])
+    except SystemExitWithError as error:
+        discard_if_unused(folder)
+        raise error.user_error from error
+
+
+def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan) -> None:
+    """Every combination, one after the other, in one process."""
+    folder = checked.sweep_dir or claim_sweep_folder(checked.config.sweep)
+    overrides = [word for word in checked.overrides if not word.startswith("hydra.sweep.dir=")]
+    hydra.multirun(command.config_name, sweep_job, [*overrides, quoted("hydra.sweep.dir", Path(folder)), "hydra.mode=MULTIRUN"])
+
+
+def sweep_job(config: DictConfig) -> float:
+    """One job of a sweep."""
+    number = HydraConfig.get().job.num
+    print(f"\n#{number} {HydraConfig.get().job.override_dirname.replace(',', ' ')}", flush=True)
+    return run_job(config, time.perf_counter())
+
+
+def run_job(config: DictConfig, started: float) -> float:
+    """Train with a composed configuration in the folder that Hydra made.
+
+    Returns:
+        What a sweeper should maximise: the validation accuracy, or the test accuracy where nothing was held out.
+    """
+    from mnist_trainer.run import train
+
+    hydra = HydraConfig.get()
+    choices = {group: choice for group, choice in hydra.runtime.choices.items() if isinstance(choice, str)}
+    folder = RunFolder(Path(hydra.runtime.output_dir))
+    settings = read_config(config, choices)
+    result = train(settings, folder, started)
+    return (result.validation or result.test).accuracy
+
+
+class SystemExitWithError(SystemExit):
+    """Carries an error of the user past Hydra's own handling of exceptions."""
+
+    def __init__(self, user_error: UserError) -> None:
+        super().__init__(user_error.exit_code)
+        self.user_error = user_error

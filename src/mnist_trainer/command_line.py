@@ -1,0 +1,268 @@
+"""The command line of ``mnist-train``: Hydra's own parser and composition, with every mistake answered before torch.
+
+Hydra's ``main`` ends with exit code 1 and a traceback where this package promises a code and a hint, so the few calls
+that it is made of are made here.
+"""
+
+import sys
+from argparse import ArgumentError
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException, HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from mnist_trainer.config import nearest, read_config, unknown_key
+from mnist_trainer.config_files import config_dir, group_choices, group_names
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.settings import RunConfig
+from mnist_trainer.targets import check_hydra_section
+
+JOB_NAME = "train"
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What was typed, sorted."""
+
+    overrides: list[str]
+    multirun: bool
+    inspects: bool
+    """Asks about the configuration (``--cfg``, ``--info``, completion) and trains nothing."""
+    config_name: str
+    config_path: str | None
+    config_dir: str | None
+    """A folder of the user's own configurations, beside the shipped ones."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A command line that holds what it needs to run: composed, and checked."""
+
+    config: RunConfig
+    """Of the single run; of a multirun, with the first value of each swept key."""
+    overrides: list[str]
+    multirun: bool
+    run_dir: Path | None
+    """The folder that the user named, if any."""
+    sweep_dir: Path | None
+
+
+def parse_command_line(words: Sequence[str]) -> CommandLine:
+    """Sort the words into options and overrides.
+
+    Raises:
+        ConfigError: an option that does not exist, or lacks its value.
+    """
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    known = [option for action in parser._actions for option in action.option_strings]
+    try:
+        arguments, rest = parser.parse_known_intermixed_args(list(words))
+    except ArgumentError as error:
+        raise ConfigError(f"{error}. Options are listed by mnist-train --hydra-help; settings are key=value words.") from error
+    if rest:
+        option = rest[0].partition("=")[0]
+        like = nearest(option, known)
+        raise ConfigError(
+            f"{rest[0]} is not an option.{like}\n"
+            "Settings are words without dashes: mnist-train trainer.epochs=5. All options: mnist-train --hydra-help"
+        )
+    return CommandLine(
+        overrides=list(arguments.overrides),
+        multirun=arguments.multirun,
+        inspects=bool(
+            arguments.cfg or arguments.info or arguments.shell_completion or arguments.hydra_help or arguments.experimental_rerun
+        ),
+        config_name=arguments.config_name or "config",
+        config_path=arguments.config_path,
+        config_dir=arguments.config_dir,
+    )
+
+
+def start_hydra(command: CommandLine) -> Hydra:
+    """Hydra, looking for configurations in the shipped folder and in the user's.
+
+    Raises:
+        ConfigError: a folder of configurations that does not exist.
+    """
+    version.setbase("1.3")
+    main = Path(command.config_path).resolve() if command.config_path else config_dir()
+    search_path: Any = create_config_search_path(f"file://{main}")
+    for option, folder in (("--config-path", command.config_path), ("--config-dir", command.config_dir)):
+        if folder is not None and not Path(folder).is_dir():
+            raise ConfigError(f"{option} {folder}: there is no such folder.")
+    if command.config_dir:
+        search_path.prepend("command-line", f"file://{Path(command.config_dir).resolve()}", SearchPathQuery(provider="schema"))
+    GlobalHydra.instance().clear()
+    return Hydra.create_main_hydra2(JOB_NAME, search_path)
+
+
+def plan(hydra: Hydra, command: CommandLine) -> Plan:
+    """Compose what was typed, and check all of it.
+
+    Raises:
+        ConfigError: names what is wrong, and the nearest thing that is right.
+    """
+    overrides = parse_overrides(command.overrides)
+    multirun = command.multirun or any(o.key_or_group == "hydra.mode" and "MULTIRUN" in str(o.value()) for o in overrides)
+    swept = [o for o in overrides if o.is_sweep_override()]
+    if swept and not multirun:
+        raise ConfigError(
+            f"{swept[0].input_line}: several values are a sweep; add -m:\n  mnist-train -m {' '.join(command.overrides)}"
+        )
+    check_groups(overrides)
+    if hidden := next((o for o in swept if str(o.key_or_group).startswith("hydra")), None):
+        raise ConfigError(f"{hidden.input_line}: Hydra's own settings cannot be swept.")
+    single = [_first_value(o) for o in overrides]
+    composed = compose(hydra, command.config_name, single, overrides)
+    section: Any = OmegaConf.to_container(composed.hydra, resolve=False)
+    check_hydra_section(section)
+    choices = {group: choice for group, choice in composed.hydra.runtime.choices.items() if isinstance(choice, str)}
+    with open_dict(composed):
+        del composed["hydra"]
+    config = read_config(composed, choices)
+    return Plan(
+        config=config,
+        overrides=command.overrides,
+        multirun=multirun,
+        run_dir=_named_folder(overrides, "hydra.run.dir"),
+        sweep_dir=_named_folder(overrides, "hydra.sweep.dir"),
+    )
+
+
+def compose(hydra: Hydra, config_name: str, words: list[str], overrides: list[Override]) -> DictConfig:
+    """Hydra's composition, with its refusals in this package's words."""
+    try:
+        return hydra.compose_config(config_name, words, run_mode=RunMode.RUN, with_log_configuration=False, from_shell=False)
+    except (HydraException, OmegaConfBaseException) as error:
+        if isinstance(error, ConfigCompositionException):
+            check_keys(hydra, config_name, overrides)
+        cause = error.__cause__
+        lines = [line for line in f"{error}\n{cause or ''}".splitlines() if line.strip()]
+        raise ConfigError("\n".join(lines[:6])) from error
+
+
+def parse_overrides(words: list[str]) -> list[Override]:
+    """Hydra's grammar of overrides.
+
+    Raises:
+        ConfigError: a word that is no override, or lacks its value.
+    """
+    for word in words:
+        if "=" not in word and not word.startswith("~"):
+            known = [*group_names(), "seed", "name", "sweep"]
+            raise ConfigError(
+                f"{word!r} is not a setting: settings are key=value words, such as model=cnn or trainer.epochs=5."
+                f"{nearest(word, known)}"
+            )
+        key, _, value = word.partition("=")
+        if "=" in word and not value and key.lstrip("+") in group_names():
+            raise ConfigError(f"{key}= lacks its value. Choose one of: {', '.join(group_choices(key.lstrip('+')))}")
+        if "=" in word and not value:
+            raise ConfigError(f"{key}= lacks its value. To set nothing: {key}=null")
+    try:
+        return OverridesParser.create().parse_overrides(words)
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"{reason}\nA value with spaces, commas or brackets needs quotes twice: 'name=\"my run\"', 'model.hidden=[300,100]'"
+        ) from error
+
+
+def check_groups(overrides: list[Override]) -> None:
+    """Refuse a choice that its group does not offer; folders of the user's own are left to Hydra."""
+    problems = []
+    for override in overrides:
+        group = str(override.key_or_group)
+        if group not in group_names() or override.is_delete():
+            continue
+        offered = group_choices(group)
+        values = _values(override)
+        problems += [
+            f"{group}={value}: there is no such {group}.{nearest(str(value), offered)} Valid: {', '.join(offered)}"
+            for value in values
+            if isinstance(value, str) and value not in offered and not _elsewhere(group, value)
+        ]
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def check_keys(hydra: Hydra, config_name: str, overrides: list[Override]) -> None:
+    """After a failed composition: find every key that does not exist, with what does exist beside it.
+
+    Raises:
+        ConfigError: where at least one key is unknown.
+    """
+    groups = [_first_value(o) for o in overrides if o.key_or_group in group_names() and not o.is_delete()]
+    base = hydra.compose_config(config_name, groups, run_mode=RunMode.RUN, with_log_configuration=False, from_shell=False)
+    problems = []
+    for override in overrides:
+        key = str(override.key_or_group)
+        if key in group_names() or override.is_add() or override.is_force_add():
+            continue
+        node: Any = base
+        walked: list[str] = []
+        for part in key.split("."):
+            if not isinstance(node, DictConfig) or part not in node:
+                known = [str(k) for k in node if k != "hydra"] if isinstance(node, DictConfig) else []
+                problems.append(unknown_key(".".join([*walked, part]), known))
+                break
+            walked.append(part)
+            node = node._get_node(part)
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _elsewhere(group: str, choice: str) -> bool:
+    """Whether a choice that is not shipped is to be found in a folder that the user added."""
+    loader: Any = GlobalHydra.instance().config_loader()
+    return choice in loader.get_group_options(group)
+
+
+def _values(override: Override) -> list[Any]:
+    if override.is_sweep_override():
+        return [value.strip("'\"") for value in override.sweep_string_iterator()] if override.is_discrete_sweep() else []
+    return [override.value()]
+
+
+def _first_value(override: Override) -> str:
+    """The override as a single run would have it: a swept key with its first value."""
+    if not override.is_sweep_override() or override.input_line is None:
+        return str(override.input_line)
+    name = override.input_line.partition("=")[0]
+    if override.is_discrete_sweep():
+        return f"{name}={next(iter(override.sweep_string_iterator()))}"
+    interval: Any = override.value()
+    return f"{name}={interval.start}"
+
+
+def _named_folder(overrides: list[Override], key: str) -> Path | None:
+    values = [override.value() for override in overrides if override.key_or_group == key]
+    return Path(str(values[-1])) if values else None
+
+
+def quoted(key: str, path: Path) -> str:
+    """An override that sets a key to a path, whatever characters the path holds."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
+    return f'{key}="{text}"'
+
+
+def hand_to_hydra() -> None:
+    """Let Hydra answer a question about the configuration, in its own way."""
+    import hydra as hydra_package
+
+    sys.argv[0] = "mnist-train"
+    GlobalHydra.instance().clear()
+    hydra_package.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(lambda _: None)()

@@ -1,0 +1,261 @@
+"""The one door from Hydra's ``DictConfig`` to this package's settings: everything is checked here, and gathered.
+
+No torch here: a mistake in the configuration is answered before anything slow is imported.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mnist_trainer.config_files import config_dir, group_choices
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.run_folder import run_label
+from mnist_trainer.settings import (
+    KIND_NAMES,
+    NUM_TRAINING_IMAGES,
+    POSITIVE,
+    SHARE,
+    Component,
+    DataSettings,
+    DeviceSettings,
+    Range,
+    RunConfig,
+    Seed,
+    TrackerSettings,
+    TrainerSettings,
+    annotations_of,
+    check_value,
+)
+from mnist_trainer.targets import refusal, refused_targets
+
+CLOSED_GROUPS = {
+    "data": DataSettings,
+    "device": DeviceSettings,
+    "trainer": TrainerSettings,
+    "tracker": TrackerSettings,
+}
+OPEN_GROUPS = ("model", "loss", "optimizer", "scheduler")
+# Groups that reach into the others and leave no key of their own.
+OVERLAY_GROUPS = ("experiment", "debug")
+TOP_LEVEL = {"seed": Seed, "name": str | None, "sweep": str | None}
+
+# Options of the shipped components, wherever they occur: a wrong one is answered before torch is imported.
+OPTION_RANGES: dict[str, Range] = {
+    "lr": POSITIVE,
+    "momentum": SHARE,
+    "dampening": SHARE,
+    "weight_decay": Range(low=0),
+    "betas": SHARE,
+    "eps": POSITIVE,
+    "rho": SHARE,
+    "alpha": SHARE,
+    "gamma": POSITIVE,
+    "dropout": SHARE,
+    "label_smoothing": SHARE,
+    "hidden": Range(low=1),
+    "channels": Range(low=1),
+    "kernel_size": Range(low=1),
+    "padding": Range(low=0),
+    "pool": Range(low=1),
+    "warmup_epochs": Range(low=0),
+    "every_epochs": POSITIVE,
+    "final_fraction": Range(low=0, high=1),
+    "initial_divisor": POSITIVE,
+    "final_divisor": POSITIVE,
+    "std": POSITIVE,
+    "degrees": Range(low=0, high=180),
+    "translate": Range(low=0, high=28),
+    "scale": POSITIVE,
+    "shear": Range(low=0, high=89),
+}
+OPTION_CHOICES: dict[str, tuple[str, ...]] = {
+    "activation": ("relu", "leaky_relu", "tanh", "sigmoid", "gelu"),
+    "pooling": ("max", "average"),
+    "shape": ("cosine", "linear"),
+}
+
+
+OmegaConf.register_new_resolver("run_label", run_label, replace=True)
+"""Names the folder of a job in a sweep, here because a job may be unpacked in a process that has seen nothing else."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A question that proposes the known word that looks most like this one; empty where none does."""
+    close = difflib.get_close_matches(word, list(known), n=5, cutoff=0.6)
+    # A typing mistake rarely hits the first letter.
+    found = next((name for name in close if name[:1] == word[:1]), close[0] if close else None)
+    return f" Did you mean {found}?" if found else ""
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """The sentence for a key that does not exist among its siblings."""
+    prefix, _, name = key.rpartition(".")
+    siblings = list(known)
+    place = f" under {prefix}" if prefix else ""
+    hint = nearest(name, siblings)
+    hint = hint.replace("Did you mean ", f"Did you mean {prefix}." if prefix else "Did you mean ")
+    return f"{key} is not a setting.{hint} Valid{place}: {', '.join(siblings) or 'none'}"
+
+
+def read_config(config: DictConfig, choices: Mapping[str, str]) -> RunConfig:
+    """The settings of a run from its composed configuration.
+
+    Args:
+        config: what Hydra composed, without its own ``hydra`` part.
+        choices: group name to chosen option, such as ``{"model": "cnn"}``.
+
+    Raises:
+        ConfigError: names every key that is unknown, missing, of the wrong type or out of range.
+    """
+    try:
+        plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key or 'The configuration'}: {str(error).splitlines()[0]}") from error
+    reader = _Reader(choices)
+    read = reader.read(plain)
+    if reader.refused:
+        raise refusal(reader.refused)
+    if read is None:
+        raise ConfigError("\n".join(reader.problems))
+    return read
+
+
+class _Reader:
+    """Reads the sections one by one and gathers what is wrong with them."""
+
+    def __init__(self, choices: Mapping[str, str]) -> None:
+        self.choices = choices
+        self.problems: list[str] = []
+        self.refused: list[str] = []
+
+    def read(self, plain: dict[str, Any]) -> RunConfig | None:
+        """The settings; None where ``problems`` or ``refused`` say why not."""
+        known = [*CLOSED_GROUPS, *OPEN_GROUPS, "transforms", *TOP_LEVEL]
+        self.problems += [unknown_key(key, known) for key in plain if key not in known]
+        top = self._fields("", TOP_LEVEL, {key: plain[key] for key in TOP_LEVEL if key in plain})
+        closed = {
+            group: (kind, self._fields(group, annotations_of(kind), self._section(plain, group)))
+            for group, kind in CLOSED_GROUPS.items()
+        }
+        components = {group: self._component(group, self._section(plain, group)) for group in OPEN_GROUPS}
+        transforms = self._transforms(self._section(plain, "transforms"))
+
+        if self.problems or self.refused:
+            return None
+        fields: dict[str, Any] = {**top, **components, **transforms, "plain": plain}
+        fields |= {group: kind(**values) for group, (kind, values) in closed.items()}
+        return RunConfig(**fields)
+
+    def _section(self, plain: dict[str, Any], group: str) -> dict[str, Any]:
+        section = plain.get(group)
+        if isinstance(section, dict):
+            return section
+        self.problems.append(f"{group}={section}: choose one of: {', '.join(group_choices(group))}")
+        return {}
+
+    def _fields(self, group: str, annotations: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+        prefix = f"{group}." if group else ""
+        self.problems += [unknown_key(prefix + key, annotations) for key in values if key not in annotations]
+        read = {}
+        for name, annotation in annotations.items():
+            if name not in values:
+                if values or not group:
+                    self.problems.append(f"{prefix}{name} is missing: it has no default besides the one in configs/")
+                continue
+            read[name], problem = check_value(annotation, values[name])
+            if (group, name) == ("data", "validation_size") and problem is None:
+                problem = _too_many_held_out(values.get("name"), values[name])
+            if problem:
+                self.problems.append(f"{prefix}{name}={values[name]}: {problem}")
+        return read
+
+    def _component(self, group: str, node: dict[str, Any]) -> Component:
+        choice = self.choices.get(group, "")
+        if node and "_target_" not in node:
+            self.problems.append(f"{group}._target_ is missing: it names the class to build")
+        self.refused += refused_targets(node, group)
+        shipped = _shipped_node(group, choice)
+        if shipped is not None and shipped.get("_target_") == node.get("_target_"):
+            self._options(group, node, shipped)
+        return Component(group, choice or str(node.get("_target_", "")).rpartition(".")[2].lower(), node)
+
+    def _transforms(self, node: dict[str, Any]) -> dict[str, tuple[Component, ...]]:
+        self.problems += [unknown_key(f"transforms.{key}", ("fixed", "random")) for key in node if key not in ("fixed", "random")]
+        read = {}
+        for kind in ("fixed", "random"):
+            steps = node.get(kind, [])
+            if not isinstance(steps, list) or not all(isinstance(step, dict) and "_target_" in step for step in steps):
+                self.problems.append(f"transforms.{kind}: must be a list of nodes, each with a _target_")
+                steps = []
+            self.refused += refused_targets(steps, f"transforms.{kind}")
+            for index, step in enumerate(steps):
+                for key, value in step.items():
+                    if problem := _out_of_range(key, value):
+                        self.problems.append(f"transforms.{kind}[{index}].{key}={value}: {problem}")
+            read[f"{kind}_transforms"] = tuple(
+                Component("transforms", self.choices.get("transforms", ""), step) for step in steps
+            )
+        return read
+
+    def _options(self, group: str, node: dict[str, Any], shipped: dict[str, Any]) -> None:
+        """A shipped component names all its options in its file: others are mistakes, and so are other types."""
+        options = [key for key in shipped if key != "_target_"]
+        for key in node:
+            if key not in shipped:
+                hint = f" If an experiment sets it for another {group}: ~{group}.{key} leaves it out."
+                self.problems.append(unknown_key(f"{group}.{key}", options) + "." + hint)
+        for key in options:
+            if key in node:
+                problem = _unlike(shipped[key], node[key]) or _out_of_range(key, node[key])
+                if problem:
+                    self.problems.append(f"{group}.{key}={node[key]}: {problem}")
+
+
+def _too_many_held_out(dataset: object, size: int) -> str | None:
+    available = NUM_TRAINING_IMAGES.get(str(dataset))
+    if available is None or size < available:
+        return None
+    return f"must be less than the {available:,} training images of {dataset}"
+
+
+def _out_of_range(option: str, value: object) -> str | None:
+    """What is wrong with the value of an option that has a range or a list of choices; None where nothing is."""
+    names = OPTION_CHOICES.get(option)
+    if names and value not in names:
+        return f"must be one of: {', '.join(names)}.{nearest(str(value), names)}"
+    allowed = OPTION_RANGES.get(option)
+    if allowed and value is not None:
+        for number in value if isinstance(value, list) else [value]:
+            if not isinstance(number, int | float) or isinstance(number, bool):
+                return f"must be a number {allowed}"
+            if not allowed.holds(number):
+                return f"must be {allowed}"
+    return None
+
+
+def _shipped_node(group: str, choice: str) -> dict[str, Any] | None:
+    if not re.fullmatch(r"[\w-]+", choice):
+        return None
+    path = config_dir() / group / f"{choice}.yaml"
+    if not path.is_file():
+        return None
+    node: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    return dict(node)
+
+
+def _unlike(default: object, value: object) -> str | None:
+    """What is wrong with a value where the shipped default is of another type; None where nothing is."""
+    if default is None:
+        return None
+    if isinstance(default, list):
+        if not isinstance(value, list):
+            return f"must be a list, such as {default}"
+        kinds = {type(item) for item in default}
+        problems = [_unlike(default[0], item) for item in value] if len(kinds) == 1 else []
+        return next((f"each entry {problem}" for problem in problems if problem), None)
+    _, problem = check_value(type(default), value) if type(default) in KIND_NAMES else (value, None)
+    return problem

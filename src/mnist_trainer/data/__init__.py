@@ -1,0 +1,37 @@
+"""Sources, split and batches: from files to what a training step is given."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from mnist_trainer.data.embedded import load_mnist
+from mnist_trainer.data.images import DataSet, LabelledImages
+from mnist_trainer.data.published import load_published
+from mnist_trainer.data.split import Splits, split
+from mnist_trainer.settings import DataSettings
+
+__all__ = ["DataSet", "LabelledImages", "Splits", "cache_root", "load_dataset", "split"]
+
+
+def cache_root(settings: DataSettings) -> Path:
+    """Folder of the data sets: ``data.root``, else the per-user cache of this operating system."""
+    if settings.root is not None:
+        return Path(settings.root).expanduser().resolve()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mnist-trainer", appauthor=False)
+
+
+def load_dataset(settings: DataSettings) -> DataSet:
+    """The data set that the settings name; read once in a process, however many runs it makes.
+
+    Raises:
+        DataError: files are missing, damaged, or not what they claim to be.
+    """
+    return _load(settings.name, cache_root(settings), settings.download, settings.mirror)
+
+
+@lru_cache(maxsize=2)
+def _load(name: str, root: Path, download: bool, mirror: str | None) -> DataSet:
+    if name == "mnist":
+        return load_mnist(root)
+    return load_published(name, root, download=download, mirror=mirror)

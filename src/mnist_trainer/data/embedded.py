@@ -1,0 +1,98 @@
+"""MNIST itself, from inside this package: unpacked once into a per-user cache, verified at every use.
+
+The cache has torchvision's layout (``<root>/MNIST/raw/*-ubyte``), so other programs can read it.
+"""
+
+import hashlib
+import logging
+import lzma
+from importlib import resources
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mnist_trainer.data.idx import parse_idx
+from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
+from mnist_trainer.errors import DataError, MachineError
+from mnist_trainer.run_folder import atomic_write
+from mnist_trainer.settings import NUM_TRAINING_IMAGES
+
+log = logging.getLogger(__name__)
+
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+NUM_TEST = 10_000
+DIGITS = tuple("0123456789")
+# Unpacking takes a second; a lock that is held for longer belongs to a process in trouble.
+LOCK_SECONDS = 60
+
+
+def load_mnist(root: Path) -> DataSet:
+    """MNIST, from the cache below ``root`` where it is whole, else from the package.
+
+    Raises:
+        DataError: the copy inside the package is damaged.
+    """
+    raw = root / "MNIST" / "raw"
+    content = {name: _read_verified(raw / name) for name in SHA256}
+    if any(part is None for part in content.values()):
+        content = _unpack(raw)
+    arrays = {name: parse_idx(part or b"", name) for name, part in content.items()}
+
+    def part(prefix: str, expected: int) -> LabelledImages:
+        return labelled_images(
+            arrays[f"{prefix}-images-idx3-ubyte"],
+            arrays[f"{prefix}-labels-idx1-ubyte"],
+            expected=expected,
+            num_classes=len(DIGITS),
+            source=f"MNIST {prefix}",
+        )
+
+    return DataSet("mnist", part("train", NUM_TRAINING_IMAGES["mnist"]), part("t10k", NUM_TEST), DIGITS, SHA256)
+
+
+def _read_verified(path: Path) -> bytes | None:
+    """The bytes of a file that is present and whole; None where it is not."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return content if hashlib.sha256(content).hexdigest() == SHA256[path.name] else None
+
+
+def _unpack(raw: Path) -> dict[str, bytes | None]:
+    """Unpack what is missing or damaged, one process at a time; where the cache cannot be written, in memory only."""
+    try:
+        raw.mkdir(parents=True, exist_ok=True)
+        with FileLock(raw.parent / ".lock", timeout=LOCK_SECONDS):
+            return {name: _unpack_one(raw / name) for name in SHA256}
+    except (OSError, Timeout, MachineError) as error:
+        log.warning("The data cache %s cannot be written (%s); MNIST is unpacked in memory for this run.", raw, error)
+        return {name: _embedded(name) for name in SHA256}
+
+
+def _unpack_one(path: Path) -> bytes:
+    # Another process may have unpacked it while this one waited for the lock.
+    if (content := _read_verified(path)) is not None:
+        return content
+    if path.exists():
+        log.warning("%s was damaged; it is made anew from the copy inside the package.", path)
+    content = _embedded(path.name)
+    with atomic_write(path) as file:
+        file.write(content)
+    return content
+
+
+def _embedded(name: str) -> bytes:
+    packed = resources.files("mnist_trainer.data") / "mnist" / f"{name}.xz"
+    try:
+        content = lzma.decompress(packed.read_bytes())
+    except (OSError, lzma.LZMAError) as error:
+        raise DataError(f"{packed}: {error}. Reinstall the package: pip install --force-reinstall mnist-trainer") from error
+    if hashlib.sha256(content).hexdigest() != SHA256[name]:
+        raise DataError(f"{packed}: not the official file. Reinstall the package: pip install --force-reinstall mnist-trainer")
+    return content

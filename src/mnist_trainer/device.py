@@ -1,0 +1,129 @@
+"""Where a run computes, and in which precision: decided once, before anything is built."""
+
+import contextlib
+import logging
+import os
+import platform
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.amp.grad_scaler import GradScaler
+
+from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.settings import DeviceSettings
+
+log = logging.getLogger(__name__)
+
+AUTOCAST_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device with the precision that it computes in."""
+
+    torch_device: torch.device
+    precision: str
+    """fp32, bf16 or fp16."""
+    memory_format: torch.memory_format
+    name: str
+    """For people, such as "AMD EPYC, 2 threads"."""
+
+    @property
+    def type(self) -> str:
+        return self.torch_device.type
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context of a forward pass; does nothing in fp32."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.type, dtype=AUTOCAST_TYPES[self.precision])
+
+    def grad_scaler(self) -> GradScaler:
+        """Scales the loss so that small gradients survive fp16; does nothing in other precisions."""
+        return GradScaler(self.type, enabled=self.precision == "fp16")
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given, so that a clock tells the truth."""
+        if self.type == "cuda":
+            torch.cuda.synchronize(self.torch_device)
+        elif self.type == "mps":
+            torch.mps.synchronize()
+
+
+def select_device(settings: DeviceSettings) -> Device:
+    """The device that the settings ask for, set up.
+
+    Raises:
+        MachineError: this machine has no such device.
+        ConfigError: the device cannot compute in the precision.
+    """
+    kind = settings.type
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    elif (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not torch.backends.mps.is_available()):
+        raise MachineError(
+            f"device={kind}: PyTorch {torch.__version__} finds no {kind.upper()} device here."
+            f" This machine has: {', '.join(available_devices())}.\nRun on what there is: device=auto or device=cpu"
+        )
+    precision = _precision(settings.precision, kind)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    if kind == "cuda":
+        _set_up_cuda(settings.deterministic)
+    return Device(
+        torch_device=torch.device(kind, torch.cuda.current_device()) if kind == "cuda" else torch.device(kind),
+        precision=precision,
+        memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format,
+        name=device_name(kind),
+    )
+
+
+def _precision(asked: str, kind: str) -> str:
+    if asked == "auto":
+        if kind != "cuda":
+            return "fp32"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if asked == "fp16" and kind == "cpu":
+        raise ConfigError("device.precision=fp16: the CPU trains in fp32 or bf16. Use device.precision=bf16, or a GPU.")
+    return asked
+
+
+def _set_up_cuda(deterministic: bool) -> None:
+    torch.backends.cudnn.deterministic = deterministic
+    torch.backends.cudnn.benchmark = not deterministic
+    if deterministic:
+        # Read by cuBLAS when it is first used: without it matrix products may differ from run to run.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # Filling fresh memory with NaN finds bugs, and costs a kernel for each tensor.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def available_devices() -> list[str]:
+    """What this machine has, for people."""
+    kinds = ["cpu"]
+    if torch.cuda.is_available():
+        kinds.insert(0, "cuda")
+    if torch.backends.mps.is_available():
+        kinds.insert(0, "mps")
+    return [f"{kind} ({device_name(kind)})" for kind in kinds]
+
+
+def device_name(kind: str) -> str:
+    """Model of the device, for people."""
+    if kind == "cuda":
+        return torch.cuda.get_device_name()
+    if kind == "mps":
+        return f"Apple {platform.machine()}"
+    return f"{cpu_name()}, {torch.get_num_threads()} threads"
+
+
+def cpu_name() -> str:
+    """Model of the processor, as the system names it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,6 @@
+"""The networks: images (N, 1, 28, 28) in, logits (N, num_classes) out."""
+
+from mnist_trainer.models.convolutional import CNN, LeNet5
+from mnist_trainer.models.dense import FCN, Linear, TwoLayer
+
+__all__ = ["CNN", "FCN", "LeNet5", "Linear", "TwoLayer"]

@@ -1,0 +1,87 @@
+"""Networks of convolutions, then linear layers."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from mnist_trainer.activations import activation as make_activation
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.models.dense import hidden_layers
+
+IMAGE_SIZE = 28
+
+
+class CNN(nn.Module):
+    """Blocks of convolution, activation and max-pooling, then linear layers.
+
+    With channels 10 and 20, kernels of 5 and no hidden layer it is the convolutional network of the classic tutorials.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        kernel_size: int,
+        padding: int,
+        pool: int,
+        hidden: Sequence[int],
+        activation: str,
+        dropout: float,
+        num_classes: int,
+    ) -> None:
+        """Raises:
+        ConfigError: the image gets smaller than a kernel or pooling window before the last block.
+        """
+        super().__init__()
+        size = IMAGE_SIZE
+        blocks: list[nn.Module] = []
+        for index, (fan_in, fan_out) in enumerate(zip([1, *channels], channels, strict=False)):
+            blocks += [nn.Conv2d(fan_in, fan_out, kernel_size, padding=padding), make_activation(activation), nn.MaxPool2d(pool)]
+            convolved = size + 2 * padding - kernel_size + 1
+            if convolved < pool:
+                raise ConfigError(
+                    f"model.channels={list(channels)}: block {index} sees {size}x{size} pixels, too few for a kernel of"
+                    f" {kernel_size} with padding {padding} and pooling by {pool}. Use fewer blocks, or a smaller kernel_size."
+                )
+            size = convolved // pool
+        widths = [(channels[-1] if len(channels) else 1) * size * size, *hidden]
+        self.features = nn.Sequential(*blocks)
+        self.classifier = nn.Sequential(
+            nn.Flatten(),
+            *([nn.Dropout(dropout)] if dropout > 0 else []),
+            *hidden_layers(widths, activation, dropout),
+            nn.Linear(widths[-1], num_classes),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, 28, 28) to logits (N, num_classes)."""
+        return self.classifier(self.features(images))  # type: ignore[no-any-return]
+
+
+class LeNet5(nn.Module):
+    """LeNet-5: two convolutions and three linear layers (LeCun et al. 1998, fig. 2).
+
+    Departures from the paper: every feature map of the second convolution sees all of the first, pooling has no
+    learned scale, and the output is a linear layer in place of radial basis functions.
+    """
+
+    def __init__(self, activation: str, pooling: str, dropout: float, num_classes: int) -> None:
+        super().__init__()
+        pool = nn.AvgPool2d if pooling == "average" else nn.MaxPool2d
+        self.features = nn.Sequential(
+            # Padding 2 makes the 28x28 image the paper's 32x32.
+            nn.Conv2d(1, 6, 5, padding=2),
+            make_activation(activation),
+            pool(2),  # (N, 6, 14, 14)
+            nn.Conv2d(6, 16, 5),
+            make_activation(activation),
+            pool(2),  # (N, 16, 5, 5)
+        )
+        self.classifier = nn.Sequential(
+            nn.Flatten(),
+            *hidden_layers([400, 120, 84], activation, dropout),
+            nn.Linear(84, num_classes),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, 28, 28) to logits (N, num_classes)."""
+        return self.classifier(self.features(images))  # type: ignore[no-any-return]

@@ -1,0 +1,50 @@
+"""Networks of linear layers only."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from mnist_trainer.activations import activation
+
+IMAGE_PIXELS = 28 * 28
+
+
+def hidden_layers(widths: Sequence[int], activation_name: str, dropout: float) -> Iterator[nn.Module]:
+    """Linear, activation and dropout from each width to the next."""
+    for fan_in, fan_out in pairwise(widths):
+        yield nn.Linear(fan_in, fan_out)
+        yield activation(activation_name)
+        if dropout > 0:
+            yield nn.Dropout(dropout)
+
+
+class FCN(nn.Module):
+    """A fully connected network with any number of hidden layers."""
+
+    def __init__(self, hidden: Sequence[int], activation: str, dropout: float, num_classes: int) -> None:
+        super().__init__()
+        widths = [IMAGE_PIXELS, *hidden]
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            *hidden_layers(widths, activation, dropout),
+            nn.Linear(widths[-1], num_classes),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, 28, 28) to logits (N, num_classes)."""
+        return self.layers(images)  # type: ignore[no-any-return]
+
+
+class TwoLayer(FCN):
+    """One hidden layer: linear, activation, linear."""
+
+    def __init__(self, hidden: int, activation: str, dropout: float, num_classes: int) -> None:
+        super().__init__([hidden], activation, dropout, num_classes)
+
+
+class Linear(FCN):
+    """Softmax regression: one linear layer from pixels to logits."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__([], "relu", 0.0, num_classes)

@@ -1,0 +1,73 @@
+"""What a run came to: the content of result.json."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mnist_trainer.metrics import Metrics, wilson_interval
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Wall-clock time by what it was spent on."""
+
+    setup: float
+    """From the start of the process, or of the job in a sweep, to the first step."""
+    train: float
+    eval: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is known at the end of a run."""
+
+    status: str
+    test: Metrics
+    validation: Metrics | None
+    """Of the tested weights; None without validation images."""
+    best_epoch: int | None
+    tested_epoch: int
+    """The epoch after which the tested weights were taken."""
+    epochs: int
+    """Epochs trained."""
+    stopped_early: bool
+    steps: int
+    seed: int
+    parameters: int
+    seconds: Seconds
+    weights_sha256: str
+    """Of the tested weights."""
+    last_weights_sha256: str
+    """Of the weights after the last update."""
+    resumed_from: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, in the layout of result.json."""
+        return {
+            "status": self.status,
+            "test": scored(self.test),
+            "validation": self.validation and scored(self.validation),
+            "best": None if self.best_epoch is None else {"epoch": self.best_epoch},
+            "tested_epoch": self.tested_epoch,
+            "epochs": self.epochs,
+            "stopped_early": self.stopped_early,
+            "steps": self.steps,
+            "seed": self.seed,
+            "parameters": self.parameters,
+            "seconds": {field.name: round(getattr(self.seconds, field.name), 3) for field in fields(self.seconds)},
+            "weights_sha256": self.weights_sha256,
+            "last_weights_sha256": self.last_weights_sha256,
+            "resumed_from": self.resumed_from,
+        }
+
+
+def scored(metrics: Metrics) -> dict[str, Any]:
+    """Metrics with the 95 % interval of the accuracy."""
+    low, high = wilson_interval(metrics.correct, metrics.count)
+    return {
+        "accuracy": metrics.accuracy,
+        "accuracy_interval_95": [low, high],
+        "loss": metrics.loss,
+        "correct": metrics.correct,
+        "images": metrics.count,
+    }

@@ -1,0 +1,129 @@
+"""The life of a run, as a table of contents."""
+
+import logging
+
+from omegaconf import OmegaConf
+
+from mnist_trainer.build import build_loss, build_model, build_optimizer, build_scheduler, build_transforms
+from mnist_trainer.checkpoint import seed_everything
+from mnist_trainer.clock import Clock
+from mnist_trainer.data import LabelledImages, Splits, load_dataset, split
+from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches, plan_epoch
+from mnist_trainer.device import Device, select_device
+from mnist_trainer.environment import describe_environment
+from mnist_trainer.metrics import Meter
+from mnist_trainer.result import Result
+from mnist_trainer.run_folder import RunFolder, atomic_write, point_latest_at, write_json
+from mnist_trainer.selection import Selection
+from mnist_trainer.settings import RunConfig
+from mnist_trainer.state import Progress, TrainingState, averaged_model
+from mnist_trainer.summary import count_parameters, summarize
+from mnist_trainer.terminal import Terminal, open_terminal
+from mnist_trainer.tracking import open_trackers
+from mnist_trainer.trainer import EvaluationImages, Trainer
+from mnist_trainer.transforms import Transforms
+
+log = logging.getLogger(__name__)
+
+
+def train(config: RunConfig, folder: RunFolder, started: float) -> Result:
+    """Train and test as configured, and leave everything that later commands need in the folder.
+
+    Args:
+        started: ``time.perf_counter()`` when the run began.
+
+    Raises:
+        UserError: of the kind that says what went wrong; see ``errors``.
+    """
+    device = select_device(config.device)
+    seed_everything(config.seed)
+    dataset = load_dataset(config.data)
+    splits = split(dataset, config.data)
+    transforms = build_transforms(config.fixed_transforms, config.random_transforms)
+    batches = make_batches(config, splits, transforms, device)
+    criterion = build_loss(config.loss).to(device.torch_device)
+    state = make_state(config, splits, device)
+    write_config(config, folder)
+    point_latest_at(folder)
+    write_json(folder.environment, describe_environment(device, dataset.sha256))
+    terminal = open_terminal()
+    with open_trackers(config, folder.path, folder.metrics) as tracker:
+        trainer = Trainer(
+            config=config,
+            device=device,
+            criterion=criterion,
+            state=state,
+            batches=batches,
+            num_images=len(splits.train),
+            num_draws=transforms.num_draws,
+            validation=evaluation_images(splits.validation, transforms, device),
+            test=evaluation_images(splits.test, transforms, device),
+            folder=folder,
+            tracker=tracker,
+            terminal=terminal,
+            clock=Clock(device, started),
+        )
+        announce(config, splits, device, state, terminal)
+        sample, _ = next(iter(batches.epoch(plan_epoch(len(splits.train), transforms.num_draws, config.seed, 0), 0)))
+        tracker.start(config, state.model, sample)
+        try:
+            result = trainer.run()
+        finally:
+            terminal.close()
+    write_json(folder.result, result.as_json())
+    terminal.finished(result, str(folder))
+    return result
+
+
+def make_batches(config: RunConfig, splits: Splits, transforms: Transforms, device: Device) -> Batches:
+    """Training images in portions of one update."""
+    update_size = config.trainer.batch_size * config.trainer.accumulation
+    if config.data.loader == "dataloader":
+        return DataLoaderBatches(splits.train, transforms, device, update_size, config.data.num_workers)
+    return ResidentBatches(splits.train, transforms, device, update_size)
+
+
+def make_state(config: RunConfig, splits: Splits, device: Device) -> TrainingState:
+    """Network, optimizer and all that changes with them, at step 0."""
+    model = build_model(config.model, splits.num_classes).to(device.torch_device)
+    model = model.to(memory_format=device.memory_format)
+    summarize(model)
+    optimizer = build_optimizer(config.optimizer, model)
+    update_size = config.trainer.batch_size * config.trainer.accumulation
+    steps_per_epoch = -(-len(splits.train) // update_size)
+    return TrainingState(
+        model=model,
+        optimizer=optimizer,
+        scheduler=build_scheduler(config.scheduler, optimizer, steps_per_epoch, steps_per_epoch * config.trainer.epochs),
+        scaler=device.grad_scaler(),
+        selection=Selection(config.trainer),
+        epoch_meter=Meter(device.torch_device),
+        interval_meter=Meter(device.torch_device),
+        averaged=averaged_model(model, config.trainer.ema_decay),
+        progress=Progress(),
+    )
+
+
+def evaluation_images(data: LabelledImages, transforms: Transforms, device: Device) -> EvaluationImages:
+    """A split as the model sees it: prepared once, never augmented."""
+    images = transforms.prepare(data.images.to(device.torch_device))
+    return EvaluationImages(images.contiguous(memory_format=device.memory_format), data.labels.to(device.torch_device))
+
+
+def write_config(config: RunConfig, folder: RunFolder) -> None:
+    """config.yaml: every setting, resolved."""
+    with atomic_write(folder.config) as file:
+        file.write(OmegaConf.to_yaml(OmegaConf.create(dict(config.plain))).encode())
+
+
+def announce(config: RunConfig, splits: Splits, device: Device, state: TrainingState, terminal: Terminal) -> None:
+    """Say what is about to be trained, on what."""
+    held_out = f", {len(splits.validation):,} for validation" if len(splits.validation) else ""
+    lines = [
+        f"{config.label}: {count_parameters(state.model):,} parameters, {config.trainer.epochs} epochs, seed {config.seed}",
+        f"data    {config.data.name}: {len(splits.train):,} images for training{held_out}, {len(splits.test):,} for the test",
+        f"device  {device.type} ({device.name}), {device.precision}",
+    ]
+    for line in lines:
+        log.info(line)
+    terminal.started(lines, summarize(state.model))

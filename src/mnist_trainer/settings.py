@@ -1,0 +1,216 @@
+"""The closed parts of a run's configuration: frozen, typed, with their ranges declared beside their types.
+
+No field has a default here: the defaults are in ``configs/``, in one place.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from mnist_trainer.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers that a setting may take: ``low <= value <= high``, an open end excluding its bound."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+
+    def holds(self, value: float) -> bool:
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        return above and below
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"{'greater than' if self.low_open else 'at least'} {self.low:g}"
+        left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"
+        return f"in {left}{self.low:g}, {self.high:g}{right}"
+
+
+POSITIVE = Range(low=0, low_open=True)
+SHARE = Range(low=0, high=1, high_open=True)
+
+Count = Annotated[int, Range(low=0)]
+PositiveInt = Annotated[int, Range(low=1)]
+PositiveFloat = Annotated[float, POSITIVE]
+Seed = Annotated[int, Range(low=0, high=2**63 - 1)]
+
+NUM_TRAINING_IMAGES = {
+    "mnist": 60_000,
+    "fashion_mnist": 60_000,
+    "kmnist": 60_000,
+    "qmnist": 60_000,
+    "emnist_digits": 240_000,
+    "emnist_letters": 124_800,
+}
+
+KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def check_value(annotation: Any, value: object) -> tuple[Any, str | None]:
+    """The value as its annotation wants it, and what is wrong with it (None: nothing)."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        kind, *ranges = get_args(annotation)
+        checked, problem = check_value(kind, value)
+        if problem is None:
+            problem = next((f"must be {r}" for r in ranges if isinstance(r, Range) and not r.holds(checked)), None)
+        elif ranges:
+            problem = f"{problem}, {ranges[0]}"
+        return checked, problem
+    if origin in (UnionType, Union):
+        if value is None:
+            return None, None
+        (kind,) = (arg for arg in get_args(annotation) if arg is not type(None))
+        checked, problem = check_value(kind, value)
+        return checked, problem and f"{problem}, or null"
+    if origin is Literal:
+        allowed = get_args(annotation)
+        return value, None if value in allowed else f"must be one of: {', '.join(map(str, allowed))}"
+    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    # bool is a subclass of int, but true is not a number of epochs.
+    fits = type(value) is annotation and not (isinstance(value, float) and not math.isfinite(value))
+    return value, None if fits else f"must be {KIND_NAMES.get(annotation, annotation)}"
+
+
+class Checked:
+    """A dataclass whose fields are checked against their annotations, from whichever side it is built."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        for name, annotation in annotations_of(type(self)).items():
+            value, problem = check_value(annotation, getattr(self, name))
+            object.__setattr__(self, name, value)
+            if problem:
+                problems.append(f"{name}={value}: {problem}")
+        if problems:
+            raise ConfigError(f"{type(self).__name__}: {'; '.join(problems)}")
+
+
+def annotations_of(settings: type) -> dict[str, Any]:
+    """Field name to annotation, ranges included, in the order of declaration."""
+    hints = get_type_hints(settings, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(settings)}
+
+
+@dataclass(frozen=True)
+class DataSettings(Checked):
+    """Which images, how they are split, and how they reach the device."""
+
+    name: Literal["mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_digits", "emnist_letters"]
+    root: str | None
+    """Folder of the data sets in torchvision's layout; None is the per-user cache."""
+    validation_size: Count
+    """Images held out of the training images, stratified by class."""
+    split_seed: Seed
+    loader: Literal["resident", "dataloader"]
+    num_workers: Count
+    download: bool
+    mirror: str | None
+    """Address of a folder with the archive files, in place of the data set's own servers."""
+    train_limit: PositiveInt | None
+    validation_limit: PositiveInt | None
+    test_limit: PositiveInt | None
+    mean: Annotated[float, Range(low=0, high=1)]
+    """Mean of the training pixels on the scale 0..1."""
+    std: PositiveFloat
+    """Standard deviation of the training pixels on the scale 0..1."""
+
+
+@dataclass(frozen=True)
+class DeviceSettings(Checked):
+    """Where the run computes, and in which precision."""
+
+    type: Literal["auto", "cpu", "cuda", "mps"]
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    channels_last: bool
+    deterministic: bool
+    threads: PositiveInt | None
+    """CPU threads within one operation; None leaves PyTorch's choice."""
+
+
+@dataclass(frozen=True)
+class TrainerSettings(Checked):
+    """How long the loop runs, in what portions, and what it watches."""
+
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    """Images in one forward and backward pass."""
+    accumulation: PositiveInt
+    """Batches whose gradients make one update."""
+    eval_batch_size: PositiveInt
+    clip_norm: PositiveFloat | None
+    ema_decay: Annotated[float, Range(low=0, high=1, low_open=True, high_open=True)] | None
+    monitor: Literal["accuracy", "loss"]
+    patience: PositiveInt | None
+    """Epochs without a better validation value before the run stops."""
+    test_weights: Literal["best", "last"]
+    log_every: PositiveInt
+    """Updates between two log points."""
+    checkpoint_every: PositiveInt | None
+    """Updates between two checkpoints within an epoch."""
+
+
+@dataclass(frozen=True)
+class TrackerSettings(Checked):
+    """What is written for TensorBoard."""
+
+    enabled: bool
+    images: bool
+    histograms: bool
+    graph: bool
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of an open set: the class to build, and the options that it is given."""
+
+    group: str
+    choice: str
+    """The name under which the command line chose it, such as ``cnn``."""
+    node: Mapping[str, Any]
+    """Plain values only; ``_target_`` names the class."""
+
+    @property
+    def target(self) -> str:
+        return str(self.node["_target_"])
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {key: value for key, value in self.node.items() if key != "_target_"}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that a run is made of."""
+
+    seed: int
+    name: str | None
+    sweep: str | None
+    data: DataSettings
+    model: Component
+    loss: Component
+    optimizer: Component
+    scheduler: Component
+    fixed_transforms: tuple[Component, ...]
+    """Deterministic, applied once to every image."""
+    random_transforms: tuple[Component, ...]
+    """Drawn anew for each training image and epoch."""
+    device: DeviceSettings
+    trainer: TrainerSettings
+    tracker: TrackerSettings
+    plain: Mapping[str, Any]
+    """The same as plain nested dictionaries: what ``config.yaml`` holds."""
+
+    @property
+    def label(self) -> str:
+        """Short name of the run."""
+        return self.name or f"{self.model.choice}-{self.optimizer.choice}"

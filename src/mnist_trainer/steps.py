@@ -1,0 +1,115 @@
+"""One training step and one evaluation step: small functions of model, images and labels."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+
+from mnist_trainer.device import Device
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What a step leaves on the device; reading any of it waits for the device."""
+
+    loss: Tensor
+    """Mean over the images of the step, a scalar."""
+    correct: Tensor
+    """How many images were classified rightly, a scalar."""
+    gradient_norm: Tensor | None
+    """Joint L2 norm of all gradients before clipping, where it was asked for or needed."""
+    finite: Tensor
+    """Whether loss and gradients were finite, a boolean scalar."""
+
+
+def train_step(
+    model: nn.Module,
+    criterion: nn.Module,
+    optimizer: Optimizer,
+    scaler: GradScaler,
+    device: Device,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    batch_size: int,
+    clip_norm: float | None = None,
+    measure_norm: bool = False,
+) -> StepOutcome:
+    """Forward, backward and update.
+
+    The images go through in batches of ``batch_size``, whose gradients add up to that of the mean loss over all of
+    them. Gradients that are not finite never reach the weights: on the CPU the update is left out, elsewhere they
+    become zero, because to look at them would mean to wait for them; the caller must read ``finite`` before it saves.
+
+    Args:
+        images: (N, 1, 28, 28), transformed.
+        labels: (N,).
+        clip_norm: larger gradients are scaled down to this joint L2 norm.
+        measure_norm: measure the norm even where nothing is clipped.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    loss, correct = _accumulate_gradients(model, criterion, scaler, device, images, labels, batch_size)
+    scaler.unscale_(optimizer)
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients) if measure_norm or clip_norm is not None else None
+    finite = _all_finite(loss, gradients)
+    if scaler.is_enabled():
+        # The scaler itself skips an update that overflowed, and lowers its scale: that is no error in fp16.
+        finite = torch.ones_like(finite)
+    elif device.type != "cpu":
+        for gradient in gradients:
+            gradient.masked_fill_(~finite, 0)
+    elif not finite:
+        return StepOutcome(loss, correct, norm, finite)
+    if clip_norm is not None and norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(model.parameters(), clip_norm, norm)
+    scaler.step(optimizer)
+    scaler.update()
+    return StepOutcome(loss, correct, norm, finite)
+
+
+def _accumulate_gradients(
+    model: nn.Module,
+    criterion: nn.Module,
+    scaler: GradScaler,
+    device: Device,
+    images: Tensor,
+    labels: Tensor,
+    batch_size: int,
+) -> tuple[Tensor, Tensor]:
+    """Mean loss and number of right answers over all images, their gradients left in the parameters."""
+    outcomes = []
+    for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        with device.autocast():
+            logits = model(batch)  # (B, C)
+            loss = criterion(logits, batch_labels)
+        share = len(batch_labels) / len(labels)
+        loss = loss if share == 1 else loss * share
+        scaler.scale(loss).backward()
+        outcomes.append((loss.detach(), count_correct(logits.detach(), batch_labels)))
+    if len(outcomes) == 1:
+        return outcomes[0]
+    losses, rights = zip(*outcomes, strict=True)
+    return torch.stack(losses).sum(), torch.stack(rights).sum()
+
+
+def _all_finite(loss: Tensor, gradients: list[Tensor]) -> Tensor:
+    """Whether everything is finite: one sum for each tensor, because NaN and infinity survive addition."""
+    sums = [gradient.sum() for gradient in gradients]
+    return torch.stack([loss.to(torch.float32), *sums]).sum().isfinite()
+
+
+def count_correct(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many rows of logits (N, C) are largest at their label (N,): a scalar on the device."""
+    return (logits.argmax(dim=1) == labels).sum()
+
+
+@torch.inference_mode()
+def eval_step(model: nn.Module, criterion: nn.Module, device: Device, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean loss and number of right answers of one batch, both scalars on the device."""
+    with device.autocast():
+        logits = model(images)
+        loss = criterion(logits, labels)
+    return loss, count_correct(logits, labels)

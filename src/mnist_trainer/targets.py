@@ -1,0 +1,114 @@
+"""Which classes a configuration may name: an exact list, declared here and nowhere else.
+
+A ``_target_`` is admitted by its spelling before anything is imported; ``build`` then checks what the name leads to.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from mnist_trainer.errors import ConfigError
+
+TRUST_VARIABLE = "MNIST_TRAINER_TRUST"
+
+# A target is one of these modules, a dot, and one name: no deeper path, so no way around through a module's own imports.
+ALLOWED_MODULES = (
+    "mnist_trainer.models",
+    "mnist_trainer.schedulers",
+    "mnist_trainer.transforms",
+    "torch.nn",
+    "torch.optim",
+    "torch.optim.lr_scheduler",
+    "torchvision.transforms.v2",
+)
+
+# What Hydra itself instantiates from its own part of the configuration.
+HYDRA_TARGETS = frozenset(
+    {
+        "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
+        "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
+    }
+)
+LOGGING_CLASSES = frozenset({"logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "logging.Formatter"})
+LOGGING_STREAMS = frozenset({"ext://sys.stdout", "ext://sys.stderr"})
+
+
+def trusted_packages() -> tuple[str, ...]:
+    """Packages that the user admits through the environment; a configuration cannot add to them."""
+    return tuple(name for name in os.environ.get(TRUST_VARIABLE, "").replace(" ", "").split(",") if name)
+
+
+def is_trusted(dotted: str) -> bool:
+    return any(dotted == package or dotted.startswith(f"{package}.") for package in trusted_packages())
+
+
+def is_allowed(target: object) -> bool:
+    """Whether a configuration may name this target."""
+    if not isinstance(target, str):
+        return False
+    module, _, name = target.rpartition(".")
+    return (module in ALLOWED_MODULES and name.isidentifier()) or is_trusted(target)
+
+
+def find_targets(node: object, key: str) -> Iterator[tuple[str, object]]:
+    """Each ``_target_`` in a nest of mappings and lists, with its dotted key."""
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            if name == "_target_":
+                yield f"{key}._target_", value
+            else:
+                yield from find_targets(value, f"{key}.{name}")
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        for index, value in enumerate(node):
+            yield from find_targets(value, f"{key}[{index}]")
+
+
+def refused_targets(node: object, key: str) -> list[str]:
+    """A sentence for each target in the node that may not run."""
+    return [f"{where}={target} is not on the list" for where, target in find_targets(node, key) if not is_allowed(target)]
+
+
+def refusal(problems: list[str]) -> ConfigError:
+    """The error for targets that may not run, with the way to admit one's own."""
+    return ConfigError(
+        "\n".join(problems)
+        + f"\nA target is a class of: {', '.join(ALLOWED_MODULES)}."
+        + f"\nTo use a class of your own package: {TRUST_VARIABLE}=my_package mnist-train ..."
+    )
+
+
+def check_hydra_section(hydra: Mapping[str, object]) -> None:
+    """Hold Hydra's own part of the configuration to the list.
+
+    Hydra instantiates its launcher, sweeper and callbacks, and ``logging`` calls what a logging configuration names.
+
+    Raises:
+        ConfigError: a target, logging class or stream is not on the list.
+    """
+    problems = [
+        f"{key}={target} is not on the list"
+        for key, target in find_targets(hydra, "hydra")
+        if target not in HYDRA_TARGETS and not is_trusted(str(target))
+    ]
+    for section in ("job_logging", "hydra_logging"):
+        problems += [
+            f"{key}={value} may not appear in a logging configuration"
+            for key, value in _logging_hazards(hydra.get(section), f"hydra.{section}")
+        ]
+    if problems:
+        raise refusal(problems)
+
+
+def _logging_hazards(node: object, key: str) -> Iterator[tuple[str, object]]:
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            where = f"{key}.{name}"
+            if (name == "()" or name == "class") and value not in LOGGING_CLASSES:
+                yield where, value
+            else:
+                yield from _logging_hazards(value, where)
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        for index, value in enumerate(node):
+            yield from _logging_hazards(value, f"{key}[{index}]")
+    elif isinstance(node, str) and ("://" in node and node not in LOGGING_STREAMS):
+        # logging.config resolves "ext://a.b" by importing a.
+        yield key, node

@@ -1,0 +1,208 @@
+"""Where the numbers of a run go: metrics.jsonl always, TensorBoard beside it where it is wanted."""
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+from mnist_trainer.settings import RunConfig
+
+GRID_IMAGES = 64
+
+# One fixed set of columns for every run, because TensorBoard drops columns that some runs lack: option name, and what
+# stands for "this run has no such option".
+HPARAM_OPTIONS: dict[str, float | str] = {
+    "lr": 0.0,
+    "momentum": 0.0,
+    "weight_decay": 0.0,
+    "dropout": 0.0,
+    "label_smoothing": 0.0,
+    "activation": "none",
+    "hidden": "none",
+    "channels": "none",
+}
+FINAL_METRICS = ("validation_accuracy", "validation_loss", "test_accuracy", "test_loss")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One line of metrics.jsonl: what was measured, of which images, when."""
+
+    kind: str
+    """interval (since the last log point), epoch, or final."""
+    split: str
+    epoch: int
+    step: int
+    """Updates made so far."""
+    values: Mapping[str, float | None]
+
+    def as_json(self) -> str:
+        head = {"kind": self.kind, "split": self.split, "epoch": self.epoch, "step": self.step}
+        return json.dumps({**head, **self.values}, allow_nan=False)
+
+
+class Tracker(Protocol):
+    """A place that keeps the points of a run."""
+
+    def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
+        """Note what the run is; ``images`` (N, 1, 28, 28) are the first it is trained on, as the model sees them."""
+        ...
+
+    def write(self, point: Point) -> None: ...
+
+    def epoch_ended(self, model: nn.Module, step: int) -> None: ...
+
+    def finish(self, config: RunConfig) -> None:
+        """The final points are written: note which hyper-parameters led to them."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class MetricsFile:
+    """metrics.jsonl: the source of truth."""
+
+    def __init__(self, path: Path) -> None:
+        # Line by line, so that a reader beside the run sees whole lines.
+        self.file = path.open("a", encoding="utf-8", buffering=1)
+
+    def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
+        pass
+
+    def write(self, point: Point) -> None:
+        self.file.write(point.as_json() + "\n")
+
+    def epoch_ended(self, model: nn.Module, step: int) -> None:
+        pass
+
+    def finish(self, config: RunConfig) -> None:
+        pass
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class TensorBoard:
+    """The same points as an event file in the run folder, with what only TensorBoard can show."""
+
+    def __init__(self, folder: Path, config: RunConfig) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.settings = config.tracker
+        self.writer: Any = SummaryWriter(str(folder))
+
+    def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
+        from omegaconf import OmegaConf
+
+        self.writer.add_text("config", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(dict(config.plain)))}\n```")
+        if self.settings.images:
+            self.writer.add_image("training_images", image_grid(images[:GRID_IMAGES].float().cpu()))
+        if self.settings.graph:
+            self._add_graph(model, images[:1])
+
+    def _add_graph(self, model: nn.Module, image: Tensor) -> None:
+        was_training = model.training
+        model.eval()
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+            # PyTorch draws the graph with its own older tracer, and warns of that.
+            warnings.simplefilter("ignore")
+            self.writer.add_graph(model, image)
+        model.train(was_training)
+
+    def write(self, point: Point) -> None:
+        curve = f"{point.split}_steps" if point.kind == "interval" else point.split
+        folder = "final" if point.kind == "final" else ""
+        for name, value in point.values.items():
+            if value is not None:
+                tag = f"{folder}/{curve}_{name}" if folder else f"{name}/{curve}"
+                self.writer.add_scalar(tag, value, point.step)
+
+    def epoch_ended(self, model: nn.Module, step: int) -> None:
+        if self.settings.histograms:
+            for name, parameter in model.named_parameters():
+                self.writer.add_histogram(f"weights/{name}", parameter.detach().float().cpu(), step)
+        self.writer.flush()
+
+    def finish(self, config: RunConfig) -> None:
+        from torch.utils.tensorboard.summary import hparams
+
+        # SummaryWriter.add_hparams would open a second event file in a folder of its own.
+        metrics = {f"final/{name}": 0.0 for name in FINAL_METRICS}
+        for part in hparams(flat_hparams(config), metrics):
+            self.writer.file_writer.add_summary(part)
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+class Trackers:
+    """Several trackers as one; a context that closes them."""
+
+    def __init__(self, trackers: list[Tracker]) -> None:
+        self.trackers = trackers
+
+    def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
+        for tracker in self.trackers:
+            tracker.start(config, model, images)
+
+    def write(self, point: Point) -> None:
+        for tracker in self.trackers:
+            tracker.write(point)
+
+    def epoch_ended(self, model: nn.Module, step: int) -> None:
+        for tracker in self.trackers:
+            tracker.epoch_ended(model, step)
+
+    def finish(self, config: RunConfig) -> None:
+        for tracker in self.trackers:
+            tracker.finish(config)
+
+    def close(self) -> None:
+        for tracker in self.trackers:
+            tracker.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def open_trackers(config: RunConfig, folder: Path, metrics: Path) -> Trackers:
+    """The trackers that the configuration asks for."""
+    trackers: list[Tracker] = [MetricsFile(metrics)]
+    if config.tracker.enabled:
+        trackers.append(TensorBoard(folder, config))
+    return Trackers(trackers)
+
+
+def flat_hparams(config: RunConfig) -> dict[str, float | str | bool]:
+    """The hyper-parameters of a run under flat names: the same names for every run."""
+    flat: dict[str, float | str | bool] = {
+        group: getattr(config, group).choice for group in ("model", "loss", "optimizer", "scheduler")
+    }
+    flat["transforms"] = next((c.choice for c in (*config.random_transforms, *config.fixed_transforms)), "none")
+    flat |= {"data": config.data.name, "device": config.device.type, "precision": config.device.precision}
+    trainer = config.trainer
+    flat |= {"epochs": trainer.epochs, "batch_size": trainer.batch_size * trainer.accumulation}
+    flat |= {"clip_norm": trainer.clip_norm or 0.0, "ema_decay": trainer.ema_decay or 0.0, "seed": config.seed}
+    options = {**config.loss.options, **config.optimizer.options, **config.model.options}
+    for name, absent in HPARAM_OPTIONS.items():
+        value = options.get(name, absent)
+        flat[name] = str(value) if isinstance(absent, str) else value
+    return flat
+
+
+def image_grid(images: Tensor, columns: int = 8) -> Tensor:
+    """Images (N, 1, H, W) side by side as one image (1, rows * H, columns * W), the darkest black, the brightest white."""
+    low, high = images.min(), images.max()
+    images = (images - low) / (high - low).clamp(min=1e-9)
+    columns = min(columns, len(images))
+    rows = [torch.cat(list(row), dim=2) for row in images[: len(images) // columns * columns].split(columns)]
+    return torch.cat(rows, dim=1)

@@ -1,0 +1,305 @@
+"""The loops: epochs of training, each followed by an evaluation, and one test at the end."""
+
+import copy
+import logging
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mnist_trainer.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
+from mnist_trainer.clock import Clock
+from mnist_trainer.data.batches import Batches, plan_epoch
+from mnist_trainer.device import Device
+from mnist_trainer.errors import DivergedError
+from mnist_trainer.evaluation import evaluate
+from mnist_trainer.metrics import Metrics
+from mnist_trainer.result import Result
+from mnist_trainer.run_folder import RunFolder
+from mnist_trainer.settings import RunConfig
+from mnist_trainer.state import TrainingState, learning_rate
+from mnist_trainer.steps import StepOutcome, train_step
+from mnist_trainer.summary import count_parameters
+from mnist_trainer.terminal import EpochReport, Terminal
+from mnist_trainer.tracking import Point, Trackers
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluationImages:
+    """Prepared images of one split, on the device."""
+
+    images: Tensor
+    """float32, (N, 1, 28, 28)."""
+    labels: Tensor
+    """int64, (N,)."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class EpochTraining:
+    """What training for an epoch came to."""
+
+    metrics: Metrics
+    gradient_norm: float
+    """Mean over the log points of the epoch."""
+    seconds: float
+    images: int
+
+
+@dataclass(frozen=True)
+class EpochScores:
+    """What the weights at the end of an epoch were worth; None for a split that was not looked at."""
+
+    validation: Metrics | None
+    test: Metrics | None
+
+
+@dataclass
+class Trainer:
+    """A run, from its first step to its result."""
+
+    config: RunConfig
+    device: Device
+    criterion: nn.Module
+    state: TrainingState
+    batches: Batches
+    num_images: int
+    num_draws: int
+    """Uniform numbers that augmentation takes for an image."""
+    validation: EvaluationImages
+    test: EvaluationImages
+    folder: RunFolder
+    tracker: Trackers
+    terminal: Terminal
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        self.settings = self.config.trainer
+        self.progress = self.state.progress
+        self.gradient_norms: list[float] = []
+        self.interval_started = 0.0
+        self.first_bad_step = torch.full((), torch.inf, device=self.device.torch_device)
+
+    def run(self) -> Result:
+        """Train, keep the best, test.
+
+        Raises:
+            DivergedError: the loss or a gradient was not finite.
+            MachineError: a file of the run could not be written.
+        """
+        self.clock.mark_setup()
+        scores = EpochScores(None, None)
+        while self.progress.epoch < self.settings.epochs and not self.state.selection.exhausted:
+            training = self.train_epoch()
+            scores = self.score_epoch()
+            self.end_epoch(training, scores)
+        return self.finish(scores)
+
+    def train_epoch(self) -> EpochTraining:
+        """One pass over the training images."""
+        plan = plan_epoch(self.num_images, self.num_draws, self.config.seed, self.progress.epoch)
+        self.terminal.epoch_started(self.progress.epoch + 1, self.settings.epochs, self.steps_per_epoch)
+        self.gradient_norms.clear()
+        self.state.model.train()
+        started = self.interval_started = self.clock.now()
+        skipped = self.progress.batch * self.update_size
+        with self.clock.measure("train"):
+            for images, labels in self.batches.epoch(plan, start=self.progress.batch):
+                outcome = self.step(images, labels)
+                self.terminal.stepped(len(labels))
+                if self.is_log_step:
+                    self.log_interval(outcome)
+                if self.is_checkpoint_step:
+                    self.save()
+            self.close_interval()
+            seconds = self.clock.now() - started
+        norm = sum(self.gradient_norms) / max(1, len(self.gradient_norms))
+        return EpochTraining(self.state.epoch_meter.read(), norm, seconds, self.num_images - skipped)
+
+    def step(self, images: Tensor, labels: Tensor) -> StepOutcome:
+        """One update of the weights, and of what follows them."""
+        state, settings = self.state, self.settings
+        self.progress.batch += 1
+        self.progress.step += 1
+        outcome = train_step(
+            state.model,
+            self.criterion,
+            state.optimizer,
+            state.scaler,
+            self.device,
+            images,
+            labels,
+            batch_size=settings.batch_size,
+            clip_norm=settings.clip_norm,
+            measure_norm=self.is_log_step,
+        )
+        self.watch(outcome)
+        state.scheduler.step()
+        if state.averaged is not None:
+            state.averaged.update_parameters(state.model)
+        state.interval_meter.add(outcome.loss, outcome.correct, len(labels))
+        return outcome
+
+    def watch(self, outcome: StepOutcome) -> None:
+        """Notice a step that was not finite: at once on the CPU, at the next log point on other devices."""
+        if self.device.type == "cpu":
+            if not outcome.finite:
+                raise self.diverged(self.progress.step)
+        else:
+            bad = torch.where(outcome.finite, torch.inf, float(self.progress.step))
+            self.first_bad_step = torch.minimum(self.first_bad_step, bad)
+
+    def require_finite(self) -> None:
+        """Wait for the device, and stop where a step since the last look was not finite."""
+        if self.device.type != "cpu" and bool(self.first_bad_step.isfinite()):
+            raise self.diverged(int(self.first_bad_step))
+
+    def diverged(self, step: int) -> DivergedError:
+        kept = f" The last good checkpoint is {self.folder.last_checkpoint}." if self.folder.last_checkpoint.exists() else ""
+        return DivergedError(
+            f"The loss or a gradient is no longer finite at step {step} (epoch {self.progress.epoch + 1}),"
+            f" learning rate {learning_rate(self.state.optimizer):g}. The weights were not updated with it.{kept}\n"
+            "Lower optimizer.lr, add a warm-up, or clip the gradients: trainer.clip_norm=1"
+        )
+
+    @property
+    def update_size(self) -> int:
+        """Images of one update."""
+        return self.settings.batch_size * self.settings.accumulation
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.num_images // self.update_size)
+
+    @property
+    def is_log_step(self) -> bool:
+        return self.progress.step % self.settings.log_every == 0 or self.progress.batch == self.steps_per_epoch
+
+    @property
+    def is_checkpoint_step(self) -> bool:
+        every = self.settings.checkpoint_every
+        # The last step of an epoch is saved once the epoch has been scored.
+        return every is not None and self.progress.step % every == 0 and self.progress.batch < self.steps_per_epoch
+
+    def log_interval(self, outcome: StepOutcome) -> None:
+        """Write what the steps since the last log point came to."""
+        self.require_finite()
+        metrics = self.state.interval_meter.read()
+        now = self.clock.now()
+        norm = None if outcome.gradient_norm is None else float(outcome.gradient_norm)
+        if norm is not None:
+            self.gradient_norms.append(norm)
+        self.tracker.write(
+            Point(
+                "interval",
+                "train",
+                self.progress.epoch + 1,
+                self.progress.step,
+                {
+                    **metrics.as_dict(),
+                    "learning_rate": learning_rate(self.state.optimizer),
+                    "gradient_norm": norm,
+                    "images_per_second": metrics.count / max(now - self.interval_started, 1e-9),
+                },
+            )
+        )
+        self.terminal.measured(metrics)
+        self.close_interval()
+        self.interval_started = now
+
+    def close_interval(self) -> None:
+        """Count what was seen since the last log point to the epoch."""
+        self.state.epoch_meter.merge(self.state.interval_meter)
+        self.state.interval_meter.reset()
+
+    def score_epoch(self) -> EpochScores:
+        """Validation images if there are any, else the test images, for the curve."""
+        if len(self.validation):
+            return EpochScores(self.score(self.state.evaluated, self.validation), None)
+        return EpochScores(None, self.score(self.state.evaluated, self.test))
+
+    def score(self, model: nn.Module, split: EvaluationImages) -> Metrics:
+        with self.clock.measure("eval"):
+            return evaluate(model, self.criterion, self.device, split.images, split.labels, self.settings.eval_batch_size)
+
+    def end_epoch(self, training: EpochTraining, scores: EpochScores) -> None:
+        """Note what the epoch came to, and save."""
+        epoch = self.progress.epoch + 1
+        rate = learning_rate(self.state.optimizer)
+        per_second = training.images / max(training.seconds, 1e-9)
+        values = {"learning_rate": rate, "gradient_norm": training.gradient_norm, "images_per_second": per_second}
+        self.tracker.write(Point("epoch", "train", epoch, self.progress.step, {**training.metrics.as_dict(), **values}))
+        for split, metrics in (("validation", scores.validation), ("test", scores.test)):
+            if metrics:
+                self.tracker.write(Point("epoch", split, epoch, self.progress.step, metrics.as_dict()))
+        self.tracker.epoch_ended(self.state.model, self.progress.step)
+        is_best = scores.validation is not None and self.state.selection.update(epoch, scores.validation)
+        self.progress.epoch, self.progress.batch = epoch, 0
+        self.state.epoch_meter.reset()
+        self.save(is_best)
+        report = EpochReport(
+            epoch,
+            self.settings.epochs,
+            training.metrics,
+            scores.validation,
+            scores.test,
+            rate,
+            per_second,
+            training.seconds,
+            is_best,
+        )
+        self.terminal.epoch_ended(report)
+        log.info("Epoch %d: train %s, validation %s, test %s", epoch, training.metrics, scores.validation, scores.test)
+
+    def save(self, is_best: bool = False) -> None:
+        """Write the last checkpoint, and the best one where this is the best."""
+        self.require_finite()
+        state = {**self.state.state_dict(), "weights": self.state.weights(), "config": dict(self.config.plain)}
+        save_checkpoint(self.folder.last_checkpoint, state)
+        if is_best:
+            save_checkpoint(self.folder.best_checkpoint, state)
+
+    def finish(self, scores: EpochScores) -> Result:
+        """Score the chosen weights on the test images: with validation images this is the only look at them."""
+        model, tested_epoch = self.chosen_weights()
+        test = scores.test or self.score(model, self.test)
+        best = self.state.selection.best
+        validation = scores.validation if best is None or tested_epoch == self.progress.epoch else best.metrics
+        result = Result(
+            status="completed",
+            test=test,
+            validation=validation,
+            best_epoch=best.epoch if best else None,
+            tested_epoch=tested_epoch,
+            epochs=self.progress.epoch,
+            stopped_early=self.progress.epoch < self.settings.epochs,
+            steps=self.progress.step,
+            seed=self.config.seed,
+            parameters=count_parameters(self.state.model),
+            seconds=self.clock.seconds(),
+            weights_sha256=weights_sha256(model.state_dict()),
+            last_weights_sha256=weights_sha256(self.state.weights()),
+            resumed_from=None,
+        )
+        self.write_final(result)
+        return result
+
+    def chosen_weights(self) -> tuple[nn.Module, int]:
+        """The network to test, and the epoch that its weights are of."""
+        best = self.state.selection.best
+        if best is None or self.settings.test_weights == "last" or best.epoch == self.progress.epoch:
+            return self.state.evaluated, self.progress.epoch
+        model = copy.deepcopy(self.state.evaluated)
+        model.load_state_dict(load_checkpoint(self.folder.best_checkpoint, self.device.torch_device)["weights"])
+        return model, best.epoch
+
+    def write_final(self, result: Result) -> None:
+        """The result as points, under the names that TensorBoard's table of hyper-parameters reads."""
+        for split, metrics in (("validation", result.validation), ("test", result.test)):
+            if metrics:
+                self.tracker.write(Point("final", split, result.epochs, result.steps, metrics.as_dict()))
+        self.tracker.finish(self.config)
