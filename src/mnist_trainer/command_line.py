@@ -23,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from mnist_trainer.config import nearest, read_config, unknown_key
+from mnist_trainer.config import OVERLAY_GROUPS, nearest, read_config, unknown_key
 from mnist_trainer.config_files import config_dir, group_choices, group_names
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.settings import RunConfig
@@ -53,6 +53,8 @@ class Plan:
     config: RunConfig
     """Of the single run; of a multirun, with the first value of each swept key."""
     overrides: list[str]
+    fixed_keys: list[str]
+    """Keys that were set, and are the same in every job of a sweep."""
     multirun: bool
     run_dir: Path | None
     """The folder that the user named, if any."""
@@ -80,7 +82,7 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
             "Settings are words without dashes: mnist-train trainer.epochs=5. All options: mnist-train --hydra-help"
         )
     return CommandLine(
-        overrides=list(arguments.overrides),
+        overrides=[quote_non_ascii(word) for word in arguments.overrides],
         multirun=arguments.multirun,
         inspects=bool(
             arguments.cfg or arguments.info or arguments.shell_completion or arguments.hydra_help or arguments.experimental_rerun
@@ -89,6 +91,15 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
         config_path=arguments.config_path,
         config_dir=arguments.config_dir,
     )
+
+
+def quote_non_ascii(word: str) -> str:
+    """Quote a value that Hydra's grammar, which knows only ASCII outside quotes, would refuse."""
+    key, separator, value = word.partition("=")
+    if not separator or value.isascii() or value[:1] in "'\"[{" or not key.isascii():
+        return word
+    escaped = value.replace('"', '\\"')
+    return f'{key}="{escaped}"'
 
 
 def start_hydra(command: CommandLine) -> Hydra:
@@ -136,6 +147,7 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
     return Plan(
         config=config,
         overrides=command.overrides,
+        fixed_keys=[str(override.key_or_group) for override in overrides if not override.is_sweep_override()],
         multirun=multirun,
         run_dir=_named_folder(overrides, "hydra.run.dir"),
         sweep_dir=_named_folder(overrides, "hydra.sweep.dir"),
@@ -190,6 +202,10 @@ def check_groups(overrides: list[Override]) -> None:
             continue
         offered = group_choices(group)
         values = _values(override)
+        takes = (str, list, dict) if group in OVERLAY_GROUPS else (str, dict)
+        if wrong := [value for value in values if not isinstance(value, takes)]:
+            problems.append(f"{group}={wrong[0]}: choose one of: {', '.join(offered)}")
+        values = [each for value in values for each in (value if isinstance(value, list) else [value])]
         problems += [
             f"{group}={value}: there is no such {group}.{nearest(str(value), offered)} Valid: {', '.join(offered)}"
             for value in values

@@ -69,7 +69,10 @@ def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan) -> None:
     """Every combination, one after the other, in one process."""
     folder = checked.sweep_dir or claim_sweep_folder(checked.config.sweep)
     overrides = [word for word in checked.overrides if not word.startswith("hydra.sweep.dir=")]
-    hydra.multirun(command.config_name, sweep_job, [*overrides, quoted("hydra.sweep.dir", Path(folder)), "hydra.mode=MULTIRUN"])
+    # A job is called by what sets it apart from its siblings.
+    shared = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(checked.fixed_keys)}]"
+    added = [quoted("hydra.sweep.dir", folder), shared, "hydra.mode=MULTIRUN"]
+    hydra.multirun(command.config_name, sweep_job, [*overrides, *added])
 
 
 def sweep_job(config: DictConfig) -> float:

@@ -78,8 +78,9 @@ class ResidentBatches:
         order = plan.order[start * self.batch_size :].to(self.device.torch_device)
         draws = plan.draws[start * self.batch_size :].to(self.device.torch_device)
         portion = max(1, GATHER // self.batch_size) * self.batch_size
-        for indexes, portion_draws in zip(order.split(portion), draws.split(portion), strict=True):
-            images = self.transforms.augment(self.images[indexes], portion_draws)
+        for first in range(0, len(order), portion):
+            indexes = order[first : first + portion]
+            images = self.transforms.augment(self.images[indexes], draws[first : first + portion])
             images = images.contiguous(memory_format=self.device.memory_format)
             labels = self.labels[indexes]
             yield from zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True)

@@ -1,0 +1,61 @@
+"""What several tests share: the real data, composed configurations, small problems."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+
+from mnist_trainer.command_line import parse_command_line, plan, start_hydra
+from mnist_trainer.data.embedded import load_mnist
+from mnist_trainer.data.images import DataSet, LabelledImages
+from mnist_trainer.settings import RunConfig
+
+Compose = Callable[..., RunConfig]
+
+# Tests run beside each other: threads of one that wait for a core would hold up those of all others. Commands that
+# tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which MNIST is unpacked once for all tests of a worker."""
+    root = tmp_path_factory.mktemp("data")
+    load_mnist(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def mnist(data_root: Path) -> DataSet:
+    return load_mnist(data_root)
+
+
+@pytest.fixture(scope="session")
+def some_images(mnist: DataSet) -> LabelledImages:
+    """The first 640 training images."""
+    return mnist.train.first(640)
+
+
+@pytest.fixture
+def compose() -> Iterator[Compose]:
+    """The settings that a command line leads to."""
+
+    def composed(*words: str) -> RunConfig:
+        command = parse_command_line(words)
+        return plan(start_hydra(command), command).config
+
+    yield composed
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture(autouse=True)
+def _unchanged_torch_state() -> Iterator[None]:
+    """Number of threads and random state as they were, whatever a test did."""
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_rng_state(state)

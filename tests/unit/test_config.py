@@ -1,0 +1,82 @@
+"""Mistakes in a configuration: all of them at once, each with the nearest thing that is right."""
+
+import pytest
+
+from mnist_trainer.config import nearest
+from mnist_trainer.errors import ConfigError
+from tests.conftest import Compose
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trainer.epoch=5"], "Did you mean trainer.epochs"),
+        (["+trainer.epoch=5"], "Did you mean trainer.epochs"),
+        (["++trainer.epoch=5"], "Did you mean trainer.epochs"),
+        (["+foo=1"], "foo is not a setting"),
+        (["modle=cnn"], "Did you mean model"),
+        (["model=cn"], "Did you mean cnn"),
+        (["optimizer=[sgd]"], "optimizer="),
+        (["model.hiden=[3]"], "Did you mean model.hidden"),
+        (["+model.hiden=[3]"], "Did you mean model.hidden"),
+        (["model.hidden=3"], "must be a list"),
+        (["model.hidden=[a]"], "must be a number"),
+        (["model.hidden=[0]"], "at least 1"),
+        (["model.channels=[8,x]"], "each entry must be a whole number"),
+        (["model.activation=rlu"], "Did you mean relu"),
+        (["model.dropout=1"], "[0, 1)"),
+        (["optimizer.lr=fast"], "must be a number"),
+        (["optimizer.lr=0"], "greater than 0"),
+        (["optimizer=adam", "optimizer.betas=[0.9,1.0]"], "[0, 1)"),
+        (["optimizer.nesterov=1"], "true or false"),
+        (["loss.label_smoothing=-0.1"], "[0, 1)"),
+        (["scheduler=onecycle", "scheduler.shape=square"], "cosine, linear"),
+        (["trainer.epochs=0"], "at least 1"),
+        (["trainer.epochs=two"], "whole number"),
+        (["trainer.epochs=null"], "whole number"),
+        (["~trainer.epochs"], "trainer.epochs is missing"),
+        (["trainer=null"], "choose one of: default"),
+        (["optimizer=3"], "choose one of: adadelta"),
+        (["~optimizer"], "choose one of: adadelta"),
+        (["device.type=tpu"], "auto, cpu, cuda, mps"),
+        (["data.validation_size=60000"], "less than the 60,000"),
+        (["seed=-1"], "seed=-1"),
+        (["seed=1.5"], "whole number"),
+        (["transforms.fixed=[1]"], "each with a _target_"),
+        (["transforms=augment", "transforms.random.0.degrees=-3"], "transforms.random"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_mistake_is_named_with_what_is_right(words: list[str], said: str, compose: Compose) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(*words)
+    message = str(caught.value)
+    assert said in message
+    assert len(message.splitlines()) <= 10
+
+
+def test_all_mistakes_are_told_at_once(compose: Compose) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose("trainer.epochs=0", "+foo=1", "optimizer.lr=x", "seed=-1")
+    for key in ("trainer.epochs", "foo", "optimizer.lr", "seed"):
+        assert key in str(caught.value)
+
+
+def test_an_option_of_another_component_names_the_way_out(compose: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"~optimizer\.momentum"):
+        compose("experiment=docs_fcn", "optimizer=adam")
+    assert compose("experiment=docs_fcn", "optimizer=adam", "~optimizer.momentum").optimizer.choice == "adam"
+
+
+def test_seed_zero_is_a_seed(compose: Compose) -> None:
+    assert compose("seed=0").seed == 0
+    assert compose("seed=7").seed == 7
+
+
+def test_every_number_may_be_written_as_a_whole_one(compose: Compose) -> None:
+    assert compose("optimizer.lr=1").optimizer.options["lr"] == 1
+
+
+def test_the_nearest_word_begins_alike_where_one_does() -> None:
+    assert nearest("cn", ["fcn", "cnn"]) == " Did you mean cnn?"
+    assert nearest("xyzzy", ["fcn", "cnn"]) == ""

@@ -1,0 +1,145 @@
+"""The step against arithmetic by hand and against PyTorch used the plain way."""
+
+import pytest
+import torch
+from torch import nn
+
+from mnist_trainer.build import build_optimizer
+from mnist_trainer.device import Device, select_device
+from mnist_trainer.evaluation import evaluate
+from mnist_trainer.models import FCN
+from mnist_trainer.steps import StepOutcome, count_correct, train_step
+from tests.conftest import Compose
+
+
+@pytest.fixture
+def cpu(compose: Compose) -> Device:
+    return select_device(compose("device=cpu").device)
+
+
+def step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, cpu: Device, images: torch.Tensor, labels: torch.Tensor, **options: object
+) -> StepOutcome:
+    settings = {"batch_size": len(labels), **options}
+    return train_step(model, nn.CrossEntropyLoss(), optimizer, cpu.grad_scaler(), cpu, images, labels, **settings)  # type: ignore[arg-type]
+
+
+def test_two_steps_of_sgd_with_momentum_by_hand(cpu: Device, compose: Compose) -> None:
+    """One weight for each of two classes, no bias, one input of 1: logits are the weights themselves.
+
+    With z = (0, 0) and label 0 the gradient is softmax(z) - y = (-1/2, 1/2).
+    Step 1: velocity v = g, weights w = -0.1 v = (0.05, -0.05).
+    Step 2: softmax(0.05, -0.05) = (s, 1 - s) with s = 1 / (1 + exp(-0.1)); g = (s - 1, 1 - s);
+    v = 0.5 (-1/2, 1/2) + g; w = (0.05, -0.05) - 0.1 v.
+    """
+    model = nn.Linear(1, 2, bias=False)
+    nn.init.zeros_(model.weight)
+    config = compose("optimizer=sgd", "optimizer.lr=0.1", "optimizer.momentum=0.5")
+    optimizer = build_optimizer(config.optimizer, model)
+    image, label = torch.ones(1, 1), torch.tensor([0])
+    outcome = step(model, optimizer, cpu, image, label)
+    assert model.weight.flatten().tolist() == pytest.approx([0.05, -0.05])
+    assert outcome.loss.item() == pytest.approx(0.6931472)
+    step(model, optimizer, cpu, image, label)
+    s = 1 / (1 + 2.718281828459045**-0.1)
+    velocity = -0.25 + (s - 1)
+    assert model.weight.flatten().tolist() == pytest.approx([0.05 - 0.1 * velocity, -0.05 + 0.1 * velocity])
+
+
+def networks(count: int) -> list[FCN]:
+    torch.manual_seed(0)
+    first = FCN([32], "relu", 0.0, 10)
+    copies = [FCN([32], "relu", 0.0, 10) for _ in range(count - 1)]
+    for copy in copies:
+        copy.load_state_dict(first.state_dict())
+    return [first, *copies]
+
+
+def problem(count: int = 50) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(count, 1, 28, 28, generator=generator), torch.randint(0, 10, (count,), generator=generator)
+
+
+def same(first: nn.Module, second: nn.Module, atol: float = 0.0) -> bool:
+    return all(torch.allclose(a, b, rtol=0, atol=atol) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_accumulated_batches_are_one_large_batch(cpu: Device) -> None:
+    whole, parts = networks(2)
+    images, labels = problem(50)
+    for model, size in ((whole, 50), (parts, 16)):  # 16 + 16 + 16 + 2: the last part weighs less
+        outcome = step(model, torch.optim.SGD(model.parameters(), 0.1), cpu, images, labels, batch_size=size)
+        assert outcome.loss.item() == pytest.approx(nn.functional.cross_entropy(networks(1)[0](images), labels).item())
+    assert same(whole, parts, atol=1e-6)
+
+
+def test_clipping_scales_all_gradients_by_one_factor(cpu: Device) -> None:
+    ours, plain = networks(2)
+    images, labels = problem()
+    outcome = step(ours, torch.optim.SGD(ours.parameters(), 1.0), cpu, images, labels, clip_norm=0.01)
+    nn.functional.cross_entropy(plain(images), labels).backward()
+    gradients = [parameter.grad for parameter in plain.parameters() if parameter.grad is not None]
+    norm = torch.cat([gradient.flatten() for gradient in gradients]).pow(2).sum().sqrt().item()
+    assert outcome.gradient_norm is not None
+    assert outcome.gradient_norm.item() == pytest.approx(norm, rel=1e-5)
+    with torch.no_grad():
+        for parameter, gradient in zip(plain.parameters(), gradients, strict=True):
+            parameter.sub_(gradient * 0.01 / norm)
+    assert same(ours, plain, atol=1e-6)
+
+
+def test_a_gradient_below_the_limit_is_left_alone(cpu: Device) -> None:
+    clipped, free = networks(2)
+    images, labels = problem()
+    step(clipped, torch.optim.SGD(clipped.parameters(), 0.1), cpu, images, labels, clip_norm=1e6)
+    step(free, torch.optim.SGD(free.parameters(), 0.1), cpu, images, labels)
+    assert same(clipped, free, atol=1e-7)
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_never_reaches_the_weights(poison: float, cpu: Device) -> None:
+    model, untouched = networks(2)
+    images, labels = problem()
+    images[7, 0, 3, 3] = poison
+    outcome = step(model, torch.optim.SGD(model.parameters(), 0.1, momentum=0.9), cpu, images, labels)
+    assert not outcome.finite
+    assert same(model, untouched)
+
+
+def test_a_step_leaves_images_and_labels_as_they_were(cpu: Device) -> None:
+    (model,) = networks(1)
+    images, labels = problem()
+    copies = images.clone(), labels.clone()
+    step(model, torch.optim.SGD(model.parameters(), 0.1), cpu, images, labels)
+    assert torch.equal(images, copies[0])
+    assert torch.equal(labels, copies[1])
+
+
+def test_bf16_computes_in_bf16_and_keeps_its_weights_in_float32(compose: Compose) -> None:
+    device = select_device(compose("device=cpu", "device.precision=bf16").device)
+    (model,) = networks(1)
+    seen = []
+    model.layers[1].register_forward_hook(lambda *arguments: seen.append(arguments[2].dtype))
+    images, labels = problem()
+    outcome = step(model, torch.optim.SGD(model.parameters(), 0.1), device, images, labels)
+    assert seen == [torch.bfloat16]
+    assert outcome.loss.dtype == torch.float32
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_correct_is_the_largest_logit_at_the_label() -> None:
+    logits = torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]])
+    assert count_correct(logits, torch.tensor([1, 0, 0])) == 2
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 50, 1000])
+def test_evaluation_counts_every_image_whatever_the_batch(batch_size: int, cpu: Device) -> None:
+    model = FCN([32], "relu", 0.5, 10)  # dropout would show if evaluation forgot its mode
+    images, labels = problem()
+    metrics = evaluate(model, nn.CrossEntropyLoss(), cpu, images, labels, batch_size)
+    assert model.training
+    model.eval()
+    logits = model(images)
+    assert metrics.count == 50
+    assert metrics.correct == int((logits.argmax(1) == labels).sum())
+    assert metrics.loss == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
