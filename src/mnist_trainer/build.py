@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from mnist_trainer.config import unknown_key
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.lean_optimizer import leave_compiler_out
 from mnist_trainer.settings import Component
 from mnist_trainer.targets import find_targets, is_trusted, refusal, refused_targets
 from mnist_trainer.transforms import Transforms
@@ -37,6 +38,9 @@ def build_optimizer(component: Component, model: nn.Module) -> Optimizer:
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise ConfigError(f"model={component.choice}: it has no parameters to train.")
+    if "differentiable" not in component.options and refused_targets(component.node, "optimizer") == []:
+        located: Any = locate(component.target, "optimizer._target_")
+        leave_compiler_out(located)
     fusible = not {"fused", "foreach", "differentiable"} & component.options.keys()
     optimizer: Optimizer = build(component, Optimizer, params=parameters, **({"fused": True} if fusible else {}))
     return optimizer

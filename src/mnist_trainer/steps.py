@@ -53,7 +53,7 @@ def train_step(
     loss, correct = _accumulate_gradients(model, criterion, scaler, device, images, labels, batch_size)
     scaler.unscale_(optimizer)
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients) if measure_norm or clip_norm is not None else None
+    norm = joint_norm(gradients) if measure_norm or clip_norm is not None else None
     finite = _all_finite(loss, gradients)
     if scaler.is_enabled():
         # The scaler itself skips an update that overflowed, and lowers its scale: that is no error in fp16.
@@ -64,7 +64,9 @@ def train_step(
     elif not finite:
         return StepOutcome(loss, correct, norm, finite)
     if clip_norm is not None and norm is not None:
-        torch.nn.utils.clip_grads_with_norm_(model.parameters(), clip_norm, norm)
+        shrink = (clip_norm / (norm + 1e-6)).clamp(max=1.0)
+        for gradient in gradients:
+            gradient.mul_(shrink)
     scaler.step(optimizer)
     scaler.update()
     return StepOutcome(loss, correct, norm, finite)
@@ -93,6 +95,16 @@ def _accumulate_gradients(
         return outcomes[0]
     losses, rights = zip(*outcomes, strict=True)
     return torch.stack(losses).sum(), torch.stack(rights).sum()
+
+
+def joint_norm(gradients: list[Tensor]) -> Tensor:
+    """L2 norm of all gradients as one vector: a scalar on the device.
+
+    PyTorch's own, in ``torch.nn.utils``, would load all of its distributed tensors first.
+    """
+    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
+    joint: Tensor = torch.linalg.vector_norm(norms)
+    return joint
 
 
 def _all_finite(loss: Tensor, gradients: list[Tensor]) -> Tensor:

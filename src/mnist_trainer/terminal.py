@@ -144,8 +144,8 @@ class RichTerminal:
             console=self.console,
             transient=True,
         )
-        self.epochs_task: Any = None
-        self.steps_task: Any = None
+        self.run_task: Any = None
+        self.epoch_task: Any = None
         self.pending_steps = 0
         self.pending_images = 0
         self.refreshed = time.monotonic()
@@ -177,11 +177,12 @@ class RichTerminal:
         self.console.print()
 
     def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
-        if self.epochs_task is None:
+        if self.run_task is None:
             self.progress.start()
-            self.epochs_task = self.progress.add_task("epochs", total=epochs, completed=epoch - 1, note="")
-            self.steps_task = self.progress.add_task("steps", total=steps, note="")
-        self.progress.reset(self.steps_task, total=steps, description=f"epoch {epoch}", note=self.loss_note)
+            self.run_task = self.progress.add_task("all epochs", total=epochs * steps, note="")
+            self.epoch_task = self.progress.add_task("epoch", total=steps, note="")
+        self.progress.update(self.run_task, completed=(epoch - 1) * steps)
+        self.progress.reset(self.epoch_task, total=steps, description=f"epoch {epoch}/{epochs}", note=self.loss_note)
 
     def stepped(self, images: int) -> None:
         self.pending_steps += 1
@@ -189,7 +190,9 @@ class RichTerminal:
         now = time.monotonic()
         if now - self.refreshed >= REFRESH_SECONDS:
             rate = self.pending_images / (now - self.refreshed)
-            self.progress.update(self.steps_task, advance=self.pending_steps, note=f"{self.loss_note}  {rate:,.0f} images/s")
+            note = f"{self.loss_note}  {rate:,.0f} images/s"
+            self.progress.update(self.epoch_task, advance=self.pending_steps, note=note)
+            self.progress.update(self.run_task, advance=self.pending_steps)
             self.pending_steps, self.pending_images, self.refreshed = 0, 0, now
 
     def measured(self, metrics: Metrics) -> None:
@@ -209,7 +212,6 @@ class RichTerminal:
             row += f"{metrics.loss:>17.4f}{percent(metrics):>11}"
         row += f"{report.learning_rate:>10.2g}{report.images_per_second:>10,.0f}{report.seconds:>9.1f}"
         self.console.print(row + ("  [green]best[/green]" if report.is_best else ""))
-        self.progress.update(self.epochs_task, completed=report.epoch)
 
     def finished(self, result: Result, folder: str) -> None:
         from rich.panel import Panel

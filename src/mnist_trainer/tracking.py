@@ -110,9 +110,11 @@ class TensorBoard:
         was_training = model.training
         model.eval()
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-            # PyTorch draws the graph with its own older tracer, and warns of that.
+            # The tracer that TensorBoard's graphs are drawn with is an old one, and warns of that.
             warnings.simplefilter("ignore")
-            self.writer.add_graph(model, image)
+            # Checking the trace would load all of torch's distributed tensors; a traced model is taken as it is.
+            traced = torch.jit.trace(model, image, check_trace=False)
+            self.writer.add_graph(traced, image)
         model.train(was_training)
 
     def write(self, point: Point) -> None:

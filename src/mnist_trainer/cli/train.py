@@ -5,6 +5,7 @@ import time
 
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.cli.help import HELP_OPTIONS, VERSION_OPTIONS, print_help, print_version
+from mnist_trainer.startup import wait_politely
 
 
 def main() -> None:
@@ -17,6 +18,7 @@ def main() -> None:
         elif any(word in VERSION_OPTIONS for word in words):
             print_version()
         else:
+            wait_politely()
             # Only now Hydra: help and version need not wait for it.
             from mnist_trainer.cli.jobs import run_command
 
