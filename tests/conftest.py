@@ -1,6 +1,12 @@
 """What several tests share: the real data, composed configurations, small problems."""
 
+# ruff: noqa: E402
 import os
+
+# Tests run beside each other: threads of one that wait for a core would hold up those of all others. Read when NumPy and
+# torch are imported, so it comes first; commands that tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,11 +20,6 @@ from mnist_trainer.data.images import DataSet, LabelledImages
 from mnist_trainer.settings import RunConfig
 
 Compose = Callable[..., RunConfig]
-
-# Tests run beside each other: threads of one that wait for a core would hold up those of all others. Commands that
-# tests start inherit it.
-os.environ["OMP_NUM_THREADS"] = "1"
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,10 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
         arguments, rest = parser.parse_known_intermixed_args(list(words))
     except ArgumentError as error:
         raise ConfigError(f"{error}. Options are listed by mnist-train --hydra-help; settings are key=value words.") from error
+    asked = [name for name in ("multirun", "cfg", "info", "shell_completion", "run") if getattr(arguments, name)]
+    if len(asked) > 1:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
+        raise ConfigError(f"{options}: these exclude each other; ask for one at a time.")
     if rest:
         option = rest[0].partition("=")[0]
         like = nearest(option, known)
