@@ -1,6 +1,5 @@
 """What several tests share: the real data, composed configurations, small problems."""
 
-# ruff: noqa: E402
 import os
 
 # Tests run beside each other: threads of one that wait for a core would hold up those of all others. Read when NumPy and
