@@ -4,9 +4,10 @@
 
 Written from its description: conv(1 -> 24, k5), max-pool 2, ReLU, conv(24 -> 32, k3), max-pool 2, ReLU, linear
 800 -> 256, ReLU, linear 256 -> 10; batches of 256; Adam with learning rate 0.01 and betas (0.7, 0.9); OneCycleLR with
-max_lr 0.01 over the one epoch of 60,000 images, whose defaults also move the first beta; float32. The images are read
-and normalised in memory before the clock starts. It imports neither torchvision nor this package, which would slow its
-start. Prints one JSON object.
+max_lr 0.01 over the one epoch of 60,000 images; float32. The images are read and normalised in memory before the clock
+starts. Where the description leaves a choice it is made in the recipe's favour: the betas stay as they are named, which scores no
+less than OneCycleLR's default of moving the first one, and neither torchvision nor this package is imported, which would
+slow the start. Prints one JSON object.
 """
 
 import argparse
@@ -53,7 +54,7 @@ def train(model: nn.Module, images: Tensor, labels: Tensor) -> None:
     model.train()
     steps = -(-len(labels) // BATCH_SIZE)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9))
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps, cycle_momentum=False)
     criterion = nn.CrossEntropyLoss()
     for indexes in torch.randperm(len(labels)).split(BATCH_SIZE):
         optimizer.zero_grad()
