@@ -1,0 +1,1 @@
+"""What every number about speed in the README comes from: ``python -m benchmarks``."""

@@ -1,0 +1,96 @@
+"""This package's own trainer, built as ``run.train`` builds it, but trained in turns of a few steps."""
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import open_dict
+from torch import Tensor
+
+from mnist_trainer.build import build_loss, build_transforms
+from mnist_trainer.checkpoint import seed_everything
+from mnist_trainer.clock import Clock
+from mnist_trainer.config import read_config
+from mnist_trainer.config_files import config_dir
+from mnist_trainer.data import load_dataset, split
+from mnist_trainer.data.batches import Batches, EpochPlan
+from mnist_trainer.device import select_device
+from mnist_trainer.run import evaluation_images, make_batches, make_state
+from mnist_trainer.run_folder import RunFolder
+from mnist_trainer.settings import RunConfig
+from mnist_trainer.terminal import PlainTerminal
+from mnist_trainer.tracking import open_trackers
+from mnist_trainer.trainer import Trainer
+
+
+def compose_config(*words: str) -> RunConfig:
+    """The settings that the words lead to on the command line."""
+    with initialize_config_dir(str(config_dir()), version_base="1.3", job_name="benchmarks"):
+        composed = compose("config", list(words), return_hydra_config=True)
+    choices = {group: choice for group, choice in composed.hydra.runtime.choices.items() if isinstance(choice, str)}
+    with open_dict(composed):
+        del composed["hydra"]
+    return read_config(composed, choices)
+
+
+class InTurns:
+    """A trainer's own batches, a few at a time: each turn goes on in the epoch where the last one stopped."""
+
+    def __init__(self, batches: Batches, steps: int) -> None:
+        self.batches = batches
+        self.steps = steps
+        self.under_way: Iterator[tuple[Tensor, Tensor]] = iter(())
+
+    def epoch(self, plan: EpochPlan, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+        if start == 0:
+            self.under_way = self.batches.epoch(plan, 0)
+        return islice(self.under_way, self.steps)
+
+
+class ProductLoop:
+    """The real ``Trainer`` with real trackers; ``train_epoch`` does one turn."""
+
+    def __init__(self, config: RunConfig, folder: Path, steps: int) -> None:
+        """Args:
+        folder: where metrics.jsonl and the event files go.
+        steps: updates of a turn.
+        """
+        device = select_device(config.device)
+        seed_everything(config.seed)
+        splits = split(load_dataset(config.data), config.data)
+        transforms = build_transforms(config.fixed_transforms, config.random_transforms)
+        run_folder = RunFolder(folder)
+        self.steps = steps
+        self.tracker = open_trackers(config, run_folder.path, run_folder.metrics)
+        self.trainer = Trainer(
+            config=config,
+            device=device,
+            criterion=build_loss(config.loss).to(device.torch_device),
+            state=make_state(config, splits, device),
+            batches=InTurns(make_batches(config, splits, transforms, device), steps),
+            num_images=len(splits.train),
+            num_draws=transforms.num_draws,
+            validation=evaluation_images(splits.validation, transforms, device),
+            test=evaluation_images(splits.test, transforms, device),
+            folder=run_folder,
+            tracker=self.tracker,
+            terminal=PlainTerminal(),
+            clock=Clock(device, time.perf_counter()),
+        )
+
+    def train(self) -> None:
+        """One call of the trainer's ``train_epoch``; where too few steps are left for a whole turn, the next epoch begins."""
+        self.trainer.train_epoch()
+        progress = self.trainer.progress
+        if progress.batch + self.steps > self.trainer.steps_per_epoch:
+            progress.epoch, progress.batch = progress.epoch + 1, 0
+            self.trainer.state.epoch_meter.reset()
+
+    def test(self) -> int:
+        """One evaluation of the test images: the number of right answers."""
+        return self.trainer.score(self.trainer.state.evaluated, self.trainer.test).correct
+
+    def close(self) -> None:
+        self.tracker.close()
