@@ -9,20 +9,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import open_dict
 from torch import Tensor
 
-from mnist_trainer.build import build_loss, build_transforms
-from mnist_trainer.checkpoint import seed_everything
-from mnist_trainer.clock import Clock
 from mnist_trainer.config import read_config
 from mnist_trainer.config_files import config_dir
-from mnist_trainer.data import load_dataset, split
 from mnist_trainer.data.batches import Batches, EpochPlan
-from mnist_trainer.device import select_device
-from mnist_trainer.run import evaluation_images, make_batches, make_state
+from mnist_trainer.run import prepare
 from mnist_trainer.run_folder import RunFolder
 from mnist_trainer.settings import RunConfig
-from mnist_trainer.terminal import PlainTerminal
-from mnist_trainer.tracking import open_trackers
-from mnist_trainer.trainer import Trainer
 
 
 def compose_config(*words: str) -> RunConfig:
@@ -57,28 +49,9 @@ class ProductLoop:
         folder: where metrics.jsonl and the event files go.
         steps: updates of a turn.
         """
-        device = select_device(config.device)
-        seed_everything(config.seed)
-        splits = split(load_dataset(config.data), config.data)
-        transforms = build_transforms(config.fixed_transforms, config.random_transforms)
-        run_folder = RunFolder(folder)
         self.steps = steps
-        self.tracker = open_trackers(config, run_folder.path, run_folder.metrics)
-        self.trainer = Trainer(
-            config=config,
-            device=device,
-            criterion=build_loss(config.loss).to(device.torch_device),
-            state=make_state(config, splits, device),
-            batches=InTurns(make_batches(config, splits, transforms, device), steps),
-            num_images=len(splits.train),
-            num_draws=transforms.num_draws,
-            validation=evaluation_images(splits.validation, transforms, device),
-            test=evaluation_images(splits.test, transforms, device),
-            folder=run_folder,
-            tracker=self.tracker,
-            terminal=PlainTerminal(),
-            clock=Clock(device, time.perf_counter()),
-        )
+        self.trainer = prepare(config, RunFolder(folder), time.perf_counter())
+        self.trainer.batches = InTurns(self.trainer.batches, steps)
 
     def train(self) -> None:
         """One call of the trainer's ``train_epoch``; where too few steps are left for a whole turn, the next epoch begins."""
@@ -93,4 +66,4 @@ class ProductLoop:
         return self.trainer.score(self.trainer.state.evaluated, self.trainer.test).correct
 
     def close(self) -> None:
-        self.tracker.close()
+        self.trainer.tracker.close()

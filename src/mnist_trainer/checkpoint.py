@@ -1,61 +1,169 @@
-"""Saving and loading the state of a run: tensors and plain values only, in one atomic write."""
+"""Saving and loading the state of a run: tensors and plain values only, each file whole, verified before it is used."""
 
 import hashlib
 import io
-import random
+import json
+import logging
+import os
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from mnist_trainer.errors import CheckpointError
-from mnist_trainer.run_folder import atomic_write
+from mnist_trainer.run_folder import atomic_write, replace_by_link, write_json
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
-REQUIRED = ("format", "weights", "config", "progress")
+KEYS = {
+    "format", "weights", "config", "choices", "class_names", "progress", "random", "metrics_bytes",
+    "model", "optimizer", "scheduler", "scaler", "selection", "epoch_meter", "interval_meter", "averaged",
+}  # fmt: skip
+REQUIRED = KEYS - {"averaged"}
 
 
-def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint, whole or not at all.
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoints of one run: the last, the one before it, the best; and the hashes that vouch for them.
 
-    Raises:
-        MachineError: it could not be written; an older one of that name is untouched.
+    A save passes through these states: hashes of old and new written; ``previous.pt`` is the old last; ``last.pt`` is
+    the new. Whenever it is cut short, every file has a content that the manifest vouches for.
     """
-    buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **state}, buffer)
-    with atomic_write(path) as file:
-        file.write(buffer.getbuffer())
+
+    folder: Path
+
+    @property
+    def last(self) -> Path:
+        return self.folder / "last.pt"
+
+    @property
+    def previous(self) -> Path:
+        return self.folder / "previous.pt"
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.pt"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.json"
+
+    def save(self, state: Mapping[str, Any], *, is_best: bool) -> None:
+        """Write the last checkpoint, and the best one where this is the best.
+
+        Raises:
+            MachineError: it could not be written; the older ones are untouched.
+        """
+        buffer = io.BytesIO()
+        torch.save({"format": FORMAT, **state}, buffer)
+        content = buffer.getbuffer()
+        digest = hashlib.sha256(content).hexdigest()
+        known = read_manifest(self.manifest)
+        changed = {"last.pt": [digest, *known.get("last.pt", [])[:1]], "previous.pt": known.get("last.pt", [])[:1]}
+        changed["previous.pt"] += known.get("previous.pt", [])[:1]
+        if is_best:
+            changed["best.pt"] = [digest, *known.get("best.pt", [])[:1]]
+        write_json(self.manifest, {**known, **changed})
+        if self.last.exists():
+            replace_by_link(self.last, self.previous)
+        with atomic_write(self.last) as file:
+            file.write(content)
+        if is_best:
+            # A copy of its own: damage to the one must not be damage to the other.
+            with atomic_write(self.best) as file:
+                file.write(content)
+
+    def newest(self) -> tuple[dict[str, Any], Path] | None:
+        """The newest checkpoint that can be trusted, and its path; None where none was ever written.
+
+        A damaged ``last.pt`` is set aside as ``last.pt.corrupt``, and that is said.
+
+        Raises:
+            CheckpointError: there are checkpoints, but none that can be trusted.
+        """
+        found = [path for path in (self.last, self.previous, self.best) if path.exists()]
+        problems = []
+        for path in found:
+            try:
+                state = load_checkpoint(path)
+            except CheckpointError as error:
+                problems.append(str(error))
+                aside = path.with_name(f"{path.name}.corrupt")
+                os.replace(path, aside)
+                log.warning("%s It is kept as %s.", error, aside.name)
+            else:
+                if problems:
+                    log.warning("Going on from %s, at step %d.", path, state["progress"]["step"])
+                return state, path
+        if problems:
+            raise CheckpointError("\n".join([*problems, "No other checkpoint of this run is whole. Start it anew."]))
+        return None
+
+
+def read_manifest(path: Path) -> dict[str, list[str]]:
+    """File name to the SHA-256 hashes that it may have; empty where there is no manifest."""
+    try:
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def load_checkpoint(path: Path, map_location: torch.device | str = "cpu") -> dict[str, Any]:
-    """Read a checkpoint that ``save_checkpoint`` wrote.
+    """Read a checkpoint, once it has been verified.
+
+    The hash in the manifest beside it vouches for the whole file; without a manifest the sums that the zip format keeps
+    of each tensor, which ``torch.load`` does not check.
 
     Raises:
         CheckpointError: missing, damaged, or not a checkpoint of this package; nothing in it was executed.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint.")
+    content = path.read_bytes()
+    vouched = read_manifest(path.with_name("manifest.json")).get(path.name)
+    if vouched and hashlib.sha256(content).hexdigest() not in vouched:
+        raise CheckpointError(f"{path}: damaged: its {len(content):,} bytes do not have the SHA-256 that they were written with.")
     try:
-        # torch.load does not check the sums that the zip format keeps of each tensor.
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             damaged = archive.testzip()
         if damaged is not None:
             raise CheckpointError(f"{path}: damaged: {damaged} does not match its checksum.")
-        state: Any = torch.load(path, map_location=map_location, weights_only=True)
+        state: Any = torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
     except CheckpointError:
         raise
     except Exception as error:  # The bytes are not ours: what the readers raise of them is whatever they hold.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: cannot be read as a checkpoint: {reason}") from error
-    if not isinstance(state, dict) or any(key not in state for key in REQUIRED):
+    check_layout(path, state)
+    return dict(state)
+
+
+def check_layout(path: Path, state: object) -> None:
+    """Raises:
+    CheckpointError: the keys or types are not those of a checkpoint of this version.
+    """
+    if not isinstance(state, dict) or "format" not in state:
         raise CheckpointError(f"{path}: not a checkpoint of mnist-train.")
     if state["format"] != FORMAT:
-        raise CheckpointError(f"{path}: format {state['format']}, this version reads format {FORMAT}.")
-    return state
+        raise CheckpointError(f"{path}: format {state['format']!r}, this version reads format {FORMAT}.")
+    if not state.keys() >= REQUIRED or not state.keys() <= KEYS:
+        raise CheckpointError(f"{path}: not a checkpoint of mnist-train: its {len(state):,} keys are not those of one.")
+    weights, progress = state["weights"], state["progress"]
+    well_formed = (
+        isinstance(state["config"], dict)
+        and isinstance(weights, dict)
+        and all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items())
+        and isinstance(progress, dict)
+        and all(isinstance(progress.get(key), int) for key in ("epoch", "batch", "step"))
+    )
+    if not well_formed:
+        raise CheckpointError(f"{path}: not a checkpoint of mnist-train: its parts are not of the types that they should be.")
 
 
 def weights_sha256(weights: Mapping[str, Tensor]) -> str:
@@ -66,26 +174,3 @@ def weights_sha256(weights: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def random_state() -> dict[str, Any]:
-    """State of every random number generator that a run may draw from."""
-    numpy_state = np.random.get_state(legacy=False)
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "python": random.getstate(),
-        "numpy": {
-            "key": numpy_state["state"]["key"].tolist(),
-            "pos": int(numpy_state["state"]["pos"]),
-            "has_gauss": int(numpy_state["has_gauss"]),
-            "gauss": float(numpy_state["gauss"]),
-        },
-    }
-
-
-def seed_everything(seed: int) -> None:
-    """Seed every random number generator that a run may draw from."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)

@@ -26,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mnist_trainer.config import OVERLAY_GROUPS, nearest, read_config, unknown_key
 from mnist_trainer.config_files import config_dir, group_choices, group_names
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.resume import Resumption, find_run, holds_run, refuse_changes, take_up
 from mnist_trainer.settings import RunConfig
 from mnist_trainer.targets import check_hydra_section
 
@@ -59,6 +60,8 @@ class Plan:
     run_dir: Path | None
     """The folder that the user named, if any."""
     sweep_dir: Path | None
+    resumption: Resumption | None
+    """The run to go on with, if one was named."""
 
 
 def parse_command_line(words: Sequence[str]) -> CommandLine:
@@ -130,7 +133,10 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
     Raises:
         ConfigError: names what is wrong, and the nearest thing that is right.
     """
-    overrides = parse_overrides(command.overrides)
+    typed = parse_overrides(command.overrides)
+    resumption = resumed_run(typed)
+    words = [*resumption.overrides, *command.overrides] if resumption else command.overrides
+    overrides = parse_overrides(words)
     multirun = command.multirun or any(o.key_or_group == "hydra.mode" and "MULTIRUN" in str(o.value()) for o in overrides)
     swept = [o for o in overrides if o.is_sweep_override()]
     if swept and not multirun:
@@ -148,14 +154,38 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
     with open_dict(composed):
         del composed["hydra"]
     config = read_config(composed, choices)
+    if resumption and multirun:
+        raise ConfigError("resume= goes on with one run; -m starts many. Leave one of them out.")
+    if resumption and not config.resume_allow_changes:
+        refuse_changes(resumption.folder, config.plain)
     return Plan(
         config=config,
-        overrides=command.overrides,
+        overrides=words,
         fixed_keys=[str(override.key_or_group) for override in overrides if not override.is_sweep_override()],
         multirun=multirun,
         run_dir=_named_folder(overrides, "hydra.run.dir"),
         sweep_dir=_named_folder(overrides, "hydra.sweep.dir"),
+        resumption=resumption,
     )
+
+
+def resumed_run(typed: list[Override]) -> Resumption | None:
+    """The run that ``resume=`` names, if it does.
+
+    Raises:
+        ConfigError: it names none, or ``auto`` without saying where.
+    """
+    asked: Any = next((override.value() for override in reversed(typed) if override.key_or_group == "resume"), None)
+    if asked is None:
+        return None
+    if asked == "auto":
+        place = _named_folder(typed, "hydra.run.dir")
+        if place is None:
+            raise ConfigError("resume=auto needs to know where: add hydra.run.dir=PATH")
+        if not holds_run(place) and not (place / ".hydra" / "overrides.yaml").is_file():
+            return None
+        asked = place
+    return take_up(find_run(str(asked)), {str(override.key_or_group) for override in typed})
 
 
 def compose(hydra: Hydra, config_name: str, words: list[str], overrides: list[Override]) -> DictConfig:

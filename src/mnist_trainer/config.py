@@ -41,7 +41,13 @@ CLOSED_GROUPS = {
 OPEN_GROUPS = ("model", "loss", "optimizer", "scheduler")
 # Groups that reach into the others and leave no key of their own.
 OVERLAY_GROUPS = ("experiment", "debug")
-TOP_LEVEL = {"seed": Seed, "name": str | None, "sweep": str | None}
+TOP_LEVEL = {
+    "seed": Seed,
+    "name": str | None,
+    "sweep": str | None,
+    "resume": str | None,
+    "resume_allow_changes": bool,
+}
 
 # Options of the shipped components, wherever they occur: a wrong one is answered before torch is imported.
 OPTION_RANGES: dict[str, Range] = {
@@ -146,7 +152,7 @@ class _Reader:
 
         if self.problems or self.refused:
             return None
-        fields: dict[str, Any] = {**top, **components, **transforms, "plain": plain}
+        fields: dict[str, Any] = {**top, **components, **transforms, "plain": plain, "choices": dict(self.choices)}
         fields |= {group: kind(**values) for group, (kind, values) in closed.items()}
         return RunConfig(**fields)
 

@@ -1,6 +1,8 @@
 """What a run came to: the content of result.json."""
 
+import json
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from mnist_trainer.metrics import Metrics, wilson_interval
@@ -40,6 +42,7 @@ class Result:
     last_weights_sha256: str
     """Of the weights after the last update."""
     resumed_from: str | None
+    """Checkpoint and step that the last session went on from."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, in the layout of result.json."""
@@ -59,6 +62,15 @@ class Result:
             "last_weights_sha256": self.last_weights_sha256,
             "resumed_from": self.resumed_from,
         }
+
+
+def read_result(path: Path) -> dict[str, Any] | None:
+    """The content of a result.json; None where there is none that can be read."""
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def scored(metrics: Metrics) -> dict[str, Any]:

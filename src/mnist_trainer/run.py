@@ -1,26 +1,29 @@
 """The life of a run, as a table of contents."""
 
 import logging
+from contextlib import closing
 
 from omegaconf import OmegaConf
 
 from mnist_trainer.build import build_loss, build_model, build_optimizer, build_scheduler, build_transforms
-from mnist_trainer.checkpoint import seed_everything
+from mnist_trainer.checkpoint import Checkpoints
 from mnist_trainer.clock import Clock
 from mnist_trainer.data import LabelledImages, Splits, load_dataset, split
-from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches, plan_epoch
+from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches
 from mnist_trainer.device import Device, select_device
 from mnist_trainer.environment import describe_environment
+from mnist_trainer.interruption import Interruption
 from mnist_trainer.metrics import Meter
+from mnist_trainer.randomness import seed_everything
 from mnist_trainer.result import Result
-from mnist_trainer.run_folder import RunFolder, atomic_write, point_latest_at, write_json
+from mnist_trainer.run_folder import RunFolder, atomic_write, point_latest_at, sweep_temporaries, write_json
 from mnist_trainer.selection import Selection
 from mnist_trainer.settings import RunConfig
 from mnist_trainer.state import Progress, TrainingState, averaged_model
 from mnist_trainer.summary import count_parameters, summarize
 from mnist_trainer.terminal import Terminal, open_terminal
 from mnist_trainer.tracking import open_trackers
-from mnist_trainer.trainer import EvaluationImages, Trainer
+from mnist_trainer.trainer import AT_THE_START, Begun, EvaluationImages, Trainer
 from mnist_trainer.transforms import Transforms
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,17 @@ def train(config: RunConfig, folder: RunFolder, started: float) -> Result:
     Raises:
         UserError: of the kind that says what went wrong; see ``errors``.
     """
+    trainer = prepare(config, folder, started)
+    point_latest_at(folder)
+    with trainer.tracker, trainer.interruption, closing(trainer.terminal):
+        result = trainer.run()
+    write_json(folder.result, result.as_json())
+    trainer.terminal.finished(result, str(folder))
+    return result
+
+
+def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
+    """Everything up to the first step: the parts of the run in the order in which data passes them."""
     device = select_device(config.device)
     seed_everything(config.seed)
     dataset = load_dataset(config.data)
@@ -43,36 +57,50 @@ def train(config: RunConfig, folder: RunFolder, started: float) -> Result:
     batches = make_batches(config, splits, transforms, device)
     criterion = build_loss(config.loss).to(device.torch_device)
     state = make_state(config, splits, device)
+    checkpoints = Checkpoints(folder.checkpoints)
+    begun = take_up(checkpoints, state, folder) if config.resume else AT_THE_START
     write_config(config, folder)
-    point_latest_at(folder)
     write_json(folder.environment, describe_environment(device, dataset.sha256))
     terminal = open_terminal()
-    with open_trackers(config, folder.path, folder.metrics) as tracker:
-        trainer = Trainer(
-            config=config,
-            device=device,
-            criterion=criterion,
-            state=state,
-            batches=batches,
-            num_images=len(splits.train),
-            num_draws=transforms.num_draws,
-            validation=evaluation_images(splits.validation, transforms, device),
-            test=evaluation_images(splits.test, transforms, device),
-            folder=folder,
-            tracker=tracker,
-            terminal=terminal,
-            clock=Clock(device, started),
-        )
-        announce(config, splits, device, state, terminal)
-        sample, _ = next(iter(batches.epoch(plan_epoch(len(splits.train), transforms.num_draws, config.seed, 0), 0)))
-        tracker.start(config, state.model, sample)
-        try:
-            result = trainer.run()
-        finally:
-            terminal.close()
-    write_json(folder.result, result.as_json())
-    terminal.finished(result, str(folder))
-    return result
+    announce(config, splits, device, state, terminal)
+    return Trainer(
+        config=config,
+        device=device,
+        criterion=criterion,
+        state=state,
+        batches=batches,
+        num_images=len(splits.train),
+        num_draws=transforms.num_draws,
+        validation=evaluation_images(splits.validation, transforms, device),
+        test=evaluation_images(splits.test, transforms, device),
+        class_names=splits.class_names,
+        folder=folder,
+        checkpoints=checkpoints,
+        begun=begun,
+        tracker=open_trackers(config, folder, kept_bytes=begun.metrics_bytes, last_step=begun.step),
+        terminal=terminal,
+        clock=Clock(device, started),
+        interruption=Interruption(),
+    )
+
+
+def take_up(checkpoints: Checkpoints, state: TrainingState, folder: RunFolder) -> Begun:
+    """Bring the state to where the newest whole checkpoint has it; to the start where the run never came to write one.
+
+    Raises:
+        CheckpointError: there are checkpoints, but none that can be used.
+    """
+    for place in (folder.path, checkpoints.folder):
+        sweep_temporaries(place)
+    newest = checkpoints.newest()
+    if newest is None:
+        log.warning("%s: no checkpoint was written yet, so the run starts from the beginning.", folder)
+        return AT_THE_START
+    saved, path = newest
+    state.load_state_dict(saved)
+    step = state.progress.step
+    log.info("Going on from %s, step %d", path, step)
+    return Begun(f"{path.name}, step {step}", step, int(saved["metrics_bytes"]))
 
 
 def make_batches(config: RunConfig, splits: Splits, transforms: Transforms, device: Device) -> Batches:

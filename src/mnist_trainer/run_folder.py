@@ -52,6 +52,32 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
                 os.unlink(temporary)
 
 
+def replace_by_link(source: Path, path: Path) -> None:
+    """Give a file a second name in one step, replacing what had that name; a copy where links are not to be had.
+
+    Raises:
+        MachineError: neither could be made.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+        os.replace(temporary, path)
+        _fsync_folder(path.parent)
+    except OSError as error:
+        raise MachineError(_write_failure(path, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove what writes that were cut short have left in a folder."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON object, indented for people, through ``atomic_write``."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
@@ -110,12 +136,8 @@ class RunFolder:
         return self.path / "train.log"
 
     @property
-    def last_checkpoint(self) -> Path:
-        return self.path / "checkpoints" / "last.pt"
-
-    @property
-    def best_checkpoint(self) -> Path:
-        return self.path / "checkpoints" / "best.pt"
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
 
     def __str__(self) -> str:
         return display_path(self.path)
@@ -231,7 +253,7 @@ def point_latest_at(folder: RunFolder) -> None:
 
 def discard_if_unused(folder: RunFolder) -> None:
     """Remove what the start of a run left in its folder, where the run never began; other people's files stay."""
-    if folder.result.exists() or folder.metrics.exists() or folder.last_checkpoint.exists():
+    if folder.result.exists() or folder.metrics.exists() or folder.checkpoints.exists():
         return
     shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
     for path in (folder.log, folder.config, folder.environment):

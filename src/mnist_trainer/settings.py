@@ -195,6 +195,9 @@ class RunConfig:
     seed: int
     name: str | None
     sweep: str | None
+    resume: str | None
+    """Folder of a run to go on with."""
+    resume_allow_changes: bool
     data: DataSettings
     model: Component
     loss: Component
@@ -207,6 +210,8 @@ class RunConfig:
     device: DeviceSettings
     trainer: TrainerSettings
     tracker: TrackerSettings
+    choices: Mapping[str, str]
+    """Group name to the option that was chosen."""
     plain: Mapping[str, Any]
     """The same as plain nested dictionaries: what ``config.yaml`` holds."""
 

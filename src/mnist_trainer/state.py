@@ -1,6 +1,6 @@
 """Everything of a run that changes while it trains: one mapping, which serves saving and loading alike."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -10,8 +10,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mnist_trainer.checkpoint import random_state
+from mnist_trainer.errors import CheckpointError
 from mnist_trainer.metrics import Meter
+from mnist_trainer.randomness import random_state, restore_random_state
 from mnist_trainer.selection import Selection
 
 
@@ -25,6 +26,8 @@ class Progress:
     """Updates made in the epoch that is under way."""
     step: int = 0
     """Updates made in all."""
+    gradient_norms: list[float] = field(default_factory=list)
+    """At the log points of the epoch that is under way."""
 
 
 @dataclass
@@ -53,6 +56,22 @@ class TrainingState:
     def state_dict(self) -> dict[str, Any]:
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         return {**parts, "progress": asdict(self.progress), "random": random_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where ``state_dict`` was taken, random numbers included.
+
+        Raises:
+            CheckpointError: the state is of another network or optimizer.
+        """
+        try:
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
+            self.progress.__dict__.update(state["progress"])
+            restore_random_state(state["random"])
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+            # What a part says of a state that is not its own depends on the part.
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise CheckpointError(f"The checkpoint does not fit this run: {reason}") from error
 
     def _parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {

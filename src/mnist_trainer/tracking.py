@@ -1,6 +1,7 @@
 """Where the numbers of a run go: metrics.jsonl always, TensorBoard beside it where it is wanted."""
 
 import json
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor, nn
 
+from mnist_trainer.run_folder import RunFolder
 from mnist_trainer.settings import RunConfig
 
 GRID_IMAGES = 64
@@ -58,6 +60,10 @@ class Tracker(Protocol):
 
     def epoch_ended(self, model: nn.Module, step: int) -> None: ...
 
+    def flush(self) -> int:
+        """Bring to disk what was written; returns how many bytes of it are to be kept by a run that goes on from here."""
+        ...
+
     def finish(self, config: RunConfig) -> None:
         """The final points are written: note which hyper-parameters led to them."""
         ...
@@ -68,7 +74,13 @@ class Tracker(Protocol):
 class MetricsFile:
     """metrics.jsonl: the source of truth."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept_bytes: int = 0) -> None:
+        """Args:
+        kept_bytes: how much of an older file belongs to the checkpoint that the run goes on from; the rest is cut off,
+            because it is going to be written again.
+        """
+        if path.exists():
+            os.truncate(path, min(kept_bytes, path.stat().st_size))
         # Line by line, so that a reader beside the run sees whole lines.
         self.file = path.open("a", encoding="utf-8", buffering=1)
 
@@ -77,6 +89,11 @@ class MetricsFile:
 
     def write(self, point: Point) -> None:
         self.file.write(point.as_json() + "\n")
+
+    def flush(self) -> int:
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        return self.file.tell()
 
     def epoch_ended(self, model: nn.Module, step: int) -> None:
         pass
@@ -91,11 +108,14 @@ class MetricsFile:
 class TensorBoard:
     """The same points as an event file in the run folder, with what only TensorBoard can show."""
 
-    def __init__(self, folder: Path, config: RunConfig) -> None:
+    def __init__(self, folder: Path, config: RunConfig, purge_step: int | None) -> None:
+        """Args:
+        purge_step: readers forget what older files of the folder say of this step and later ones.
+        """
         from torch.utils.tensorboard import SummaryWriter
 
         self.settings = config.tracker
-        self.writer: Any = SummaryWriter(str(folder))
+        self.writer: Any = SummaryWriter(str(folder), purge_step=purge_step)
 
     def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
         from omegaconf import OmegaConf
@@ -131,6 +151,10 @@ class TensorBoard:
                 self.writer.add_histogram(f"weights/{name}", parameter.detach().float().cpu(), step)
         self.writer.flush()
 
+    def flush(self) -> int:
+        self.writer.flush()
+        return 0
+
     def finish(self, config: RunConfig) -> None:
         from torch.utils.tensorboard.summary import hparams
 
@@ -161,6 +185,9 @@ class Trackers:
         for tracker in self.trackers:
             tracker.epoch_ended(model, step)
 
+    def flush(self) -> int:
+        return max(tracker.flush() for tracker in self.trackers)
+
     def finish(self, config: RunConfig) -> None:
         for tracker in self.trackers:
             tracker.finish(config)
@@ -176,11 +203,19 @@ class Trackers:
         self.close()
 
 
-def open_trackers(config: RunConfig, folder: Path, metrics: Path) -> Trackers:
-    """The trackers that the configuration asks for."""
-    trackers: list[Tracker] = [MetricsFile(metrics)]
+def open_trackers(config: RunConfig, folder: RunFolder, *, kept_bytes: int = 0, last_step: int | None = None) -> Trackers:
+    """The trackers that the configuration asks for.
+
+    Args:
+        kept_bytes: of metrics.jsonl, where a run is gone on with.
+        last_step: the step that it goes on from; None for a run that begins.
+    """
+    trackers: list[Tracker] = [MetricsFile(folder.metrics, kept_bytes)]
     if config.tracker.enabled:
-        trackers.append(TensorBoard(folder, config))
+        if last_step is None:
+            for path in folder.path.glob("events.out.tfevents.*"):
+                path.unlink()
+        trackers.append(TensorBoard(folder.path, config, None if last_step is None else last_step + 1))
     return Trackers(trackers)
 
 

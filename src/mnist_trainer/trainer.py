@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mnist_trainer.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
+from mnist_trainer.checkpoint import Checkpoints, load_checkpoint, weights_sha256
 from mnist_trainer.clock import Clock
 from mnist_trainer.data.batches import Batches, plan_epoch
 from mnist_trainer.device import Device
 from mnist_trainer.errors import DivergedError
 from mnist_trainer.evaluation import evaluate
+from mnist_trainer.interruption import InterruptedRunError, Interruption
 from mnist_trainer.metrics import Metrics
 from mnist_trainer.result import Result
 from mnist_trainer.run_folder import RunFolder
@@ -58,6 +59,20 @@ class EpochScores:
     test: Metrics | None
 
 
+@dataclass(frozen=True)
+class Begun:
+    """Where a session of a run begins."""
+
+    checkpoint: str | None
+    """Name and step of the checkpoint that it goes on from."""
+    step: int | None
+    metrics_bytes: int
+    """How much of metrics.jsonl that checkpoint vouches for."""
+
+
+AT_THE_START = Begun(checkpoint=None, step=None, metrics_bytes=0)
+
+
 @dataclass
 class Trainer:
     """A run, from its first step to its result."""
@@ -72,15 +87,18 @@ class Trainer:
     """Uniform numbers that augmentation takes for an image."""
     validation: EvaluationImages
     test: EvaluationImages
+    class_names: tuple[str, ...]
     folder: RunFolder
+    checkpoints: Checkpoints
+    begun: Begun
     tracker: Trackers
     terminal: Terminal
     clock: Clock
+    interruption: Interruption
 
     def __post_init__(self) -> None:
         self.settings = self.config.trainer
         self.progress = self.state.progress
-        self.gradient_norms: list[float] = []
         self.interval_started = 0.0
         self.first_bad_step = torch.full((), torch.inf, device=self.device.torch_device)
 
@@ -89,8 +107,11 @@ class Trainer:
 
         Raises:
             DivergedError: the loss or a gradient was not finite.
+            InterruptedRunError: the run was asked to stop, and has saved where it was.
             MachineError: a file of the run could not be written.
         """
+        if self.begun.step is None:
+            self.tracker.start(self.config, self.state.model, self.first_images())
         self.clock.mark_setup()
         scores = EpochScores(None, None)
         while self.progress.epoch < self.settings.epochs and not self.state.selection.exhausted:
@@ -99,11 +120,15 @@ class Trainer:
             self.end_epoch(training, scores)
         return self.finish(scores)
 
+    def first_images(self) -> Tensor:
+        """The first images that the model is going to see, as it will see them."""
+        images, _ = next(iter(self.batches.epoch(plan_epoch(self.num_images, self.num_draws, self.config.seed, 0), 0)))
+        return images
+
     def train_epoch(self) -> EpochTraining:
         """One pass over the training images."""
         plan = plan_epoch(self.num_images, self.num_draws, self.config.seed, self.progress.epoch)
         self.terminal.epoch_started(self.progress.epoch + 1, self.settings.epochs, self.steps_per_epoch)
-        self.gradient_norms.clear()
         self.state.model.train()
         started = self.interval_started = self.clock.now()
         skipped = self.progress.batch * self.update_size
@@ -115,9 +140,12 @@ class Trainer:
                     self.log_interval(outcome)
                 if self.is_checkpoint_step:
                     self.save()
+                if self.interruption.requested is not None:
+                    self.interrupt(self.interruption.requested)
             self.close_interval()
             seconds = self.clock.now() - started
-        norm = sum(self.gradient_norms) / max(1, len(self.gradient_norms))
+        norms = self.progress.gradient_norms
+        norm = sum(norms) / max(1, len(norms))
         return EpochTraining(self.state.epoch_meter.read(), norm, seconds, self.num_images - skipped)
 
     def step(self, images: Tensor, labels: Tensor) -> StepOutcome:
@@ -159,7 +187,7 @@ class Trainer:
             raise self.diverged(int(self.first_bad_step))
 
     def diverged(self, step: int) -> DivergedError:
-        kept = f" The last good checkpoint is {self.folder.last_checkpoint}." if self.folder.last_checkpoint.exists() else ""
+        kept = f" The last good checkpoint is {self.checkpoints.last}." if self.checkpoints.last.exists() else ""
         return DivergedError(
             f"The loss or a gradient is no longer finite at step {step} (epoch {self.progress.epoch + 1}),"
             f" learning rate {learning_rate(self.state.optimizer):g}. The weights were not updated with it.{kept}\n"
@@ -192,7 +220,7 @@ class Trainer:
         now = self.clock.now()
         norm = None if outcome.gradient_norm is None else float(outcome.gradient_norm)
         if norm is not None:
-            self.gradient_norms.append(norm)
+            self.progress.gradient_norms.append(norm)
         self.tracker.write(
             Point(
                 "interval",
@@ -239,6 +267,7 @@ class Trainer:
         self.tracker.epoch_ended(self.state.model, self.progress.step)
         is_best = scores.validation is not None and self.state.selection.update(epoch, scores.validation)
         self.progress.epoch, self.progress.batch = epoch, 0
+        self.progress.gradient_norms.clear()
         self.state.epoch_meter.reset()
         self.save(is_best)
         report = EpochReport(
@@ -254,21 +283,42 @@ class Trainer:
         )
         self.terminal.epoch_ended(report)
         log.info("Epoch %d: train %s, validation %s, test %s", epoch, training.metrics, scores.validation, scores.test)
+        if self.interruption.requested is not None and epoch < self.settings.epochs:
+            self.interrupt(self.interruption.requested)
 
     def save(self, is_best: bool = False) -> None:
         """Write the last checkpoint, and the best one where this is the best."""
         self.require_finite()
-        state = {**self.state.state_dict(), "weights": self.state.weights(), "config": dict(self.config.plain)}
-        save_checkpoint(self.folder.last_checkpoint, state)
-        if is_best:
-            save_checkpoint(self.folder.best_checkpoint, state)
+        state = {
+            **self.state.state_dict(),
+            "weights": self.state.weights(),
+            "config": dict(self.config.plain),
+            "choices": dict(self.config.choices),
+            "class_names": list(self.class_names),
+            "metrics_bytes": self.tracker.flush(),
+        }
+        self.checkpoints.save(state, is_best=is_best)
+
+    def interrupt(self, number: int) -> None:
+        """Save, and end the run in good order."""
+        if self.progress.batch:
+            self.save()
+        raise InterruptedRunError(
+            f"stopped at step {self.progress.step}, in epoch {self.progress.epoch + 1}. Saved: {self.checkpoints.last}\n"
+            f"Go on with: mnist-train resume={self.folder}",
+            number,
+        )
 
     def finish(self, scores: EpochScores) -> Result:
         """Score the chosen weights on the test images: with validation images this is the only look at them."""
         model, tested_epoch = self.chosen_weights()
         test = scores.test or self.score(model, self.test)
         best = self.state.selection.best
-        validation = scores.validation if best is None or tested_epoch == self.progress.epoch else best.metrics
+        validation = scores.validation
+        if best is not None and best.epoch == tested_epoch:
+            validation = best.metrics
+        elif validation is None and len(self.validation):
+            validation = self.score(model, self.validation)
         result = Result(
             status="completed",
             test=test,
@@ -283,7 +333,7 @@ class Trainer:
             seconds=self.clock.seconds(),
             weights_sha256=weights_sha256(model.state_dict()),
             last_weights_sha256=weights_sha256(self.state.weights()),
-            resumed_from=None,
+            resumed_from=self.begun.checkpoint,
         )
         self.write_final(result)
         return result
@@ -294,7 +344,7 @@ class Trainer:
         if best is None or self.settings.test_weights == "last" or best.epoch == self.progress.epoch:
             return self.state.evaluated, self.progress.epoch
         model = copy.deepcopy(self.state.evaluated)
-        model.load_state_dict(load_checkpoint(self.folder.best_checkpoint, self.device.torch_device)["weights"])
+        model.load_state_dict(load_checkpoint(self.checkpoints.best, self.device.torch_device)["weights"])
         return model, best.epoch
 
     def write_final(self, result: Result) -> None:

@@ -24,7 +24,9 @@ def exit_codes(command: str) -> Iterator[None]:
         sys.exit(ExitCode.ENVIRONMENT)
     except KeyboardInterrupt:
         show(command, "interrupted.")
-        sys.exit(ExitCode.INTERRUPTED)
+        sys.stdout.flush()
+        # Who asks twice does not want to wait for the libraries to say goodbye to each other.
+        os._exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader went away, as `| head` does; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

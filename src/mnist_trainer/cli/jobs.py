@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from mnist_trainer.command_line import CommandLine, Plan, hand_to_hydra, parse_command_line, plan, quoted, start_hydra
 from mnist_trainer.config import read_config
 from mnist_trainer.errors import UserError
+from mnist_trainer.resume import finished
 from mnist_trainer.run_folder import (
     RunFolder,
     claim_named_folder,
@@ -43,12 +44,16 @@ def run_command(words: Sequence[str], started: float) -> None:
 
 def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float) -> None:
     """One run, in a folder that is claimed only once the run is known to be possible."""
-    if checked.run_dir:
+    resumption = checked.resumption
+    if resumption and (said := finished(resumption.folder, checked.config.trainer.epochs)):
+        print(said)
+        return
+    if checked.run_dir and not resumption:
         refuse_used_folder(checked.run_dir)
     from mnist_trainer.device import select_device
 
     select_device(checked.config.device)
-    folder = claim_named_folder(checked.run_dir) if checked.run_dir else claim_run_folder(checked.config.label)
+    folder = resumption.folder if resumption else claim_folder(checked)
 
     def job(config: DictConfig) -> float:
         try:
@@ -57,12 +62,23 @@ def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float
             # Hydra would report an exception in its own words.
             raise SystemExitWithError(error) from error
 
-    overrides = [word for word in checked.overrides if not word.startswith("hydra.run.dir=")]
+    overrides = [word for word in checked.overrides if not word.startswith(("hydra.run.dir=", "resume="))]
+    added = [quoted("hydra.run.dir", folder.path), "hydra.mode=RUN"]
+    if resumption:
+        added.append(quoted("resume", folder.path))
     try:
-        hydra.run(command.config_name, job, [*overrides, quoted("hydra.run.dir", folder.path), "hydra.mode=RUN"])
-    except SystemExitWithError as error:
-        discard_if_unused(folder)
-        raise error.user_error from error
+        hydra.run(command.config_name, job, [*overrides, *added])
+    except BaseException as error:
+        if not resumption:
+            discard_if_unused(folder)
+        if isinstance(error, SystemExitWithError):
+            raise error.user_error from error
+        raise
+
+
+def claim_folder(checked: Plan) -> RunFolder:
+    """The folder of a new run."""
+    return claim_named_folder(checked.run_dir) if checked.run_dir else claim_run_folder(checked.config.label)
 
 
 def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan) -> None:
