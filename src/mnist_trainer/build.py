@@ -21,9 +21,9 @@ from mnist_trainer.transforms import Transforms
 BUILDABLE = (nn.Module, Optimizer, LRScheduler)
 
 
-def build_model(component: Component, num_classes: int) -> nn.Module:
-    """The network: images (N, 1, 28, 28) to logits (N, num_classes)."""
-    model: nn.Module = build(component, nn.Module, num_classes=num_classes)
+def build_model(component: Component, num_classes: int, image_size: int = 28) -> nn.Module:
+    """The network: images (N, 1, image_size, image_size) to logits (N, num_classes)."""
+    model: nn.Module = build(component, nn.Module, num_classes=num_classes, image_size=image_size)
     return model
 
 

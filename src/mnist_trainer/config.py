@@ -77,6 +77,7 @@ OPTION_RANGES: dict[str, Range] = {
     "translate": Range(low=0, high=28),
     "scale": POSITIVE,
     "shear": Range(low=0, high=89),
+    "size": Range(low=1, high=28),
 }
 OPTION_CHOICES: dict[str, tuple[str, ...]] = {
     "activation": ("relu", "leaky_relu", "tanh", "sigmoid", "gelu"),

@@ -1,25 +1,61 @@
 """Exact evaluation: every image once, the last partial batch included."""
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_trainer.device import Device
 from mnist_trainer.metrics import Meter, Metrics
-from mnist_trainer.steps import eval_step
+from mnist_trainer.steps import count_correct
+
+# Shifts in pixels, down and right, by the number of views.
+VIEWS: dict[int, tuple[tuple[int, int], ...]] = {
+    1: ((0, 0),),
+    3: ((0, 0), (-1, -1), (1, 1)),
+    5: ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0)),
+    9: tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)),
+}
 
 
-def evaluate(model: nn.Module, criterion: nn.Module, device: Device, images: Tensor, labels: Tensor, batch_size: int) -> Metrics:
+def evaluate(
+    model: nn.Module,
+    criterion: nn.Module,
+    device: Device,
+    images: Tensor,
+    labels: Tensor,
+    batch_size: int,
+    translations: int = 1,
+) -> Metrics:
     """Loss and accuracy of a model, in evaluation mode; the mode it came in is restored.
 
     Args:
-        images: (N, 1, 28, 28), prepared, on the device.
+        images: (N, 1, H, W), prepared, on the device.
         labels: (N,), on the device.
         batch_size: images in a forward pass; the result does not depend on it.
+        translations: views of each image to average, a key of ``VIEWS``.
     """
     meter = Meter(device.torch_device)
     was_training = model.training
     model.eval()
     for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-        loss, correct = eval_step(model, criterion, device, batch, batch_labels)
-        meter.add(loss, correct, len(batch_labels))
+        with torch.inference_mode(), device.autocast():
+            logits = averaged_logits(model, batch, translations)
+            loss = criterion(logits, batch_labels)
+            meter.add(loss, count_correct(logits, batch_labels), len(batch_labels))
     model.train(was_training)
     return meter.read()
+
+
+def averaged_logits(model: nn.Module, images: Tensor, translations: int) -> Tensor:
+    """Logits (N, C) of images (N, 1, H, W); of several views the logarithm of their mean probability.
+
+    A shifted view shows the outermost pixels twice where the image has none left.
+    """
+    if translations == 1:
+        logits: Tensor = model(images)
+        return logits
+    height, width = images.shape[-2:]
+    padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
+    views = [padded[..., 1 + down : 1 + down + height, 1 + right : 1 + right + width] for down, right in VIEWS[translations]]
+    probabilities = torch.stack([model(view).float().softmax(dim=1) for view in views]).mean(dim=0)  # (N, C)
+    return probabilities.clamp(min=torch.finfo(torch.float32).tiny).log()

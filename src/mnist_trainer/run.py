@@ -56,13 +56,14 @@ def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
     batches = make_batches(config, splits, transforms, device)
     criterion = build_loss(config.loss).to(device.torch_device)
-    state = make_state(config, splits, device)
+    size = image_size(splits, transforms)
+    state = make_state(config, splits, size, device)
     checkpoints = Checkpoints(folder.checkpoints)
     begun = take_up(checkpoints, state, folder) if config.resume else AT_THE_START
     write_config(config, folder)
     write_json(folder.environment, describe_environment(device, dataset.sha256))
     terminal = open_terminal()
-    announce(config, splits, device, state, terminal)
+    announce(config, splits, size, device, state, terminal)
     return Trainer(
         config=config,
         device=device,
@@ -111,11 +112,16 @@ def make_batches(config: RunConfig, splits: Splits, transforms: Transforms, devi
     return ResidentBatches(splits.train, transforms, device, update_size)
 
 
-def make_state(config: RunConfig, splits: Splits, device: Device) -> TrainingState:
+def image_size(splits: Splits, transforms: Transforms) -> int:
+    """Side of the images that the model sees, in pixels."""
+    return int(transforms.prepare(splits.train.images[:1]).shape[-1])
+
+
+def make_state(config: RunConfig, splits: Splits, size: int, device: Device) -> TrainingState:
     """Network, optimizer and all that changes with them, at step 0."""
-    model = build_model(config.model, splits.num_classes).to(device.torch_device)
+    model = build_model(config.model, splits.num_classes, size).to(device.torch_device)
     model = model.to(memory_format=device.memory_format)
-    summarize(model)
+    summarize(model, (1, size, size))
     optimizer = build_optimizer(config.optimizer, model)
     update_size = config.trainer.batch_size * config.trainer.accumulation
     steps_per_epoch = -(-len(splits.train) // update_size)
@@ -144,7 +150,7 @@ def write_config(config: RunConfig, folder: RunFolder) -> None:
         file.write(OmegaConf.to_yaml(OmegaConf.create(dict(config.plain))).encode())
 
 
-def announce(config: RunConfig, splits: Splits, device: Device, state: TrainingState, terminal: Terminal) -> None:
+def announce(config: RunConfig, splits: Splits, size: int, device: Device, state: TrainingState, terminal: Terminal) -> None:
     """Say what is about to be trained, on what."""
     held_out = f", {len(splits.validation):,} for validation" if len(splits.validation) else ""
     lines = [
@@ -154,4 +160,4 @@ def announce(config: RunConfig, splits: Splits, device: Device, state: TrainingS
     ]
     for line in lines:
         log.info(line)
-    terminal.started(lines, summarize(state.model))
+    terminal.started(lines, summarize(state.model, (1, size, size)))

@@ -153,6 +153,8 @@ class TrainerSettings(Checked):
     patience: PositiveInt | None
     """Epochs without a better validation value before the run stops."""
     test_weights: Literal["best", "last"]
+    translations: Literal[1, 3, 5, 9]
+    """Views of an image, shifted by at most a pixel, whose probabilities an evaluation averages."""
     log_every: PositiveInt
     """Updates between two log points."""
     checkpoint_every: PositiveInt | None

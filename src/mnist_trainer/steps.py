@@ -1,4 +1,4 @@
-"""One training step and one evaluation step: small functions of model, images and labels."""
+"""One training step: a small function of model, images and labels."""
 
 from dataclasses import dataclass
 
@@ -116,12 +116,3 @@ def _all_finite(loss: Tensor, gradients: list[Tensor]) -> Tensor:
 def count_correct(logits: Tensor, labels: Tensor) -> Tensor:
     """How many rows of logits (N, C) are largest at their label (N,): a scalar on the device."""
     return (logits.argmax(dim=1) == labels).sum()
-
-
-@torch.inference_mode()
-def eval_step(model: nn.Module, criterion: nn.Module, device: Device, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean loss and number of right answers of one batch, both scalars on the device."""
-    with device.autocast():
-        logits = model(images)
-        loss = criterion(logits, labels)
-    return loss, count_correct(logits, labels)

@@ -252,7 +252,15 @@ class Trainer:
 
     def score(self, model: nn.Module, split: EvaluationImages) -> Metrics:
         with self.clock.measure("eval"):
-            return evaluate(model, self.criterion, self.device, split.images, split.labels, self.settings.eval_batch_size)
+            return evaluate(
+                model,
+                self.criterion,
+                self.device,
+                split.images,
+                split.labels,
+                self.settings.eval_batch_size,
+                self.settings.translations,
+            )
 
     def end_epoch(self, training: EpochTraining, scores: EpochScores) -> None:
         """Note what the epoch came to, and save."""

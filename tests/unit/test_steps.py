@@ -6,7 +6,6 @@ from torch import nn
 
 from mnist_trainer.build import build_optimizer
 from mnist_trainer.device import Device, select_device
-from mnist_trainer.evaluation import evaluate
 from mnist_trainer.models import FCN
 from mnist_trainer.steps import StepOutcome, count_correct, train_step
 from tests.conftest import Compose
@@ -130,16 +129,3 @@ def test_bf16_computes_in_bf16_and_keeps_its_weights_in_float32(compose: Compose
 def test_correct_is_the_largest_logit_at_the_label() -> None:
     logits = torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]])
     assert count_correct(logits, torch.tensor([1, 0, 0])) == 2
-
-
-@pytest.mark.parametrize("batch_size", [1, 7, 50, 1000])
-def test_evaluation_counts_every_image_whatever_the_batch(batch_size: int, cpu: Device) -> None:
-    model = FCN([32], "relu", 0.5, 10)  # dropout would show if evaluation forgot its mode
-    images, labels = problem()
-    metrics = evaluate(model, nn.CrossEntropyLoss(), cpu, images, labels, batch_size)
-    assert model.training
-    model.eval()
-    logits = model(images)
-    assert metrics.count == 50
-    assert metrics.correct == int((logits.argmax(1) == labels).sum())
-    assert metrics.loss == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)

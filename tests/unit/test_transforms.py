@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mnist_trainer.transforms import Normalize, RandomAffine, Transforms
+from mnist_trainer.transforms import CenterCrop, Normalize, RandomAffine, Transforms
 
 
 def test_preparing_is_scaling_then_normalising_and_leaves_the_argument_alone() -> None:
@@ -63,3 +63,8 @@ def test_draws_are_handed_out_in_order() -> None:
     images, draws = torch.rand(3, 1, 28, 28), torch.rand(3, 10)
     assert both.num_draws == 10
     assert torch.equal(both.augment(images, draws), second(first(images, draws[:, :5]), draws[:, 5:]))
+
+
+def test_a_crop_is_the_middle() -> None:
+    images = torch.rand(2, 1, 28, 28)
+    assert torch.equal(CenterCrop(24)(images), images[..., 2:26, 2:26])

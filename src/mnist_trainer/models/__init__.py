@@ -1,6 +1,7 @@
-"""The networks: images (N, 1, 28, 28) in, logits (N, num_classes) out."""
+"""The networks: images (N, 1, H, W) in, logits (N, num_classes) out."""
 
+from mnist_trainer.models.convnet import ConvNet
 from mnist_trainer.models.convolutional import CNN, LeNet5
 from mnist_trainer.models.dense import FCN, Linear, TwoLayer
 
-__all__ = ["CNN", "FCN", "LeNet5", "Linear", "TwoLayer"]
+__all__ = ["CNN", "FCN", "ConvNet", "LeNet5", "Linear", "TwoLayer"]

@@ -6,9 +6,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.activations import activation as make_activation
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.models.dense import hidden_layers
-
-IMAGE_SIZE = 28
+from mnist_trainer.models.dense import IMAGE_SIZE, hidden_layers
 
 
 class CNN(nn.Module):
@@ -27,12 +25,13 @@ class CNN(nn.Module):
         activation: str,
         dropout: float,
         num_classes: int,
+        image_size: int = IMAGE_SIZE,
     ) -> None:
         """Raises:
         ConfigError: the image gets smaller than a kernel or pooling window before the last block.
         """
         super().__init__()
-        size = IMAGE_SIZE
+        size = image_size
         blocks: list[nn.Module] = []
         for index, (fan_in, fan_out) in enumerate(zip([1, *channels], channels, strict=False)):
             blocks += [nn.Conv2d(fan_in, fan_out, kernel_size, padding=padding), make_activation(activation), nn.MaxPool2d(pool)]
@@ -53,7 +52,7 @@ class CNN(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 1, 28, 28) to logits (N, num_classes)."""
+        """(N, 1, H, W) to logits (N, num_classes)."""
         return self.classifier(self.features(images))  # type: ignore[no-any-return]
 
 
@@ -64,8 +63,12 @@ class LeNet5(nn.Module):
     learned scale, and the output is a linear layer in place of radial basis functions.
     """
 
-    def __init__(self, activation: str, pooling: str, dropout: float, num_classes: int) -> None:
+    def __init__(self, activation: str, pooling: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE) -> None:
         super().__init__()
+        if image_size != IMAGE_SIZE:
+            raise ConfigError(
+                f"model=lenet5: it is made for images of 28x28, and the transforms leave {image_size}x{image_size}."
+            )
         pool = nn.AvgPool2d if pooling == "average" else nn.MaxPool2d
         self.features = nn.Sequential(
             # Padding 2 makes the 28x28 image the paper's 32x32.
@@ -83,5 +86,5 @@ class LeNet5(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 1, 28, 28) to logits (N, num_classes)."""
+        """(N, 1, H, W) to logits (N, num_classes)."""
         return self.classifier(self.features(images))  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.activations import activation
 
-IMAGE_PIXELS = 28 * 28
+IMAGE_SIZE = 28
 
 
 def hidden_layers(widths: Sequence[int], activation_name: str, dropout: float) -> Iterator[nn.Module]:
@@ -22,9 +22,11 @@ def hidden_layers(widths: Sequence[int], activation_name: str, dropout: float) -
 class FCN(nn.Module):
     """A fully connected network with any number of hidden layers."""
 
-    def __init__(self, hidden: Sequence[int], activation: str, dropout: float, num_classes: int) -> None:
+    def __init__(
+        self, hidden: Sequence[int], activation: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE
+    ) -> None:
         super().__init__()
-        widths = [IMAGE_PIXELS, *hidden]
+        widths = [image_size**2, *hidden]
         self.layers = nn.Sequential(
             nn.Flatten(),
             *hidden_layers(widths, activation, dropout),
@@ -32,19 +34,19 @@ class FCN(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 1, 28, 28) to logits (N, num_classes)."""
+        """(N, 1, H, W) to logits (N, num_classes)."""
         return self.layers(images)  # type: ignore[no-any-return]
 
 
 class TwoLayer(FCN):
     """One hidden layer: linear, activation, linear."""
 
-    def __init__(self, hidden: int, activation: str, dropout: float, num_classes: int) -> None:
-        super().__init__([hidden], activation, dropout, num_classes)
+    def __init__(self, hidden: int, activation: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE) -> None:
+        super().__init__([hidden], activation, dropout, num_classes, image_size)
 
 
 class Linear(FCN):
     """Softmax regression: one linear layer from pixels to logits."""
 
-    def __init__(self, num_classes: int) -> None:
-        super().__init__([], "relu", 0.0, num_classes)
+    def __init__(self, num_classes: int, image_size: int = IMAGE_SIZE) -> None:
+        super().__init__([], "relu", 0.0, num_classes, image_size)

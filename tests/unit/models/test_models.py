@@ -8,7 +8,7 @@ from torch import nn
 
 from mnist_trainer.activations import ACTIVATIONS, activation
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.models import CNN, FCN, LeNet5, Linear, TwoLayer
+from mnist_trainer.models import CNN, FCN, ConvNet, LeNet5, Linear, TwoLayer
 
 EVERY_MODEL: dict[str, Callable[[str, float, int], nn.Module]] = {
     "fcn": lambda function, dropout, classes: FCN([32, 16], function, dropout, classes),
@@ -53,3 +53,35 @@ def test_the_cnn_is_convolution_activation_pooling_in_that_order() -> None:
 def test_an_activation_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(ConfigError, match="relu, leaky_relu, tanh, sigmoid, gelu"):
         activation("swish")
+
+
+def test_a_network_of_blocks_by_hand() -> None:
+    """24 -> (24 - 5) // 2 + 1 = 10 -> 10 - 3 + 1 = 8, pooled 4 -> 32 * 4 * 4 = 512."""
+    blocks = [{"channels": 16, "kernel_size": 5, "stride": 2}, {"channels": 32, "kernel_size": 3, "pool": 2}]
+    model = ConvNet(blocks, False, [64], "relu", 0.0, 10, image_size=24)
+    shapes = [tuple(parameter.shape) for parameter in model.parameters() if parameter.dim() > 1]
+    assert shapes == [(16, 1, 5, 5), (32, 16, 3, 3), (64, 512), (10, 64)]
+    assert model(torch.rand(3, 1, 24, 24)).shape == (3, 10)
+
+
+def test_a_block_pools_first_and_a_norm_takes_the_place_of_a_bias() -> None:
+    blocks = [{"channels": 4, "kernel_size": 3, "padding": 1, "pool": 2}]
+    model = ConvNet(blocks, True, [], "relu", 0.0, 10)
+    kinds = [type(layer) for layer in model.features]
+    assert kinds == [nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d, nn.ReLU]
+    assert model.features[0].bias is None
+
+
+def test_blocks_that_do_not_fit_name_the_block() -> None:
+    blocks = [{"channels": 4, "kernel_size": 5, "pool": 4}] * 3
+    with pytest.raises(ConfigError, match=r"blocks\[1\].*pooling by 4|blocks\[2\]"):
+        ConvNet(blocks, False, [], "relu", 0.0, 10)
+
+
+@pytest.mark.parametrize("size", [24, 20])
+def test_models_follow_the_size_of_the_images(size: int) -> None:
+    images = torch.rand(2, 1, size, size)
+    for model in (CNN([4], 5, 0, 2, [], "relu", 0.0, 10, size), FCN([8], "relu", 0.0, 10, size), Linear(10, size)):
+        assert model(images).shape == (2, 10)
+    with pytest.raises(ConfigError, match="28x28"):
+        LeNet5("tanh", "max", 0.0, 10, size)
