@@ -13,7 +13,7 @@ from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatch
 from mnist_trainer.device import Device, select_device
 from mnist_trainer.environment import describe_environment
 from mnist_trainer.interruption import Interruption
-from mnist_trainer.metrics import Meter
+from mnist_trainer.meter import Meter
 from mnist_trainer.randomness import seed_everything
 from mnist_trainer.result import Result
 from mnist_trainer.run_folder import RunFolder, atomic_write, point_latest_at, sweep_temporaries, write_json
