@@ -125,7 +125,8 @@ def device_name(kind: str) -> str:
         return torch.cuda.get_device_name()
     if kind == "mps":
         return f"Apple {platform.machine()}"
-    return f"{cpu_name()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{cpu_name()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def cpu_name() -> str:
