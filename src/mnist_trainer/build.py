@@ -33,8 +33,12 @@ def build_loss(component: Component) -> nn.Module:
     return loss
 
 
-def build_optimizer(component: Component, model: nn.Module) -> Optimizer:
-    """The optimizer of all parameters that are trained, fused into one kernel where PyTorch has one."""
+def build_optimizer(component: Component, model: nn.Module, *, capturable: bool = False) -> Optimizer:
+    """The optimizer of all parameters that are trained, fused into one kernel where PyTorch has one.
+
+    Args:
+        capturable: all of its state is to be on the device, so that a CUDA graph can hold its step.
+    """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise ConfigError(f"model={component.choice}: it has no parameters to train.")
@@ -42,7 +46,9 @@ def build_optimizer(component: Component, model: nn.Module) -> Optimizer:
         located: Any = locate(component.target, "optimizer._target_")
         leave_compiler_out(located)
     fusible = not {"fused", "foreach", "differentiable"} & component.options.keys()
-    optimizer: Optimizer = build(component, Optimizer, params=parameters, **({"fused": True} if fusible else {}))
+    wanted = {"fused": fusible, "capturable": capturable and "capturable" not in component.options}
+    computed = {name: True for name, is_wanted in wanted.items() if is_wanted}
+    optimizer: Optimizer = build(component, Optimizer, params=parameters, **computed)
     return optimizer
 
 

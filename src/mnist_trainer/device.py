@@ -29,6 +29,8 @@ class Device:
     memory_format: torch.memory_format
     name: str
     """For people, such as "AMD EPYC, 2 threads"."""
+    graphs: bool = False
+    """Whether training steps are to be recorded once and replayed."""
 
     @property
     def type(self) -> str:
@@ -67,6 +69,11 @@ def select_device(settings: DeviceSettings) -> Device:
             f"device={kind}: PyTorch {torch.__version__} finds no {kind.upper()} device here."
             f" This machine has: {', '.join(available_devices())}.\nRun on what there is: device=auto or device=cpu"
         )
+    if settings.graph is True and kind != "cuda":
+        raise ConfigError(
+            f"device.graph=true: only CUDA devices have graphs, and this run computes on {kind}."
+            " Use device.graph=auto, or device=cuda on a machine that has one."
+        )
     precision = _precision(settings.precision, kind)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
@@ -77,6 +84,7 @@ def select_device(settings: DeviceSettings) -> Device:
         precision=precision,
         memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format,
         name=device_name(kind),
+        graphs=kind == "cuda" and settings.graph is not False,
     )
 
 

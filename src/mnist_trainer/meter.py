@@ -23,9 +23,13 @@ class Meter:
             correct: how many of its images were classified rightly, a scalar.
             count: how many images it has.
         """
+        self.accumulate(loss, correct, count)
+        self.count += count
+
+    def accumulate(self, loss: Tensor, correct: Tensor, count: int) -> None:
+        """The part of ``add`` that the device does: all but counting the images."""
         self.loss_sum.add_(loss, alpha=count)
         self.correct.add_(correct)
-        self.count += count
 
     def merge(self, other: "Meter") -> None:
         """Add all that another meter has seen."""

@@ -31,6 +31,13 @@ def random_state() -> dict[str, Any]:
     }
 
 
+def host_random_mark() -> tuple[object, ...]:
+    """Changes whenever a generator outside the devices was drawn from."""
+    numpy_state: Any = np.random.get_state(legacy=False)
+    inner = numpy_state["state"]
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), inner["key"].tobytes(), inner["pos"]
+
+
 def restore_random_state(state: dict[str, Any]) -> None:
     """Set every generator to where it was; those of CUDA devices only where there are as many."""
     torch.set_rng_state(state["torch"].cpu())

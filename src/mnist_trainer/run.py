@@ -12,19 +12,22 @@ from mnist_trainer.data import LabelledImages, Splits, load_dataset, split
 from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches
 from mnist_trainer.device import Device, select_device
 from mnist_trainer.environment import describe_environment
+from mnist_trainer.graphs import choose_step
 from mnist_trainer.interruption import Interruption
 from mnist_trainer.meter import Meter
+from mnist_trainer.profiling import open_profile
 from mnist_trainer.randomness import seed_everything
 from mnist_trainer.result import Result
 from mnist_trainer.run_folder import RunFolder, atomic_write, point_latest_at, sweep_temporaries, write_json
 from mnist_trainer.selection import Selection
 from mnist_trainer.settings import RunConfig
-from mnist_trainer.state import Progress, TrainingState, averaged_model
+from mnist_trainer.state import MovingAverage, Progress, TrainingState
 from mnist_trainer.summary import count_parameters, summarize
 from mnist_trainer.terminal import Terminal, open_terminal
 from mnist_trainer.tracking import open_trackers
 from mnist_trainer.trainer import AT_THE_START, Begun, EvaluationImages, Trainer
 from mnist_trainer.transforms import Transforms
+from mnist_trainer.update import FiniteWatch, Update
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +43,7 @@ def train(config: RunConfig, folder: RunFolder, started: float) -> Result:
     """
     trainer = prepare(config, folder, started)
     point_latest_at(folder)
-    with trainer.tracker, trainer.interruption, closing(trainer.terminal):
+    with trainer.tracker, trainer.interruption, closing(trainer.terminal), trainer.profile:
         result = trainer.run()
     write_json(folder.result, result.as_json())
     trainer.terminal.finished(result, str(folder))
@@ -60,6 +63,8 @@ def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
     state = make_state(config, splits, size, device)
     checkpoints = Checkpoints(folder.checkpoints)
     begun = take_up(checkpoints, state, folder) if config.resume else AT_THE_START
+    watch = FiniteWatch(device.torch_device, state.progress.step)
+    update = Update(state, criterion, device, watch, config.trainer.batch_size, config.trainer.clip_norm)
     write_config(config, folder)
     write_json(folder.environment, describe_environment(device, dataset.sha256))
     terminal = open_terminal()
@@ -69,6 +74,8 @@ def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
         device=device,
         criterion=criterion,
         state=state,
+        update=choose_step(update, update_size(config), config.device.graph),
+        watch=watch,
         batches=batches,
         num_images=len(splits.train),
         num_draws=transforms.num_draws,
@@ -79,6 +86,7 @@ def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
         checkpoints=checkpoints,
         begun=begun,
         tracker=open_trackers(config, folder, kept_bytes=begun.metrics_bytes, last_step=begun.step),
+        profile=open_profile(config.tracker, folder, device, terminal),
         terminal=terminal,
         clock=Clock(device, started),
         interruption=Interruption(),
@@ -106,10 +114,15 @@ def take_up(checkpoints: Checkpoints, state: TrainingState, folder: RunFolder) -
 
 def make_batches(config: RunConfig, splits: Splits, transforms: Transforms, device: Device) -> Batches:
     """Training images in portions of one update."""
-    update_size = config.trainer.batch_size * config.trainer.accumulation
+    size = update_size(config)
     if config.data.loader == "dataloader":
-        return DataLoaderBatches(splits.train, transforms, device, update_size, config.data.num_workers)
-    return ResidentBatches(splits.train, transforms, device, update_size)
+        return DataLoaderBatches(splits.train, transforms, device, size, config.data.num_workers)
+    return ResidentBatches(splits.train, transforms, device, size)
+
+
+def update_size(config: RunConfig) -> int:
+    """Images of one update."""
+    return config.trainer.batch_size * config.trainer.accumulation
 
 
 def image_size(splits: Splits, transforms: Transforms) -> int:
@@ -122,9 +135,8 @@ def make_state(config: RunConfig, splits: Splits, size: int, device: Device) -> 
     model = build_model(config.model, splits.num_classes, size).to(device.torch_device)
     model = model.to(memory_format=device.memory_format)
     summarize(model, (1, size, size))
-    optimizer = build_optimizer(config.optimizer, model)
-    update_size = config.trainer.batch_size * config.trainer.accumulation
-    steps_per_epoch = -(-len(splits.train) // update_size)
+    optimizer = build_optimizer(config.optimizer, model, capturable=device.graphs)
+    steps_per_epoch = -(-len(splits.train) // update_size(config))
     return TrainingState(
         model=model,
         optimizer=optimizer,
@@ -133,7 +145,7 @@ def make_state(config: RunConfig, splits: Splits, size: int, device: Device) -> 
         selection=Selection(config.trainer),
         epoch_meter=Meter(device.torch_device),
         interval_meter=Meter(device.torch_device),
-        averaged=averaged_model(model, config.trainer.ema_decay),
+        averaged=None if config.trainer.ema_decay is None else MovingAverage(model, config.trainer.ema_decay),
         progress=Progress(),
     )
 

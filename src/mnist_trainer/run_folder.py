@@ -136,6 +136,10 @@ class RunFolder:
         return self.path / "train.log"
 
     @property
+    def profile(self) -> Path:
+        return self.path / "profile"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

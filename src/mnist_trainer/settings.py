@@ -66,19 +66,31 @@ def check_value(annotation: Any, value: object) -> tuple[Any, str | None]:
             problem = f"{problem}, {ranges[0]}"
         return checked, problem
     if origin in (UnionType, Union):
-        if value is None:
-            return None, None
-        (kind,) = (arg for arg in get_args(annotation) if arg is not type(None))
-        checked, problem = check_value(kind, value)
-        return checked, problem and f"{problem}, or null"
+        return _check_union(get_args(annotation), value)
     if origin is Literal:
         allowed = get_args(annotation)
-        return value, None if value in allowed else f"must be one of: {', '.join(map(str, allowed))}"
+        # True equals 1, but is not it.
+        fits = any(value == each and type(value) is type(each) for each in allowed)
+        return value, None if fits else f"must be one of: {', '.join(map(str, allowed))}"
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     # bool is a subclass of int, but true is not a number of epochs.
     fits = type(value) is annotation and not (isinstance(value, float) and not math.isfinite(value))
     return value, None if fits else f"must be {KIND_NAMES.get(annotation, annotation)}"
+
+
+def _check_union(annotations: tuple[Any, ...], value: object) -> tuple[Any, str | None]:
+    """A value that may be of several kinds, or null."""
+    if value is None and type(None) in annotations:
+        return None, None
+    problems: list[str] = []
+    for annotation in annotations:
+        if annotation is not type(None):
+            checked, problem = check_value(annotation, value)
+            if problem is None:
+                return checked, None
+            problems.append(problem.removeprefix("must be ") if problems else problem)
+    return value, ", or ".join([*problems, *(["null"] if type(None) in annotations else [])])
 
 
 class Checked:
@@ -135,6 +147,8 @@ class DeviceSettings(Checked):
     deterministic: bool
     threads: PositiveInt | None
     """CPU threads within one operation; None leaves PyTorch's choice."""
+    graph: Literal["auto"] | bool
+    """Whether training steps are replayed as a CUDA graph; auto: wherever that is possible."""
 
 
 @dataclass(frozen=True)
@@ -163,12 +177,14 @@ class TrainerSettings(Checked):
 
 @dataclass(frozen=True)
 class TrackerSettings(Checked):
-    """What is written for TensorBoard."""
+    """What is written for TensorBoard, and what is looked at closely."""
 
     enabled: bool
     images: bool
     histograms: bool
     graph: bool
+    profile_steps: PositiveInt | None
+    """Steps whose operators are timed, once, after the first few of a session; None times nothing."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from mnist_trainer.meter import Meter
 from mnist_trainer.randomness import random_state, restore_random_state
 from mnist_trainer.selection import Selection
 
+# Options of an optimizer that change how it computes, not what.
+HOW_COMPUTED = {"fused", "foreach", "capturable"}
+
 
 @dataclass
 class Progress:
@@ -30,6 +33,35 @@ class Progress:
     """At the log points of the epoch that is under way."""
 
 
+class MovingAverage(AveragedModel):
+    """An exponential moving average of weights and buffers; it begins as a copy of them.
+
+    PyTorch's own sends the number of updates to the device each time, and waits for it.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        super().__init__(model, use_buffers=True)
+        self.average = get_ema_multi_avg_fn(decay)
+
+    def update_parameters(self, model: nn.Module) -> None:
+        """Follow the model, and count that."""
+        self.follow(model)
+        self.n_averaged += 1
+
+    @torch.no_grad()
+    def follow(self, model: nn.Module) -> None:
+        """The part of an update that the device does."""
+        ours = [*self.module.parameters(), *self.module.buffers()]
+        theirs = [*model.parameters(), *model.buffers()]
+        if int(self.n_averaged) == 0:  # A number of the host, whatever the device.
+            torch._foreach_copy_(ours, theirs)
+            return
+        for dtype in {tensor.dtype for tensor in ours}:
+            pairs = [pair for pair in zip(ours, theirs, strict=True) if pair[0].dtype == dtype]
+            mean, now = ([pair[side] for pair in pairs] for side in (0, 1))
+            self.average(mean, now, self.n_averaged)
+
+
 @dataclass
 class TrainingState:
     """What a checkpoint has to hold so that a run can go on as if it had never stopped."""
@@ -41,7 +73,7 @@ class TrainingState:
     selection: Selection
     epoch_meter: Meter
     interval_meter: Meter
-    averaged: AveragedModel | None
+    averaged: MovingAverage | None
     progress: Progress
 
     @property
@@ -64,6 +96,7 @@ class TrainingState:
             CheckpointError: the state is of another network or optimizer.
         """
         try:
+            state = {**state, "optimizer": self._as_computed_here(state["optimizer"])}
             for name, part in self._parts().items():
                 part.load_state_dict(state[name])
             self.progress.__dict__.update(state["progress"])
@@ -72,6 +105,12 @@ class TrainingState:
             # What a part says of a state that is not its own depends on the part.
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(f"The checkpoint does not fit this run: {reason}") from error
+
+    def _as_computed_here(self, saved: dict[str, Any]) -> dict[str, Any]:
+        """An optimizer's state whose groups say how this machine computes, not how the one did that saved it."""
+        here = [{key: group[key] for key in HOW_COMPUTED & group.keys()} for group in self.optimizer.param_groups]
+        groups = [{**group, **how} for group, how in zip(saved["param_groups"], here, strict=True)]
+        return {**saved, "param_groups": groups}
 
     def _parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {
@@ -84,13 +123,6 @@ class TrainingState:
             "interval_meter": self.interval_meter,
         }
         return parts if self.averaged is None else {**parts, "averaged": self.averaged}
-
-
-def averaged_model(model: nn.Module, decay: float | None) -> AveragedModel | None:
-    """An exponential moving average of the weights; buffers are copied along."""
-    if decay is None:
-        return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
 def learning_rate(optimizer: Optimizer) -> float:

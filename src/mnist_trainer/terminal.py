@@ -5,10 +5,12 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from mnist_trainer.metrics import Metrics, wilson_interval
 from mnist_trainer.result import Result
+from mnist_trainer.run_folder import display_path
 from mnist_trainer.summary import LayerSummary
 
 REFRESH_SECONDS = 0.1
@@ -41,6 +43,8 @@ class Terminal(Protocol):
     def measured(self, metrics: Metrics) -> None: ...
 
     def epoch_ended(self, report: EpochReport) -> None: ...
+
+    def profiled(self, table: str, trace: Path) -> None: ...
 
     def finished(self, result: Result, folder: str) -> None: ...
 
@@ -81,6 +85,11 @@ def closing_lines(result: Result, folder: str) -> list[tuple[str, str]]:
     return rows
 
 
+def profile_lines(table: str, trace: Path) -> list[str]:
+    """What a profile came to, and where to see all of it."""
+    return [*table.splitlines(), f"trace: {display_path(trace)}  (open it on https://ui.perfetto.dev)"]
+
+
 def quote(path: str) -> str:
     """The path as a shell wants it."""
     import shlex
@@ -119,6 +128,10 @@ class PlainTerminal:
                 parts.append(f"{name} loss {metrics.loss:.4f} accuracy {percent(metrics)}")
         parts.append(f"{report.images_per_second:,.0f} images/s")
         self._say(f"epoch {report.epoch}/{report.epochs}  {'  '.join(parts)}{'  best' if report.is_best else ''}")
+
+    def profiled(self, table: str, trace: Path) -> None:
+        for line in profile_lines(table, trace):
+            self._say(line)
 
     def finished(self, result: Result, folder: str) -> None:
         for name, text in closing_lines(result, folder):
@@ -213,6 +226,10 @@ class RichTerminal:
             row += f"{metrics.loss:>17.4f}{percent(metrics):>11}"
         row += f"{report.learning_rate:>10.2g}{report.images_per_second:>10,.0f}{report.seconds:>9.1f}"
         self.console.print(row + ("  [green]best[/green]" if report.is_best else ""))
+
+    def profiled(self, table: str, trace: Path) -> None:
+        for line in profile_lines(table, trace):
+            self.console.print(line, markup=False, soft_wrap=True)
 
     def finished(self, result: Result, folder: str) -> None:
         from rich.panel import Panel

@@ -4,7 +4,6 @@ import copy
 import logging
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from mnist_trainer.checkpoint import Checkpoints, load_checkpoint, weights_sha256
@@ -15,14 +14,16 @@ from mnist_trainer.errors import DivergedError
 from mnist_trainer.evaluation import evaluate
 from mnist_trainer.interruption import InterruptedRunError, Interruption
 from mnist_trainer.metrics import Metrics
+from mnist_trainer.profiling import Profile
 from mnist_trainer.result import Result
 from mnist_trainer.run_folder import RunFolder
 from mnist_trainer.settings import RunConfig
 from mnist_trainer.state import TrainingState, learning_rate
-from mnist_trainer.steps import StepOutcome, train_step
+from mnist_trainer.steps import StepOutcome
 from mnist_trainer.summary import count_parameters
 from mnist_trainer.terminal import EpochReport, Terminal
 from mnist_trainer.tracking import Point, Trackers
+from mnist_trainer.update import FiniteWatch, Step
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ class Trainer:
     device: Device
     criterion: nn.Module
     state: TrainingState
+    update: Step
+    watch: FiniteWatch
     batches: Batches
     num_images: int
     num_draws: int
@@ -92,6 +95,7 @@ class Trainer:
     checkpoints: Checkpoints
     begun: Begun
     tracker: Trackers
+    profile: Profile
     terminal: Terminal
     clock: Clock
     interruption: Interruption
@@ -100,7 +104,6 @@ class Trainer:
         self.settings = self.config.trainer
         self.progress = self.state.progress
         self.interval_started = 0.0
-        self.first_bad_step = torch.full((), torch.inf, device=self.device.torch_device)
 
     def run(self) -> Result:
         """Train, keep the best, test.
@@ -136,6 +139,7 @@ class Trainer:
             for images, labels in self.batches.epoch(plan, start=self.progress.batch):
                 outcome = self.step(images, labels)
                 self.terminal.stepped(len(labels))
+                self.profile.stepped()
                 if self.is_log_step:
                     self.log_interval(outcome)
                 if self.is_checkpoint_step:
@@ -150,41 +154,19 @@ class Trainer:
 
     def step(self, images: Tensor, labels: Tensor) -> StepOutcome:
         """One update of the weights, and of what follows them."""
-        state, settings = self.state, self.settings
         self.progress.batch += 1
         self.progress.step += 1
-        outcome = train_step(
-            state.model,
-            self.criterion,
-            state.optimizer,
-            state.scaler,
-            self.device,
-            images,
-            labels,
-            batch_size=settings.batch_size,
-            clip_norm=settings.clip_norm,
-            measure_norm=self.is_log_step,
-        )
-        self.watch(outcome)
-        state.scheduler.step()
-        if state.averaged is not None:
-            state.averaged.update_parameters(state.model)
-        state.interval_meter.add(outcome.loss, outcome.correct, len(labels))
+        outcome = self.update(images, labels, measure_norm=self.is_log_step)
+        if self.device.type == "cpu":
+            self.require_finite()
+        self.state.scheduler.step()
         return outcome
 
-    def watch(self, outcome: StepOutcome) -> None:
-        """Notice a step that was not finite: at once on the CPU, at the next log point on other devices."""
-        if self.device.type == "cpu":
-            if not outcome.finite:
-                raise self.diverged(self.progress.step)
-        else:
-            bad = torch.where(outcome.finite, torch.inf, float(self.progress.step))
-            self.first_bad_step = torch.minimum(self.first_bad_step, bad)
-
     def require_finite(self) -> None:
-        """Wait for the device, and stop where a step since the last look was not finite."""
-        if self.device.type != "cpu" and bool(self.first_bad_step.isfinite()):
-            raise self.diverged(int(self.first_bad_step))
+        """Stop where a step was not finite: on the CPU called after each, elsewhere at log points, because it waits."""
+        bad_step = self.watch.first_bad_step()
+        if bad_step is not None:
+            raise self.diverged(bad_step)
 
     def diverged(self, step: int) -> DivergedError:
         kept = f" The last good checkpoint is {self.checkpoints.last}." if self.checkpoints.last.exists() else ""

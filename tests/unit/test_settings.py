@@ -21,6 +21,9 @@ from tests.conftest import Compose
         (Annotated[int, Range(low=1)] | None, 1, 1),
         (Annotated[float, Range(low=0, low_open=True)], 1e-9, 1e-9),
         (Literal["a", "b"], "b", "b"),
+        (Literal["auto"] | bool, "auto", "auto"),
+        (Literal["auto"] | bool, False, False),
+        (Literal["auto"] | bool | None, None, None),
     ],
 )
 def test_right_values_are_read_in_the_type_of_their_setting(annotation: object, value: object, read: object) -> None:
@@ -46,6 +49,10 @@ def test_right_values_are_read_in_the_type_of_their_setting(annotation: object, 
         (Annotated[float, Range(low=0, low_open=True)], 0.0, "greater than 0"),
         (Annotated[float, Range(low=0, high=1, high_open=True)], 1.0, "[0, 1)"),
         (Literal["a", "b"], "c", "a, b"),
+        (Literal[1, 3], True, "1, 3"),
+        (Literal["auto"] | bool, "on", "must be one of: auto, or true or false"),
+        (Literal["auto"] | bool, None, "must be one of: auto, or true or false"),
+        (Literal["auto"] | bool | None, 1, "must be one of: auto, or true or false, or null"),
     ],
 )
 def test_wrong_values_are_answered_with_what_is_right(annotation: object, value: object, said: str) -> None:

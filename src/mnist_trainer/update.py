@@ -1,0 +1,91 @@
+"""One update of the weights, with all that follows them: the moving average, the sums of the metrics, the watch."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from mnist_trainer.device import Device
+from mnist_trainer.state import TrainingState
+from mnist_trainer.steps import StepOutcome, train_step
+
+
+class FiniteWatch:
+    """Remembers on the device which step was the first that was not finite: noting costs no wait, looking costs one."""
+
+    def __init__(self, device: torch.device, step: int) -> None:
+        """Args:
+        step: updates that were made before the watch began.
+        """
+        self.step = step
+        self.all_finite = torch.ones((), dtype=torch.bool, device=device)
+        self.num_finite = torch.zeros((), dtype=torch.int64, device=device)
+
+    def note(self, finite: Tensor) -> None:
+        """Take note of a step: ``finite`` is a boolean scalar."""
+        self.all_finite.logical_and_(finite)
+        self.num_finite.add_(self.all_finite)
+
+    def first_bad_step(self) -> int | None:
+        """The first step that was not finite, counted from 1; None where all were. Waits for the device."""
+        return None if self.all_finite else self.step + int(self.num_finite) + 1
+
+
+class Step(Protocol):
+    """Makes one update from images (N, 1, 28, 28) and labels (N,)."""
+
+    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutcome:
+        """What the step came to; it may be overwritten by the next step."""
+        ...
+
+
+@dataclass(frozen=True)
+class Update:
+    """An update in two parts: what the device computes, and what the host counts."""
+
+    state: TrainingState
+    criterion: nn.Module
+    device: Device
+    watch: FiniteWatch
+    batch_size: int
+    clip_norm: float | None
+
+    def compute(self, images: Tensor, labels: Tensor, measure_norm: bool) -> StepOutcome:
+        """The part on the device: from tensors to tensors that stay where they are, so that a graph can repeat it."""
+        state = self.state
+        outcome = train_step(
+            state.model,
+            self.criterion,
+            state.optimizer,
+            state.scaler,
+            self.device,
+            images,
+            labels,
+            batch_size=self.batch_size,
+            clip_norm=self.clip_norm,
+            measure_norm=measure_norm,
+        )
+        self.watch.note(outcome.finite)
+        if state.averaged is not None:
+            state.averaged.follow(state.model)
+        state.interval_meter.accumulate(outcome.loss, outcome.correct, len(labels))
+        return outcome
+
+    def count(self, num_images: int) -> None:
+        """The part on the host: numbers that a graph would never change."""
+        self.state.interval_meter.count += num_images
+        if self.state.averaged is not None:
+            self.state.averaged.n_averaged += 1
+
+
+@dataclass(frozen=True)
+class EagerStep:
+    """Every operation is given to the device one by one, each time."""
+
+    update: Update
+
+    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutcome:
+        outcome = self.update.compute(images, labels, measure_norm)
+        self.update.count(len(labels))
+        return outcome
