@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from mnist_trainer.data.idx import parse_idx
 from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
 from mnist_trainer.errors import DataError, MachineError
-from mnist_trainer.run_folder import atomic_write
+from mnist_trainer.run_folder import atomic_write, sweep_temporaries
 from mnist_trainer.settings import NUM_TRAINING_IMAGES
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ def _unpack(raw: Path) -> dict[str, bytes | None]:
     try:
         raw.mkdir(parents=True, exist_ok=True)
         with FileLock(raw.parent / ".lock", timeout=LOCK_SECONDS):
+            sweep_temporaries(raw)
             return {name: _unpack_one(raw / name) for name in SHA256}
     except (OSError, Timeout, MachineError) as error:
         log.warning("The data cache %s cannot be written (%s); MNIST is unpacked in memory for this run.", raw, error)
