@@ -193,7 +193,8 @@ def compose(hydra: Hydra, config_name: str, words: list[str], overrides: list[Ov
     """Hydra's composition, with its refusals in this package's words."""
     try:
         return hydra.compose_config(config_name, words, run_mode=RunMode.RUN, with_log_configuration=False, from_shell=False)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, AttributeError) as error:
+        # An AttributeError is what becomes of values merged into a section of Hydra that is null.
         if isinstance(error, ConfigCompositionException):
             check_keys(hydra, config_name, overrides)
         cause = error.__cause__
@@ -231,6 +232,7 @@ def parse_overrides(words: list[str]) -> list[Override]:
 def check_groups(overrides: list[Override]) -> None:
     """Refuse a choice that its group does not offer; folders of the user's own are left to Hydra."""
     problems = []
+    added_paths = any(override.key_or_group == "hydra.searchpath" for override in overrides)
     for override in overrides:
         group = str(override.key_or_group)
         if group not in group_names() or override.is_delete():
@@ -244,7 +246,7 @@ def check_groups(overrides: list[Override]) -> None:
         problems += [
             f"{group}={value}: there is no such {group}.{nearest(str(value), offered)} Valid: {', '.join(offered)}"
             for value in values
-            if isinstance(value, str) and value not in offered and not _elsewhere(group, value)
+            if isinstance(value, str) and value not in offered and not added_paths and not _elsewhere(group, value)
         ]
     if problems:
         raise ConfigError("\n".join(problems))

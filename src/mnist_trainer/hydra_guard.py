@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.targets import TRUST_VARIABLE, check_hydra_section, is_trusted
+from mnist_trainer.targets import TRUST_VARIABLE, check_hydra_section, is_trusted, refusal, refused_targets
 
 # Where Hydra keeps configurations of its own.
 HYDRAS_OWN = "hydra.conf"
@@ -73,6 +73,11 @@ class GuardedConfigLoader(ConfigLoaderImpl):
         refuse_swept_hydra(section)
         refuse_environment(section)
         check_hydra_section(section)
+        # A sweep composes all of its jobs before the first one starts: here a hostile choice among them is found in time.
+        rest: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
+        problems = [problem for group, node in rest.items() for problem in refused_targets(node, group)]
+        if problems := [problem for problem in problems if "${" not in problem]:
+            raise refusal(problems)
         return config
 
 
