@@ -73,7 +73,7 @@ def _unpack(raw: Path) -> dict[str, bytes | None]:
             return {name: _unpack_one(raw / name) for name in SHA256}
     except (OSError, Timeout, MachineError) as error:
         log.warning("The data cache %s cannot be written (%s); MNIST is unpacked in memory for this run.", raw, error)
-        return {name: _embedded(name) for name in SHA256}
+        return {name: embedded_file(name) for name in SHA256}
 
 
 def _unpack_one(path: Path) -> bytes:
@@ -82,13 +82,18 @@ def _unpack_one(path: Path) -> bytes:
         return content
     if path.exists():
         log.warning("%s was damaged; it is made anew from the copy inside the package.", path)
-    content = _embedded(path.name)
+    content = embedded_file(path.name)
     with atomic_write(path) as file:
         file.write(content)
     return content
 
 
-def _embedded(name: str) -> bytes:
+def embedded_file(name: str) -> bytes:
+    """The bytes of a raw file, from inside the package.
+
+    Raises:
+        DataError: the package is damaged.
+    """
     packed = resources.files("mnist_trainer.data") / "mnist" / f"{name}.xz"
     try:
         content = lzma.decompress(packed.read_bytes())
