@@ -238,7 +238,7 @@ def test_a_place_that_is_read_only_is_told_before_the_data_is_read(mnist_train: 
     """R13."""
     with mounted(tmp_path / "readonly", "-o", "ro,size=1m") as place:
         for word in (f"hydra.run.dir={place}/run", f"hydra.run.dir={place}"):
-            ended = mnist_train(*TINY, word, f"data.root={tmp_path}/unread")
+            ended = mnist_train(*TINY, word, f"data.root={tmp_path}/unread", on_data=False)
             assert ended.code == 6, ended.err
             assert "hydra.run.dir=" in ended.err
             assert is_short(ended)
@@ -248,7 +248,7 @@ def test_a_place_that_is_read_only_is_told_before_the_data_is_read(mnist_train: 
 def test_a_file_where_a_folder_should_be_is_told_before_the_data_is_read(mnist_train: Command, tmp_path: Path) -> None:
     """R13."""
     (tmp_path / "file").write_text("")
-    ended = mnist_train(*TINY, "hydra.run.dir=file/run", f"data.root={tmp_path}/unread")
+    ended = mnist_train(*TINY, "hydra.run.dir=file/run", f"data.root={tmp_path}/unread", on_data=False)
     assert ended.code == 6, ended.err
     assert is_short(ended)
     assert not (tmp_path / "unread").exists()
