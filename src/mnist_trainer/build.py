@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from mnist_trainer.config import unknown_key
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.faults import is_out_of_memory
 from mnist_trainer.lean_optimizer import leave_compiler_out
 from mnist_trainer.settings import Component
 from mnist_trainer.targets import find_targets, is_trusted, refusal, refused_targets
@@ -94,7 +95,9 @@ def build(component: Component, kind: type, **run_time: Any) -> Any:
     try:
         built = instantiate({**component.node, "_partial_": True, "_convert_": "all"})(**run_time)
     except (TypeError, ValueError, RuntimeError, KeyError, AttributeError, HydraException) as error:
-        # Whatever a constructor says of its arguments is a message about the configuration.
+        if is_out_of_memory(error.__cause__ or error):
+            raise MemoryError from error
+        # Whatever else a constructor says of its arguments is a message about the configuration.
         reason = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
         raise ConfigError(f"{group}={component.choice} ({component.target}) refuses its options: {reason[0]}") from error
     if not isinstance(built, kind):

@@ -25,6 +25,7 @@ KEYS = {
     "model", "optimizer", "scheduler", "scaler", "selection", "epoch_meter", "interval_meter", "averaged",
 }  # fmt: skip
 REQUIRED = KEYS - {"averaged"}
+COUNTS = ("epoch", "batch", "step")
 
 
 @dataclass(frozen=True)
@@ -63,20 +64,30 @@ class Checkpoints:
         torch.save({"format": FORMAT, **state}, buffer)
         content = buffer.getbuffer()
         digest = hashlib.sha256(content).hexdigest()
-        known = read_manifest(self.manifest)
-        changed = {"last.pt": [digest, *known.get("last.pt", [])[:1]], "previous.pt": known.get("last.pt", [])[:1]}
-        changed["previous.pt"] += known.get("previous.pt", [])[:1]
+        last, previous, best = (self._vouched_hash(path) for path in (self.last, self.previous, self.best))
+        hashes = {"last.pt": [digest, *last], "previous.pt": [*last, *previous], "best.pt": best}
         if is_best:
-            changed["best.pt"] = [digest, *known.get("best.pt", [])[:1]]
-        write_json(self.manifest, {**known, **changed})
-        if self.last.exists():
+            hashes["best.pt"] = [digest, *best]
+        write_json(self.manifest, hashes)
+        if last:
             replace_by_link(self.last, self.previous)
-        with atomic_write(self.last) as file:
+        with atomic_write(self.last, len(content)) as file:
             file.write(content)
         if is_best:
             # A copy of its own: damage to the one must not be damage to the other.
-            with atomic_write(self.best) as file:
+            with atomic_write(self.best, len(content)) as file:
                 file.write(content)
+
+    def _vouched_hash(self, path: Path) -> list[str]:
+        """The hash of what a file holds now, where the manifest vouches for it; none of a missing or damaged file.
+
+        Not what the manifest names first: a save that was cut short has announced a content that never came.
+        """
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError:
+            return []
+        return [digest] if digest in read_manifest(self.manifest).get(path.name, []) else []
 
     def newest(self) -> tuple[dict[str, Any], Path] | None:
         """The newest checkpoint that can be trusted, and its path; None where none was ever written.
@@ -111,7 +122,8 @@ def read_manifest(path: Path) -> dict[str, list[str]]:
         manifest: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return manifest if isinstance(manifest, dict) else {}
+    well_formed = isinstance(manifest, dict) and all(isinstance(hashes, list) for hashes in manifest.values())
+    return manifest if well_formed else {}
 
 
 def load_checkpoint(path: Path, map_location: torch.device | str = "cpu") -> dict[str, Any]:
@@ -160,7 +172,8 @@ def check_layout(path: Path, state: object) -> None:
         and isinstance(weights, dict)
         and all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items())
         and isinstance(progress, dict)
-        and all(isinstance(progress.get(key), int) for key in ("epoch", "batch", "step"))
+        and progress.keys() <= {"epoch", "batch", "step", "gradient_norms"}
+        and all(isinstance(count, int) and count >= 0 for count in (*map(progress.get, COUNTS), state["metrics_bytes"]))
     )
     if not well_formed:
         raise CheckpointError(f"{path}: not a checkpoint of mnist-train: its parts are not of the types that they should be.")

@@ -20,15 +20,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from mnist_trainer.config import OVERLAY_GROUPS, nearest, read_config, unknown_key
 from mnist_trainer.config_files import config_dir, group_choices, group_names
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.hydra_guard import create_guarded_hydra
 from mnist_trainer.resume import Resumption, find_run, holds_run, refuse_changes, take_up
 from mnist_trainer.settings import RunConfig
-from mnist_trainer.targets import check_hydra_section
 
 JOB_NAME = "train"
 
@@ -77,6 +77,11 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
         arguments, rest = parser.parse_known_intermixed_args(list(words))
     except ArgumentError as error:
         raise ConfigError(f"{error}. Options are listed by mnist-train --hydra-help; settings are key=value words.") from error
+    if arguments.experimental_rerun:
+        raise ConfigError(
+            "--experimental-rerun: reads a pickle, which may run whatever it holds: not offered."
+            " To go on with a run: mnist-train resume=PATH"
+        )
     asked = [name for name in ("multirun", "cfg", "info", "shell_completion", "run") if getattr(arguments, name)]
     if len(asked) > 1:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
@@ -91,9 +96,7 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
     return CommandLine(
         overrides=[quote_non_ascii(word) for word in arguments.overrides],
         multirun=arguments.multirun,
-        inspects=bool(
-            arguments.cfg or arguments.info or arguments.shell_completion or arguments.hydra_help or arguments.experimental_rerun
-        ),
+        inspects=bool(arguments.cfg or arguments.info or arguments.shell_completion or arguments.hydra_help),
         config_name=arguments.config_name or "config",
         config_path=arguments.config_path,
         config_dir=arguments.config_dir,
@@ -124,7 +127,7 @@ def start_hydra(command: CommandLine) -> Hydra:
     if command.config_dir:
         search_path.prepend("command-line", f"file://{Path(command.config_dir).resolve()}", SearchPathQuery(provider="schema"))
     GlobalHydra.instance().clear()
-    return Hydra.create_main_hydra2(JOB_NAME, search_path)
+    return create_guarded_hydra(JOB_NAME, search_path)
 
 
 def plan(hydra: Hydra, command: CommandLine) -> Plan:
@@ -148,8 +151,6 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
         raise ConfigError(f"{hidden.input_line}: Hydra's own settings cannot be swept.")
     single = [_first_value(o) for o in overrides]
     composed = compose(hydra, command.config_name, single, overrides)
-    section: Any = OmegaConf.to_container(composed.hydra, resolve=False)
-    check_hydra_section(section)
     choices = {group: choice for group, choice in composed.hydra.runtime.choices.items() if isinstance(choice, str)}
     with open_dict(composed):
         del composed["hydra"]
@@ -192,7 +193,8 @@ def compose(hydra: Hydra, config_name: str, words: list[str], overrides: list[Ov
     """Hydra's composition, with its refusals in this package's words."""
     try:
         return hydra.compose_config(config_name, words, run_mode=RunMode.RUN, with_log_configuration=False, from_shell=False)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, AttributeError) as error:
+        # An AttributeError is what becomes of values merged into a section of Hydra that is null.
         if isinstance(error, ConfigCompositionException):
             check_keys(hydra, config_name, overrides)
         cause = error.__cause__
@@ -230,6 +232,7 @@ def parse_overrides(words: list[str]) -> list[Override]:
 def check_groups(overrides: list[Override]) -> None:
     """Refuse a choice that its group does not offer; folders of the user's own are left to Hydra."""
     problems = []
+    added_paths = any(override.key_or_group == "hydra.searchpath" for override in overrides)
     for override in overrides:
         group = str(override.key_or_group)
         if group not in group_names() or override.is_delete():
@@ -243,7 +246,7 @@ def check_groups(overrides: list[Override]) -> None:
         problems += [
             f"{group}={value}: there is no such {group}.{nearest(str(value), offered)} Valid: {', '.join(offered)}"
             for value in values
-            if isinstance(value, str) and value not in offered and not _elsewhere(group, value)
+            if isinstance(value, str) and value not in offered and not added_paths and not _elsewhere(group, value)
         ]
     if problems:
         raise ConfigError("\n".join(problems))

@@ -177,8 +177,16 @@ class _Reader:
             if (group, name) == ("data", "validation_size") and problem is None:
                 problem = _too_many_held_out(values.get("name"), values[name])
             if problem:
-                self.problems.append(f"{prefix}{name}={values[name]}: {problem}")
+                self.problems.append(f"{prefix}{name}={values[name]}: {problem}{self._such_as(group, name)}")
         return read
+
+    def _such_as(self, group: str, name: str) -> str:
+        """What to type: the default that is shipped, where there is one."""
+        shipped = _shipped_node(group, self.choices.get(group, "")) if group else None
+        default = (shipped or {}).get(name)
+        if default is None or (isinstance(default, str) and "${" in default):
+            return ""
+        return f", such as {group}.{name}={_typed(default)}"
 
     def _component(self, group: str, node: dict[str, Any]) -> Component:
         choice = self.choices.get(group, "")
@@ -219,7 +227,14 @@ class _Reader:
             if key in node:
                 problem = _unlike(shipped[key], node[key]) or _out_of_range(key, node[key])
                 if problem:
-                    self.problems.append(f"{group}.{key}={node[key]}: {problem}")
+                    self.problems.append(f"{group}.{key}={node[key]}: {problem}{self._such_as(group, key)}")
+
+
+def _typed(value: object) -> str:
+    """A value as one types it on the command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).replace(" ", "") if isinstance(value, list) else str(value)
 
 
 def _too_many_held_out(dataset: object, size: int) -> str | None:

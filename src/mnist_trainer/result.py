@@ -3,9 +3,11 @@
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnist_trainer.metrics import Metrics, wilson_interval
+if TYPE_CHECKING:
+    # A command line is answered before torch is imported, and to say that a run is finished takes its result.
+    from mnist_trainer.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Result:
     """What is known at the end of a run."""
 
     status: str
-    test: Metrics
-    validation: Metrics | None
+    test: "Metrics"
+    validation: "Metrics | None"
     """Of the tested weights; None without validation images."""
     best_epoch: int | None
     tested_epoch: int
@@ -73,8 +75,10 @@ def read_result(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def scored(metrics: Metrics) -> dict[str, Any]:
+def scored(metrics: "Metrics") -> dict[str, Any]:
     """Metrics with the 95 % interval of the accuracy."""
+    from mnist_trainer.metrics import wilson_interval
+
     low, high = wilson_interval(metrics.correct, metrics.count)
     return {
         "accuracy": metrics.accuracy,

@@ -24,11 +24,14 @@ RUN_MARKS = ("config.yaml", "metrics.jsonl", "result.json", "checkpoints")
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, needed: int | None = None) -> Iterator[BinaryIO]:
     """A binary file that appears under its name whole and on disk, or not at all.
 
     Writes to a temporary file in the same folder, flushes it to disk, renames it over ``path`` and flushes the folder,
     so that a crash at any instant leaves the old file or the new one.
+
+    Args:
+        needed: bytes that are going to be written, for the message where they do not fit.
 
     Raises:
         MachineError: the file could not be written; nothing is left of it.
@@ -45,10 +48,13 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
         _fsync_folder(path.parent)
     except OSError as error:
-        raise MachineError(_write_failure(path, error)) from error
+        if temporary:
+            # First of all, so that the free bytes that are told are those without it.
+            Path(temporary).unlink(missing_ok=True)
+        raise write_failure(path, error, needed) from error
     finally:
         if temporary:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 os.unlink(temporary)
 
 
@@ -67,9 +73,10 @@ def replace_by_link(source: Path, path: Path) -> None:
         os.replace(temporary, path)
         _fsync_folder(path.parent)
     except OSError as error:
-        raise MachineError(_write_failure(path, error)) from error
+        raise write_failure(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def sweep_temporaries(folder: Path) -> None:
@@ -78,11 +85,12 @@ def sweep_temporaries(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write a JSON object, indented for people, through ``atomic_write``."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    with atomic_write(path) as file:
-        file.write(text.encode() + b"\n")
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    content = text.encode() + b"\n"
+    with atomic_write(path, len(content)) as file:
+        file.write(content)
 
 
 def _umask() -> int:
@@ -100,13 +108,17 @@ def _fsync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _write_failure(path: Path, error: OSError) -> str:
-    reason = error.strerror or str(error)
+def write_failure(path: Path, error: OSError, needed: int | None = None) -> MachineError:
+    """What to tell of a file that could not be written: why, what it needs and what there is, and the way out."""
     try:
-        free = f" {shutil.disk_usage(path.parent).free / 1e6:,.1f} MB are free there."
+        free = f" {shutil.disk_usage(path.parent).free:,} bytes are free there."
     except OSError:
         free = ""
-    return f"{path} could not be written: {reason}.{free} Choose another place with hydra.run.dir=PATH."
+    needs = "" if needed is None else f" It needs {needed:,} bytes."
+    return MachineError(
+        f"{path} could not be written: {error.strerror or error}.{needs}{free}"
+        " Free some space, or choose another place with hydra.run.dir=PATH."
+    )
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,10 @@ def train_step(
     scaler.unscale_(optimizer)
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     norm = joint_norm(gradients) if measure_norm or clip_norm is not None else None
-    finite = _all_finite(loss, gradients)
+    finite = _all_finite(loss, gradients if norm is None else [*gradients, norm])
     if scaler.is_enabled():
-        # The scaler itself skips an update that overflowed, and lowers its scale: that is no error in fp16.
-        finite = torch.ones_like(finite)
+        # The scaler itself skips an update whose gradients overflowed, and lowers its scale: that is no error in fp16.
+        finite = loss.isfinite()
     elif device.type != "cpu":
         for gradient in gradients:
             gradient.masked_fill_(~finite, 0)

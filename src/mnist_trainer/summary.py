@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.faults import is_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ def summarize(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) -> l
         with torch.no_grad():
             model.eval()(torch.zeros((1, *image_shape), device=parameter.device, dtype=parameter.dtype))
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         where = inside[-1] if inside else "the model"
         raise ConfigError(f"model: an image of {image_shape} cannot pass {where}: {error}") from error
     finally:

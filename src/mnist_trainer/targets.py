@@ -30,6 +30,8 @@ HYDRA_TARGETS = frozenset(
 )
 LOGGING_CLASSES = frozenset({"logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "logging.Formatter"})
 LOGGING_STREAMS = frozenset({"ext://sys.stdout", "ext://sys.stderr"})
+LOG_FILES = "${hydra.runtime.output_dir}/"
+INTERPOLATION = "${"
 
 
 def trusted_packages() -> tuple[str, ...]:
@@ -77,18 +79,24 @@ def refusal(problems: list[str]) -> ConfigError:
 
 
 def check_hydra_section(hydra: Mapping[str, object]) -> None:
-    """Hold Hydra's own part of the configuration to the list.
+    """Hold Hydra's own part of the configuration, as it is before interpolation, to the list.
 
     Hydra instantiates its launcher, sweeper and callbacks, and ``logging`` calls what a logging configuration names.
 
     Raises:
-        ConfigError: a target, logging class or stream is not on the list.
+        ConfigError: a target, logging class, stream or file is not on the list, or cannot be seen for an interpolation.
     """
     problems = [
         f"{key}={target} is not on the list"
         for key, target in find_targets(hydra, "hydra")
         if target not in HYDRA_TARGETS and not is_trusted(str(target))
     ]
+    for section in ("launcher", "sweeper", "callbacks"):
+        problems += [
+            f"{key}={value} may not be an interpolation"
+            for key, value in _texts(hydra.get(section), f"hydra.{section}")
+            if INTERPOLATION in value
+        ]
     for section in ("job_logging", "hydra_logging"):
         problems += [
             f"{key}={value} may not appear in a logging configuration"
@@ -98,17 +106,30 @@ def check_hydra_section(hydra: Mapping[str, object]) -> None:
         raise refusal(problems)
 
 
-def _logging_hazards(node: object, key: str) -> Iterator[tuple[str, object]]:
+def _texts(node: object, key: str) -> Iterator[tuple[str, str]]:
+    """Each text in a nest of mappings and lists, names of keys included, with its dotted key."""
     if isinstance(node, Mapping):
         for name, value in node.items():
-            where = f"{key}.{name}"
-            if (name == "()" or name == "class") and value not in LOGGING_CLASSES:
-                yield where, value
-            else:
-                yield from _logging_hazards(value, where)
-    elif isinstance(node, Sequence) and not isinstance(node, str):
-        for index, value in enumerate(node):
-            yield from _logging_hazards(value, f"{key}[{index}]")
-    elif isinstance(node, str) and ("://" in node and node not in LOGGING_STREAMS):
-        # logging.config resolves "ext://a.b" by importing a.
+            yield key, str(name)
+            yield from _texts(value, f"{key}.{name}")
+    elif isinstance(node, str):
         yield key, node
+    elif isinstance(node, Sequence):
+        for index, value in enumerate(node):
+            yield from _texts(value, f"{key}[{index}]")
+
+
+def _logging_hazards(node: object, key: str) -> Iterator[tuple[str, object]]:
+    """What would make ``logging`` call, import or write to something else than is meant for logs."""
+    for where, value in _texts(node, key):
+        name = where.rpartition(".")[2]
+        if name == "filename":
+            # Anywhere else, lines of a log could become lines of a start-up script.
+            if not value.startswith(LOG_FILES) or ".." in value or INTERPOLATION in value.replace("${hydra.", ""):
+                yield where, value
+        elif name in ("()", "class"):
+            if value not in LOGGING_CLASSES:
+                yield where, value
+        elif INTERPOLATION in value or ("://" in value and value not in LOGGING_STREAMS):
+            # logging.config resolves "ext://a.b" by importing a; an interpolation may resolve to that.
+            yield where, value

@@ -1,9 +1,11 @@
 """Where the numbers of a run go: metrics.jsonl always, TensorBoard beside it where it is wanted."""
 
+import contextlib
 import json
 import os
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +14,8 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor, nn
 
-from mnist_trainer.run_folder import RunFolder
+from mnist_trainer.errors import MachineError
+from mnist_trainer.run_folder import RunFolder, write_failure
 from mnist_trainer.settings import RunConfig
 
 GRID_IMAGES = 64
@@ -52,6 +55,8 @@ class Point:
 class Tracker(Protocol):
     """A place that keeps the points of a run."""
 
+    path: Path
+
     def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
         """Note what the run is; ``images`` (N, 1, 28, 28) are the first it is trained on, as the model sees them."""
         ...
@@ -79,6 +84,7 @@ class MetricsFile:
         kept_bytes: how much of an older file belongs to the checkpoint that the run goes on from; the rest is cut off,
             because it is going to be written again.
         """
+        self.path = path
         if path.exists():
             os.truncate(path, min(kept_bytes, path.stat().st_size))
         # Line by line, so that a reader beside the run sees whole lines.
@@ -88,7 +94,9 @@ class MetricsFile:
         pass
 
     def write(self, point: Point) -> None:
-        self.file.write(point.as_json() + "\n")
+        line = point.as_json() + "\n"
+        with disk_failures(self.path, len(line)):
+            self.file.write(line)
 
     def flush(self) -> int:
         self.file.flush()
@@ -105,6 +113,17 @@ class MetricsFile:
         self.file.close()
 
 
+@contextlib.contextmanager
+def disk_failures(path: Path, needed: int | None = None) -> Iterator[None]:
+    """Raises:
+    MachineError: in place of what the system says of a file that cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise write_failure(path, error, needed) from error
+
+
 class TensorBoard:
     """The same points as an event file in the run folder, with what only TensorBoard can show."""
 
@@ -114,7 +133,10 @@ class TensorBoard:
         """
         from torch.utils.tensorboard import SummaryWriter
 
+        self.path = folder / "events.out.tfevents"
         self.settings = config.tracker
+        self.former_hook = threading.excepthook
+        threading.excepthook = self._thread_failed
         self.writer: Any = SummaryWriter(str(folder), purge_step=purge_step)
 
     def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
@@ -163,7 +185,13 @@ class TensorBoard:
         for part in hparams(flat_hparams(config), metrics):
             self.writer.file_writer.add_summary(part)
 
+    def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
+        """What the thread of the writer could not write, the writer raises at its next call: no need for a traceback."""
+        if not isinstance(failure.exc_value, OSError):
+            self.former_hook(failure)
+
     def close(self) -> None:
+        threading.excepthook = self.former_hook
         self.writer.close()
 
 
@@ -175,32 +203,43 @@ class Trackers:
 
     def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
         for tracker in self.trackers:
-            tracker.start(config, model, images)
+            with disk_failures(tracker.path):
+                tracker.start(config, model, images)
 
     def write(self, point: Point) -> None:
         for tracker in self.trackers:
-            tracker.write(point)
+            with disk_failures(tracker.path):
+                tracker.write(point)
 
     def epoch_ended(self, model: nn.Module, step: int) -> None:
         for tracker in self.trackers:
-            tracker.epoch_ended(model, step)
+            with disk_failures(tracker.path):
+                tracker.epoch_ended(model, step)
 
     def flush(self) -> int:
-        return max(tracker.flush() for tracker in self.trackers)
+        kept = 0
+        for tracker in self.trackers:
+            with disk_failures(tracker.path):
+                kept = max(kept, tracker.flush())
+        return kept
 
     def finish(self, config: RunConfig) -> None:
         for tracker in self.trackers:
-            tracker.finish(config)
+            with disk_failures(tracker.path):
+                tracker.finish(config)
 
     def close(self) -> None:
         for tracker in self.trackers:
-            tracker.close()
+            with disk_failures(tracker.path):
+                tracker.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        # After a fault the files are closed as well as can be: what could not be written is known already.
+        with contextlib.suppress(*(() if kind is None else (MachineError,))):
+            self.close()
 
 
 def open_trackers(config: RunConfig, folder: RunFolder, *, kept_bytes: int = 0, last_step: int | None = None) -> Trackers:

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -172,7 +173,7 @@ class Trainer:
         kept = f" The last good checkpoint is {self.checkpoints.last}." if self.checkpoints.last.exists() else ""
         return DivergedError(
             f"The loss or a gradient is no longer finite at step {step} (epoch {self.progress.epoch + 1}),"
-            f" learning rate {learning_rate(self.state.optimizer):g}. The weights were not updated with it.{kept}\n"
+            f" learning rate {learning_rate(self.state.optimizer):g}. No weights were saved after it.{kept}\n"
             "Lower optimizer.lr, add a warm-up, or clip the gradients: trainer.clip_norm=1"
         )
 
@@ -201,6 +202,8 @@ class Trainer:
         metrics = self.state.interval_meter.read()
         now = self.clock.now()
         norm = None if outcome.gradient_norm is None else float(outcome.gradient_norm)
+        if norm is not None and not math.isfinite(norm):
+            norm = None  # An update that the scaler of fp16 has skipped.
         if norm is not None:
             self.progress.gradient_norms.append(norm)
         self.tracker.write(
@@ -228,9 +231,11 @@ class Trainer:
 
     def score_epoch(self) -> EpochScores:
         """Validation images if there are any, else the test images, for the curve."""
-        if len(self.validation):
-            return EpochScores(self.score(self.state.evaluated, self.validation), None)
-        return EpochScores(None, self.score(self.state.evaluated, self.test))
+        held_out = len(self.validation) > 0
+        metrics = self.score(self.state.evaluated, self.validation if held_out else self.test)
+        if not math.isfinite(metrics.loss):
+            raise self.diverged(self.progress.step)
+        return EpochScores(metrics, None) if held_out else EpochScores(None, metrics)
 
     def score(self, model: nn.Module, split: EvaluationImages) -> Metrics:
         with self.clock.measure("eval"):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mnist_trainer.errors import ExitCode, UserError
+from mnist_trainer.faults import NO_MEMORY
 
 MAX_LINES = 10
 
@@ -20,7 +21,7 @@ def exit_codes(command: str) -> Iterator[None]:
         show(command, str(error))
         sys.exit(error.exit_code)
     except MemoryError:
-        show(command, "The machine has no memory left for this run. Use a smaller trainer.batch_size or trainer.eval_batch_size.")
+        show(command, NO_MEMORY)
         sys.exit(ExitCode.ENVIRONMENT)
     except KeyboardInterrupt:
         show(command, "interrupted.")
@@ -31,6 +32,10 @@ def exit_codes(command: str) -> Iterator[None]:
         # The reader went away, as `| head` does; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        show(command, f"{place}{error.strerror or error}. Choose another place with hydra.run.dir=PATH or data.root=PATH.")
+        sys.exit(ExitCode.ENVIRONMENT)
 
 
 def show(command: str, message: str) -> None:

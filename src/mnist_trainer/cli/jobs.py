@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from mnist_trainer.command_line import CommandLine, Plan, hand_to_hydra, parse_command_line, plan, quoted, start_hydra
 from mnist_trainer.config import read_config
 from mnist_trainer.errors import UserError
+from mnist_trainer.faults import faults_of_the_machine
 from mnist_trainer.resume import finished
 from mnist_trainer.run_folder import (
     RunFolder,
@@ -57,7 +58,8 @@ def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float
 
     def job(config: DictConfig) -> float:
         try:
-            return run_job(config, started)
+            with faults_of_the_machine(folder):
+                return run_job(config, started)
         except UserError as error:
             # Hydra would report an exception in its own words.
             raise SystemExitWithError(error) from error
@@ -67,7 +69,8 @@ def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float
     if resumption:
         added.append(quoted("resume", folder.path))
     try:
-        hydra.run(command.config_name, job, [*overrides, *added])
+        with faults_of_the_machine(folder):
+            hydra.run(command.config_name, job, [*overrides, *added])
     except BaseException as error:
         if not resumption:
             discard_if_unused(folder)

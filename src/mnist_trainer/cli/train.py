@@ -1,5 +1,6 @@
 """``mnist-train``: compose a configuration, train, test."""
 
+import logging
 import sys
 import time
 
@@ -12,6 +13,8 @@ def main() -> None:
     """Entry point of the console script."""
     started = time.perf_counter()
     words = sys.argv[1:]
+    # A log line that cannot be written, because the disk is full, must not fill the terminal with tracebacks.
+    logging.raiseExceptions = False
     with exit_codes("mnist-train"):
         if any(word in HELP_OPTIONS for word in words):
             print_help()

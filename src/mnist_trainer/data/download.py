@@ -7,9 +7,13 @@ secure address is never followed to an insecure one.
 import contextlib
 import gzip
 import hashlib
-import urllib.error
+import queue
+import threading
 import urllib.request
+import zlib
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -17,7 +21,7 @@ from urllib.parse import urlsplit
 from mnist_trainer.errors import DataError
 from mnist_trainer.run_folder import atomic_write
 
-CONNECT_SECONDS = 8
+ANSWER_SECONDS = 6
 CHUNK = 1 << 20
 
 
@@ -41,18 +45,46 @@ def fetch(url: str, path: Path, max_bytes: int) -> None:
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise DataError(f"{url}: only http and https addresses are fetched.")
-    opener = urllib.request.build_opener(_NoDowngrade)
     size = 0
+    with closing(_answer(url)) as response, atomic_write(path) as file:
+        while chunk := _read(response, url):
+            size += len(chunk)
+            if size > max_bytes:
+                raise DataError(f"{url}: more than {max_bytes:,} bytes, the most that this file can have. Refused.")
+            file.write(chunk)
+
+
+def _answer(url: str) -> HTTPResponse:
+    """The beginning of an answer, waited for no longer than ``ANSWER_SECONDS`` in all.
+
+    A thread of its own, because the limits of the library count anew for each address of a host and each redirection, and
+    not at all for the look-up of its name.
+    """
+    answers: queue.SimpleQueue[HTTPResponse | OSError | DataError | HTTPException] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(urllib.request.build_opener(_NoDowngrade).open(url, timeout=ANSWER_SECONDS))
+        except (OSError, DataError, HTTPException) as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
     try:
-        with opener.open(url, timeout=CONNECT_SECONDS) as response, atomic_write(path) as file:
-            while chunk := response.read(CHUNK):
-                size += len(chunk)
-                if size > max_bytes:
-                    raise DataError(f"{url}: more than {max_bytes:,} bytes, the most that this file can have. Refused.")
-                file.write(chunk)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", error)
-        raise DataError(f"{url} could not be fetched: {reason}.") from error
+        answer = answers.get(timeout=ANSWER_SECONDS)
+    except queue.Empty:
+        raise DataError(f"{url} could not be fetched: no answer within {ANSWER_SECONDS} seconds.") from None
+    if isinstance(answer, DataError):
+        raise answer
+    if isinstance(answer, OSError | HTTPException):
+        raise DataError(f"{url} could not be fetched: {getattr(answer, 'reason', answer)}.") from answer
+    return answer
+
+
+def _read(response: HTTPResponse, url: str) -> bytes:
+    try:
+        return response.read(CHUNK)
+    except (OSError, HTTPException) as error:
+        raise DataError(f"{url} could not be fetched: it broke off: {error or type(error).__name__}.") from error
 
 
 @contextlib.contextmanager
@@ -74,7 +106,7 @@ def gunzipped(file: IO[bytes], source: str, max_bytes: int) -> Iterator[Iterator
     try:
         with gzip.GzipFile(fileobj=file) as stream:
             yield portions(stream)
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{source}: damaged: {error}. Remove it to have it fetched again.") from error
 
 

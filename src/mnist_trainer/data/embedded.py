@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from mnist_trainer.data.idx import parse_idx
 from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
 from mnist_trainer.errors import DataError, MachineError
-from mnist_trainer.run_folder import atomic_write
+from mnist_trainer.run_folder import atomic_write, sweep_temporaries
 from mnist_trainer.settings import NUM_TRAINING_IMAGES
 
 log = logging.getLogger(__name__)
@@ -69,10 +69,11 @@ def _unpack(raw: Path) -> dict[str, bytes | None]:
     try:
         raw.mkdir(parents=True, exist_ok=True)
         with FileLock(raw.parent / ".lock", timeout=LOCK_SECONDS):
+            sweep_temporaries(raw)
             return {name: _unpack_one(raw / name) for name in SHA256}
     except (OSError, Timeout, MachineError) as error:
         log.warning("The data cache %s cannot be written (%s); MNIST is unpacked in memory for this run.", raw, error)
-        return {name: _embedded(name) for name in SHA256}
+        return {name: embedded_file(name) for name in SHA256}
 
 
 def _unpack_one(path: Path) -> bytes:
@@ -81,13 +82,18 @@ def _unpack_one(path: Path) -> bytes:
         return content
     if path.exists():
         log.warning("%s was damaged; it is made anew from the copy inside the package.", path)
-    content = _embedded(path.name)
+    content = embedded_file(path.name)
     with atomic_write(path) as file:
         file.write(content)
     return content
 
 
-def _embedded(name: str) -> bytes:
+def embedded_file(name: str) -> bytes:
+    """The bytes of a raw file, from inside the package.
+
+    Raises:
+        DataError: the package is damaged.
+    """
     packed = resources.files("mnist_trainer.data") / "mnist" / f"{name}.xz"
     try:
         content = lzma.decompress(packed.read_bytes())

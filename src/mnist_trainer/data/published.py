@@ -1,6 +1,7 @@
 """MNIST's kin, through torchvision's classes: their addresses and hashes, our download, their decoding."""
 
 import contextlib
+import json
 import logging
 import string
 import zipfile
@@ -15,11 +16,13 @@ from torch import Tensor
 from mnist_trainer.data.download import fetch, gunzipped, hash_of, store
 from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
 from mnist_trainer.errors import DataError, MachineError
+from mnist_trainer.run_folder import sweep_temporaries, write_json
 from mnist_trainer.settings import NUM_TRAINING_IMAGES
 
 log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 3600
+RECORD = ".sha256.json"
 MAX_ARCHIVE = 1 << 30
 MAX_UNPACKED = 1 << 28
 
@@ -82,9 +85,9 @@ def load_published(name: str, root: Path, *, download: bool, mirror: str | None)
 def load(name: str, source: Published, root: Path, *, download: bool, mirror: str | None) -> DataSet:
     """As ``load_published``, of any source."""
     raw = root / source.folder / "raw"
-    members = [member for archive in source.archives for member in archive.members]
-    if not all(_is_whole(raw / member.file, member) for member in members):
+    if not all(_is_there(archive, raw) for archive in source.archives):
         _provide(source, raw, download=download, mirror=mirror)
+    members = [member for archive in source.archives for member in archive.members]
 
     def part(train: bool) -> LabelledImages:
         where = f"{raw} ({'training' if train else 'test'} part)"
@@ -99,22 +102,40 @@ def load(name: str, source: Published, root: Path, *, download: bool, mirror: st
     return DataSet(name, part(True), part(False), source.class_names, {m.file: hash_of(raw / m.file, "sha256") for m in members})
 
 
-def _is_whole(path: Path, member: Member) -> bool:
-    if not path.is_file():
-        return False
-    if member.sha256 is None or hash_of(path, "sha256") == member.sha256:
-        return True
-    log.warning("%s is damaged; it is unpacked or fetched again.", path)
-    return False
+def _is_there(archive: Archive, raw: Path) -> bool:
+    """Whether all files of an archive are there, and what they were when they were unpacked."""
+    recorded = _recorded(raw)
+    for member in archive.members:
+        path, sha256 = raw / member.file, member.sha256 or recorded.get(member.file)
+        if not path.is_file():
+            return False
+        if sha256 is None:
+            # Someone else unpacked it: if the archive is beside it, that one tells what it should be.
+            if (raw / archive.name).is_file():
+                return False
+        elif hash_of(path, "sha256") != sha256:
+            log.warning("%s is damaged; it is unpacked or fetched again.", path)
+            return False
+    return True
+
+
+def _recorded(raw: Path) -> dict[str, str]:
+    """File name to the SHA-256 that it had when it came out of an archive that was whole."""
+    try:
+        hashes: Any = json.loads((raw / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return hashes if isinstance(hashes, dict) else {}
 
 
 def _provide(source: Published, raw: Path, *, download: bool, mirror: str | None) -> None:
     try:
         raw.mkdir(parents=True, exist_ok=True)
         with FileLock(raw.parent / ".lock", timeout=LOCK_SECONDS):
+            sweep_temporaries(raw)
             for archive in source.archives:
                 # Another process may have provided it while this one waited for the lock.
-                if not all(_is_whole(raw / member.file, member) for member in archive.members):
+                if not _is_there(archive, raw):
                     _provide_one(archive, raw, download=download, mirror=mirror)
     except DataError as error:
         raise DataError(f"{error}\n{_by_hand(source, raw)}") from error
@@ -153,6 +174,8 @@ def _unpack(archive: Archive, path: Path, raw: Path) -> None:
                     packed = stack.enter_context(stack.enter_context(zipfile.ZipFile(path)).open(member.inside))
                 portions = stack.enter_context(gunzipped(packed, archive.name, MAX_UNPACKED))
                 store(portions, raw / member.file, member.sha256)
+        hashes = {member.file: hash_of(raw / member.file, "sha256") for member in archive.members}
+        write_json(raw / RECORD, {**_recorded(raw), **hashes})
     except (zipfile.BadZipFile, KeyError) as error:
         raise DataError(f"{archive.name}: {error}. Remove it to have it fetched again.") from error
 

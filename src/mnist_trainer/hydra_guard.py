@@ -1,0 +1,109 @@
+"""Hydra, held to this package's list of targets: nothing that a configuration says of Hydra itself runs unchecked.
+
+Hydra reads its own part of a configuration before a job starts: it imports packages to look for configurations in them,
+calls what a logging configuration names, and sets environment variables. So the check sits where every configuration
+comes from, whether of a run, of a sweep or of each job in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource as _Packages
+from hydra._internal.hydra import Hydra
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.targets import TRUST_VARIABLE, check_hydra_section, is_trusted, refusal, refused_targets
+
+# Where Hydra keeps configurations of its own.
+HYDRAS_OWN = "hydra.conf"
+
+
+def create_guarded_hydra(job_name: str, search_path: ConfigSearchPath) -> Hydra:
+    """As ``Hydra.create_main_hydra2``, with every composed configuration checked."""
+    # Loads what reads "file://" and "pkg://", of which the latter is then replaced.
+    Plugins.instance()
+    SourcesRegistry.instance().types["pkg"] = ImportlibResourcesConfigSource
+    hydra = Hydra(task_name=job_name, config_loader=GuardedConfigLoader(search_path))
+    GlobalHydra.instance().initialize(hydra)
+    return hydra
+
+
+class ImportlibResourcesConfigSource(_Packages):
+    """Configurations inside a Python package, which is imported to find them: so it has to be trusted.
+
+    Named as the class that it replaces, because Hydra's registry goes by the name.
+    """
+
+    def __init__(self, provider: str, path: str) -> None:
+        """Raises:
+        ConfigError: the package is neither Hydra's own nor trusted.
+        """
+        super().__init__(provider=provider, path=path)
+        if self.path != HYDRAS_OWN and not self.path.startswith(f"{HYDRAS_OWN}.") and not is_trusted(self.path):
+            package = self.path.partition(".")[0]
+            raise ConfigError(
+                f"hydra.searchpath: {path} would import the package {package}, which is not on the list.\n"
+                f"Name a folder: hydra.searchpath=[file:///PATH], or trust the package: {TRUST_VARIABLE}={package} mnist-train ..."
+            )
+
+
+class GuardedConfigLoader(ConfigLoaderImpl):
+    """Composes as Hydra does, then checks what was composed of Hydra's own part."""
+
+    def load_configuration(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        """Raises:
+        ConfigError: something in it is not on the list.
+        """
+        config = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+        section: Any = OmegaConf.to_container(config.hydra, resolve=False)
+        refuse_swept_hydra(section)
+        refuse_environment(section)
+        check_hydra_section(section)
+        # A sweep composes all of its jobs before the first one starts: here a hostile choice among them is found in time.
+        rest: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
+        problems = [problem for group, node in rest.items() for problem in refused_targets(node, group)]
+        if problems := [problem for problem in problems if "${" not in problem]:
+            raise refusal(problems)
+        return config
+
+
+def refuse_swept_hydra(hydra: Mapping[str, Any]) -> None:
+    """Raises:
+    ConfigError: a parameter of the sweeper is a setting of Hydra, which would escape the check of the sweep.
+    """
+    sweeper = hydra.get("sweeper")
+    parameters = sweeper.get("params") if isinstance(sweeper, Mapping) else None
+    for key in parameters if isinstance(parameters, Mapping) else ():
+        if str(key).lstrip("+~").startswith("hydra"):
+            raise ConfigError(
+                f"hydra.sweeper.params.{key}: Hydra's own settings cannot be swept."
+                " Sweep settings of the run, such as hydra.sweeper.params.seed=\"0,1,2\""
+            )
+
+
+def refuse_environment(hydra: Mapping[str, Any]) -> None:
+    """Raises:
+    ConfigError: the configuration would set environment variables, which say what is trusted and what is started.
+    """
+    job = hydra.get("job")
+    variables: Any = job.get("env_set") if isinstance(job, Mapping) else None
+    copied: Sequence[str] = job.get("env_copy") or () if isinstance(job, Mapping) else ()
+    if wrong := next((name for name in variables or () if name not in copied), None):
+        raise ConfigError(
+            f"hydra.job.env_set.{wrong}: a configuration may set no environment variables."
+            f" Set it in the shell: {wrong}=... mnist-train ..."
+        )

@@ -1,0 +1,76 @@
+"""Rules of the source that a reader would have to trust otherwise: what it never does, and what it never imports early."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mnist_trainer
+
+SOURCE = Path(mnist_trainer.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+# These answer mistakes, so they are there before torch is.
+EARLY = (
+    "cli.train", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "settings", "targets", "resume",
+    "run_folder", "errors", "faults", "startup", "hydra_guard", "result",
+)  # fmt: skip
+
+
+def imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+
+
+def offences(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        line = f"line {getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.Assert):
+            yield f"{line}: assert"
+        for name in imported(node):
+            if name.partition(".")[0] in ("pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"):
+                yield f"{line}: import {name}"
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            if called in ("eval", "exec", "compile", "__import__", "os.system"):
+                yield f"{line}: {called}()"
+            if called == "torch.load" and options.get("weights_only") != "True":
+                yield f"{line}: torch.load without weights_only=True"
+            if options.get("shell") == "True" or options.get("weights_only") == "False":
+                yield f"{line}: {ast.unparse(node)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_nothing_executes_what_is_only_data(path: Path) -> None:
+    assert list(offences(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize("text", ["import pickle", "eval('1')", "torch.load(f)", "torch.load(f, weights_only=False)", "assert x"])
+def test_the_rule_sees_an_offence(text: str) -> None:
+    assert list(offences(ast.parse(text)))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_only_the_reader_of_checkpoints_catches_everything(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    handlers = [node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)]
+    broad = [node for node in handlers if node.type is None or ast.unparse(node.type) == "Exception"]
+    assert len(broad) <= (1 if path.name == "checkpoint.py" else 0)
+
+
+@pytest.mark.parametrize("module", EARLY)
+def test_no_torch_at_module_level(module: str) -> None:
+    tree = ast.parse((SOURCE / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    names = {name.partition(".")[0] for node in tree.body for name in imported(node)}
+    assert not names & {"torch", "torchvision", "numpy", "tensorboard", "rich"}
+
+
+def test_nor_by_way_of_another_module() -> None:
+    program = f"import sys, importlib\nfor name in {EARLY}: importlib.import_module('mnist_trainer.' + name)\n"
+    program += "sys.exit(' '.join(sorted({'torch', 'torchvision', 'numpy', 'tensorboard', 'rich'} & sys.modules.keys())) or None)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
