@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.baselines import BATCH_SIZE, BareLoop, TutorialLoop
+from benchmarks.baselines import BARE_TEST_BATCH_SIZE, BATCH_SIZE, BareLoop, TutorialLoop
 from benchmarks.product import ProductLoop, compose_config
 from benchmarks.results import Case, Report
 from benchmarks.timing import interleave, timed
@@ -83,7 +83,8 @@ def measure_test(rounds: int, steps: int, device_type: str) -> Report:
             cases.append(Case(name, "seconds", interleave(turns, rounds), COMPARED))
     method = (
         f"Seconds for a pass over the 10,000 test images, fp32: {rounds} rounds in one process, one pass of each way in every"
-        " round. The tutorial loop counts right answers in batches of 64; mnist-trainer measures the loss, too."
+        " round. The tutorial loop counts right answers in batches of 64, the bare loop in batches of"
+        f" {BARE_TEST_BATCH_SIZE}; mnist-trainer measures the loss, too."
     )
     return Report(_name("test_pass", device_type), method, cases, {"rounds": rounds, "right_answers": right})
 

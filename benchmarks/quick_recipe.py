@@ -22,7 +22,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 MEAN, STD = 0.1307, 0.3081
 BATCH_SIZE = 256
-TEST_BATCH_SIZE = 1000
+TEST_BATCH_SIZE = 256
+"""In the recipe's favour: a thousand at a time leave the processor's cache, and take half as long again."""
 IMAGE_HEADER, LABEL_HEADER = 16, 8
 """Bytes before the first pixel, and before the first label."""
 

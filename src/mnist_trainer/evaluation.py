@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_trainer.device import Device
-from mnist_trainer.metrics import Meter, Metrics
+from mnist_trainer.meter import Meter
+from mnist_trainer.metrics import Metrics
 from mnist_trainer.steps import count_correct
 
 # Shifts in pixels, down and right, by the number of views.

@@ -1,10 +1,7 @@
-"""Loss and accuracy: frozen numbers for people, and the sums on the device that they come from."""
+"""Loss and accuracy as frozen numbers, and how far they can be trusted. No torch here."""
 
 import math
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -23,56 +20,6 @@ class Metrics:
 
     def as_dict(self) -> dict[str, float]:
         return {"loss": self.loss, "accuracy": self.accuracy}
-
-
-class Meter:
-    """Sums on the device: adding costs no synchronisation, reading costs one."""
-
-    def __init__(self, device: torch.device) -> None:
-        # MPS has no float64; a million float32 additions would lose digits that the CPU and CUDA can keep.
-        self.loss_sum = torch.zeros((), device=device, dtype=torch.float32 if device.type == "mps" else torch.float64)
-        self.correct = torch.zeros((), device=device, dtype=torch.int64)
-        self.count = 0
-
-    def add(self, loss: Tensor, correct: Tensor, count: int) -> None:
-        """Add a batch.
-
-        Args:
-            loss: its mean loss, a scalar.
-            correct: how many of its images were classified rightly, a scalar.
-            count: how many images it has.
-        """
-        self.accumulate(loss, correct, count)
-        self.count += count
-
-    def accumulate(self, loss: Tensor, correct: Tensor, count: int) -> None:
-        """The part of ``add`` that the device does: all but counting the images."""
-        self.loss_sum.add_(loss, alpha=count)
-        self.correct.add_(correct)
-
-    def merge(self, other: "Meter") -> None:
-        """Add all that another meter has seen."""
-        self.loss_sum.add_(other.loss_sum)
-        self.correct.add_(other.correct)
-        self.count += other.count
-
-    def reset(self) -> None:
-        """Begin anew."""
-        self.loss_sum.zero_()
-        self.correct.zero_()
-        self.count = 0
-
-    def state_dict(self) -> dict[str, float | int]:
-        return {"loss_sum": float(self.loss_sum), "correct": int(self.correct), "count": self.count}
-
-    def load_state_dict(self, state: dict[str, float | int]) -> None:
-        self.loss_sum.fill_(state["loss_sum"])
-        self.correct.fill_(state["correct"])
-        self.count = int(state["count"])
-
-    def read(self) -> Metrics:
-        """The metrics so far; waits for the device."""
-        return Metrics(float(self.loss_sum) / max(1, self.count), int(self.correct), self.count)
 
 
 def wilson_interval(correct: int, count: int, z: float = 1.959964) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from mnist_trainer.device import Device, select_device
 from mnist_trainer.environment import describe_environment
 from mnist_trainer.graphs import choose_step
 from mnist_trainer.interruption import Interruption
-from mnist_trainer.metrics import Meter
+from mnist_trainer.meter import Meter
 from mnist_trainer.profiling import open_profile
 from mnist_trainer.randomness import seed_everything
 from mnist_trainer.result import Result

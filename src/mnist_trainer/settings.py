@@ -142,7 +142,7 @@ class DeviceSettings(Checked):
     """Where the run computes, and in which precision."""
 
     type: Literal["auto", "cpu", "cuda", "mps"]
-    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    precision: Literal["auto", "mixed", "fp32", "bf16", "fp16"]
     channels_last: bool
     deterministic: bool
     threads: PositiveInt | None

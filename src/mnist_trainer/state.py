@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnist_trainer.errors import CheckpointError
-from mnist_trainer.metrics import Meter
+from mnist_trainer.meter import Meter
 from mnist_trainer.randomness import random_state, restore_random_state
 from mnist_trainer.selection import Selection
 

@@ -81,6 +81,7 @@ def closing_lines(result: Result, folder: str) -> list[tuple[str, str]]:
     )
     rows.append(("run folder", folder))
     rows.append(("curves", f"tensorboard --logdir {quote(folder)}"))
+    rows.append(("train on", f"mnist-train resume={quote(folder)} trainer.epochs={result.epochs + max(1, result.epochs // 2)}"))
     return rows
 
 
@@ -235,6 +236,7 @@ class RichTerminal:
         from rich.table import Table
 
         self.close()
+        self.console.print()
         table = Table.grid(padding=(0, 2))
         for name, text in closing_lines(result, folder):
             table.add_row(f"[dim]{name}[/dim]", f"[bold]{text}[/bold]" if name == "test" else text)

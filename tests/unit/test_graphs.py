@@ -18,7 +18,7 @@ from mnist_trainer.checkpoint import load_checkpoint
 from mnist_trainer.device import select_device
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.graphs import WARM_UP, GraphStep, choose_step, why_not
-from mnist_trainer.metrics import Meter
+from mnist_trainer.meter import Meter
 from mnist_trainer.models import FCN
 from mnist_trainer.run import train
 from mnist_trainer.run_folder import RunFolder

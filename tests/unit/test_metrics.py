@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mnist_trainer.metrics import Meter, Metrics, wilson_interval
+from mnist_trainer.meter import Meter
+from mnist_trainer.metrics import Metrics, wilson_interval
 
 
 def test_a_meter_weighs_batches_by_their_size() -> None:
