@@ -93,7 +93,9 @@ def test_old_or_new_and_nothing_else(target: str, point: str, tmp_path: Path) ->
     assert len(list(tmp_path.glob("*.tmp"))) + len(list(tmp_path.glob(".*.tmp"))) <= 1
 
 
-@pytest.mark.parametrize(("target", "point"), [("last.pt", "before write"), ("last.pt", "half written"), ("previous.pt", "after replace")])
+@pytest.mark.parametrize(
+    ("target", "point"), [("last.pt", "before write"), ("last.pt", "half written"), ("previous.pt", "after replace")]
+)
 def test_nor_after_a_second_crash(target: str, point: str, tmp_path: Path) -> None:
     """The manifest then names two contents that never came."""
     for first in (1, 2, 3):
