@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -106,11 +107,11 @@ def devices() -> list[Finding]:
     findings = [Finding("threads", f"{threads} of {cores} cores", advice)]
     for described in available_devices():
         kind, _, name = described.partition(" ")
-        findings += attempt(f"one step on {kind}", lambda kind=kind, name=name: [one_step(kind, name.strip("()"))])
+        findings += attempt(f"one step on {kind}", partial(one_step, kind, name.strip("()")))
     return findings
 
 
-def one_step(kind: str, name: str) -> Finding:
+def one_step(kind: str, name: str) -> list[Finding]:
     """Train a small network for one real step."""
     import torch
     from torch import nn
@@ -120,8 +121,9 @@ def one_step(kind: str, name: str) -> Finding:
 
     place = torch.device(kind)
     device = Device(place, "fp32", torch.contiguous_format, name)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).to(place)
-    before = model[1].bias.detach().clone()
+    layer = nn.Linear(784, 10)
+    model = nn.Sequential(nn.Flatten(), layer).to(place)
+    before = layer.weight.detach().clone()
     outcome = train_step(
         model,
         nn.CrossEntropyLoss(),
@@ -134,9 +136,9 @@ def one_step(kind: str, name: str) -> Finding:
         clip_norm=None,
         measure_norm=False,
     )
-    learned = bool(outcome.finite) and not torch.equal(before, model[1].bias)
+    learned = bool(outcome.finite) and not torch.equal(before, layer.weight)
     advice = None if learned else f"a step changed no weights: run elsewhere with device=cpu, and update the driver of {kind}"
-    return Finding(f"one step on {kind}", name, advice)
+    return [Finding(f"one step on {kind}", name, advice)]
 
 
 def data_cache() -> Path:

@@ -50,7 +50,7 @@ class ImportlibResourcesConfigSource(_Packages):
             package = self.path.partition(".")[0]
             raise ConfigError(
                 f"hydra.searchpath: {path} would import the package {package}, which is not on the list.\n"
-                f"Name a folder: hydra.searchpath=[file:///PATH], or trust the package: {TRUST_VARIABLE}={package} mnist-train ..."
+                f"Name a folder: hydra.searchpath=[file:///PATH], or trust it: {TRUST_VARIABLE}={package} mnist-train ..."
             )
 
 
@@ -74,7 +74,7 @@ class GuardedConfigLoader(ConfigLoaderImpl):
         refuse_environment(section)
         check_hydra_section(section)
         # A sweep composes all of its jobs before the first one starts: here a hostile choice among them is found in time.
-        rest: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
+        rest: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
         problems = [problem for group, node in rest.items() for problem in refused_targets(node, group)]
         if problems := [problem for problem in problems if "${" not in problem]:
             raise refusal(problems)
@@ -91,7 +91,7 @@ def refuse_swept_hydra(hydra: Mapping[str, Any]) -> None:
         if str(key).lstrip("+~").startswith("hydra"):
             raise ConfigError(
                 f"hydra.sweeper.params.{key}: Hydra's own settings cannot be swept."
-                " Sweep settings of the run, such as hydra.sweeper.params.seed=\"0,1,2\""
+                ' Sweep settings of the run, such as hydra.sweeper.params.seed="0,1,2"'
             )
 
 

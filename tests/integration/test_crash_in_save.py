@@ -90,10 +90,12 @@ def test_old_or_new_and_nothing_else(target: str, point: str, tmp_path: Path) ->
     assert steps(tmp_path, "last.pt", "best.pt") == [2 if new_last else 1, 2 if new_best else 1]
     if (tmp_path / "previous.pt").exists():
         assert steps(tmp_path, "previous.pt") == [1]
-    assert len(list(tmp_path.glob("*.tmp"))) + len(list(tmp_path.glob(".*.tmp"))) <= 1
+    assert len(list(tmp_path.glob(".*.tmp"))) <= 1
 
 
-@pytest.mark.parametrize(("target", "point"), [("last.pt", "before write"), ("last.pt", "half written"), ("previous.pt", "after replace")])
+@pytest.mark.parametrize(
+    ("target", "point"), [("last.pt", "before write"), ("last.pt", "half written"), ("previous.pt", "after replace")]
+)
 def test_nor_after_a_second_crash(target: str, point: str, tmp_path: Path) -> None:
     """The manifest then names two contents that never came."""
     for first in (1, 2, 3):

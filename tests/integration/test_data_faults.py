@@ -78,7 +78,6 @@ def test_mnist_repairs_itself_and_says_so(how: str, data_root: Path, mnist_train
     assert whole == SHA256
 
 
-
 @pytest.mark.parametrize("how", ["missing", "empty", "cut", "bit", "counts", "label 99"])
 def test_a_published_data_set_is_refused(how: str, data_root: Path, mnist_train: Command, tmp_path: Path) -> None:
     """R15: KMNIST's files, whose hashes are known from when they were unpacked; here those of MNIST in their place."""

@@ -52,7 +52,7 @@ def mounted(place: Path, *options: str) -> Iterator[Path]:
 
 
 def kill_and_resume(kills: int, data_root: Path, tmp_path: Path, mnist_train: Command) -> None:
-    draws = random.Random(0)
+    draws = random.Random(0)  # noqa: S311
     folder = tmp_path / "run"
     words = [*TINY, "hydra.run.dir=run", "resume=auto", "trainer.epochs=20000", "trainer.checkpoint_every=1"]
     command = [sys.executable, "-m", "mnist_trainer", *words, f"data.root={data_root}"]
@@ -196,7 +196,9 @@ def test_a_full_disk_during_a_checkpoint_leaves_the_one_before(mnist_train: Comm
         words = [word for word in TINY if not word.startswith(("model", "trainer.batch"))]
         ended = mnist_train(*words, "model=fcn", "optimizer=adam", "trainer.epochs=3", f"hydra.run.dir={place}/run")
         assert ended.code == 6, ended.err
-        assert re.search(r"could not be written: No space left on device\. It needs [\d,]+ bytes\. [\d,]+ bytes are free", ended.err)
+        assert re.search(
+            r"could not be written: No space left on device\. It needs [\d,]+ bytes\. [\d,]+ bytes are free", ended.err
+        )
         assert "Go on with: mnist-train resume=" in ended.err
         assert load_checkpoint(place / "run" / "checkpoints" / "last.pt")["progress"]["epoch"] == 1
         assert not list(place.rglob("*.tmp"))
@@ -254,7 +256,9 @@ def test_a_file_where_a_folder_should_be_is_told_before_the_data_is_read(mnist_t
     assert not (tmp_path / "unread").exists()
 
 
-@pytest.mark.parametrize("words", [["trainer.eval_batch_size=1000"], ["model=fcn", "model.hidden=[100000000]"]], ids=["batch", "model"])
+@pytest.mark.parametrize(
+    "words", [["trainer.eval_batch_size=1000"], ["model=fcn", "model.hidden=[100000000]"]], ids=["batch", "model"]
+)
 def test_too_little_memory_is_told(words: list[str], mnist_train: Command, tmp_path: Path) -> None:
     """Of PyTorch's own allocator: a model of 300 GB, or an evaluation that finds none."""
     (tmp_path / "poor.py").write_text(

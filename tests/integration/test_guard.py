@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.conftest import QUICK, Command
 
-HANDLER = 'handlers: {x: {"()": evil.touch}}\nroot: {handlers: [x]}'
+HANDLER = 'handlers: {x: {"()": evil.touch}}'
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def hostile(tmp_path: Path) -> Path:
         "model/alias.yaml": "_target_: torch.nn.modules.module.os.system\n_args_: ['touch touched']\n",
         "loss/nested.yaml": "_target_: torch.nn.CrossEntropyLoss\nweight:\n  _target_: evil.touch\n",
         "transforms/evil.yaml": "fixed: []\nrandom: [{_target_: evil.touch}]\n",
-        "experiment/logging.yaml": f"# @package _global_\nhydra:\n  job_logging:\n    {HANDLER.replace(chr(10), chr(10) + '    ')}\n",
+        "experiment/logging.yaml": f"# @package _global_\nhydra:\n  job_logging:\n    {HANDLER}\n",
         "experiment/environment.yaml": "# @package _global_\nhydra: {job: {env_set: {MNIST_TRAINER_TRUST: evil}}}\n"
         "model: {_target_: evil.touch}\n",
         "experiment/callback.yaml": "# @package _global_\nhydra: {callbacks: {x: {_target_: evil.touch}}}\n",

@@ -21,13 +21,15 @@ def test_a_name_that_is_none_is_refused(name: str, mnist_train: Command, tmp_pat
         assert not list(tmp_path.glob("outputs/20*/*"))
 
 
-@pytest.mark.parametrize("name", ["../../../escaped", "/tmp/escaped", "x" * 300, "CON", "数字"], ids=["up", "absolute", "long", "device", "CJK"])
+@pytest.mark.parametrize(
+    "name", ["../../../escaped", "/escaped", "x" * 300, "CON", "数字"], ids=["up", "absolute", "long", "device", "CJK"]
+)
 def test_every_other_name_stays_inside(name: str, mnist_train: Command, tmp_path: Path) -> None:
     ended = mnist_train(*TINY, "trainer.epochs=1", f"name={name}", LC_ALL="C")
     assert ended.code == 0, ended.err
     (result,) = tmp_path.rglob("result.json")
     assert result.parents[2] == tmp_path / "outputs"
-    assert not Path("/tmp/escaped").exists()
+    assert not Path("/escaped").exists()
 
 
 def test_eight_runs_in_one_second_get_eight_folders(data_root: Path, tmp_path: Path) -> None:

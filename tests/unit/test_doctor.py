@@ -21,7 +21,10 @@ def test_a_machine_that_trains_is_well(tmp_path: Path) -> None:
 
 def test_versions_that_do_not_belong_together_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "requires", lambda _: ["numpy", "torch==1.2.3"])
-    assert doctor.torch_and_torchvision().advice == f"torchvision {version('torchvision')} belongs to torch 1.2.3: pip install torch==1.2.3"
+    assert (
+        doctor.torch_and_torchvision().advice
+        == f"torchvision {version('torchvision')} belongs to torch 1.2.3: pip install torch==1.2.3"
+    )
     monkeypatch.setattr(doctor, "requires", lambda _: [f"torch=={version('torch').partition('+')[0]}"])
     assert doctor.torch_and_torchvision().advice is None
 
@@ -35,7 +38,9 @@ def test_a_place_that_takes_no_files_is_told(tmp_path: Path, monkeypatch: pytest
     assert "make room" in (doctor.writable("data cache", tmp_path / "new", "data.root=PATH").advice or "")
 
 
-def test_a_check_that_fails_is_a_finding_and_the_exit_code_tells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_that_fails_is_a_finding_and_the_exit_code_tells(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def damaged() -> list[doctor.Finding]:
         raise DataError("train-images: not the official file. Reinstall the package")
 
