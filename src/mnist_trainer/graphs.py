@@ -132,7 +132,9 @@ class GraphStep:
             with self._rates_on_the_device():
                 self.outcome = self.recorder.record(lambda: self.update.compute(self.images, self.labels, True))
         except RuntimeError as error:
-            raise ConfigError(f"device.graph: the step cannot be recorded: {error}\n{TURN_OFF}") from error
+            # Recording executes nothing, so the state is what it was before.
+            self._give_up(f"the step cannot be recorded: {str(error).splitlines()[0]}")
+            return self.eager(images, labels, measure_norm=measure_norm)
         self.recorded_options = self._options()
         self.full_step = self._replay
         log.info("Recorded the training step as a CUDA graph")

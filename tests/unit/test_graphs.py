@@ -192,10 +192,21 @@ class Looking(nn.Module):
 
 def test_a_step_that_looks_at_the_device_cannot_be_recorded_and_says_so(compose: Compose) -> None:
     update = dataclasses.replace(make_update(compose), criterion=Looking())
-    step = GraphStep(update, BATCH, recorder_of(update), required=False)
+    step = GraphStep(update, BATCH, recorder_of(update), required=True)
     with pytest.raises(ConfigError, match=r"capturing(.|\n)*device\.graph=false"):
         train_with(step, update)
     assert type(update.state.optimizer.param_groups[0]["lr"]) is float
+
+
+def test_unless_a_graph_is_required_training_goes_on_as_if_none_had_been_tried(
+    compose: Compose, caplog: pytest.LogCaptureFixture
+) -> None:
+    eager, graph = (dataclasses.replace(make_update(compose), criterion=Looking()) for _ in range(2))
+    with caplog.at_level("INFO"):
+        train_with(GraphStep(graph, BATCH, recorder_of(graph), required=False), graph)
+    train_with(EagerStep(eager), eager)
+    assert "capturing" in caplog.text
+    assert_equal_trees(graph.state.weights(), eager.state.weights(), rtol=1e-3)
 
 
 def test_where_the_rehearsal_finds_a_problem_training_goes_on_eagerly(compose: Compose, caplog: pytest.LogCaptureFixture) -> None:
