@@ -97,17 +97,21 @@ def gunzipped(file: IO[bytes], source: str, max_bytes: int) -> Iterator[Iterator
 
     def portions(stream: gzip.GzipFile) -> Iterator[bytes]:
         size = 0
-        while chunk := stream.read(CHUNK):
+        while chunk := unpacked(stream):
             size += len(chunk)
             if size > max_bytes:
                 raise DataError(f"{source}: unpacks to more than {max_bytes:,} bytes. Refused.")
             yield chunk
 
-    try:
-        with gzip.GzipFile(fileobj=file) as stream:
-            yield portions(stream)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{source}: damaged: {error}. Remove it to have it fetched again.") from error
+    def unpacked(stream: gzip.GzipFile) -> bytes:
+        # Here and not around the whole: a damaged archive is an OSError too, which a file being written takes for its own.
+        try:
+            return stream.read(CHUNK)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"{source}: damaged: {error}. Remove it to have it fetched again.") from error
+
+    with gzip.GzipFile(fileobj=file) as stream:
+        yield portions(stream)
 
 
 def store(portions: Iterator[bytes], path: Path, sha256: str | None) -> None:
