@@ -31,6 +31,8 @@ from mnist_trainer.resume import Resumption, find_run, holds_run, refuse_changes
 from mnist_trainer.settings import RunConfig
 
 JOB_NAME = "train"
+# Settings that hold the name of a file or folder.
+PATH_KEYS = ("resume", "hydra.run.dir", "hydra.sweep.dir", "data.root")
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
             "Settings are words without dashes: mnist-train trainer.epochs=5. All options: mnist-train --hydra-help"
         )
     return CommandLine(
-        overrides=[quote_non_ascii(word) for word in arguments.overrides],
+        overrides=[quote_value(word) for word in arguments.overrides],
         multirun=arguments.multirun,
         inspects=bool(arguments.cfg or arguments.info or arguments.shell_completion or arguments.hydra_help),
         config_name=arguments.config_name or "config",
@@ -103,10 +105,14 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
     )
 
 
-def quote_non_ascii(word: str) -> str:
-    """Quote a value that Hydra's grammar, which knows only ASCII outside quotes, would refuse."""
+def quote_value(word: str) -> str:
+    """Quote a value that Hydra's grammar would refuse, though a user would not think of quoting it.
+
+    Outside quotes the grammar knows only ASCII, and in a path no ``=`` and no brackets, as folders of sweeps have them.
+    """
     key, separator, value = word.partition("=")
-    if not separator or value.isascii() or value[:1] in "'\"[{" or not key.isascii():
+    odd = not value.isascii() or (key in PATH_KEYS and any(mark in value for mark in "=()[]{}:@") and "${" not in value)
+    if not separator or not odd or value[:1] in "'\"" or (value[:1] in "[{" and key not in PATH_KEYS) or not key.isascii():
         return word
     escaped = value.replace('"', '\\"')
     return f'{key}="{escaped}"'

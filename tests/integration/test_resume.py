@@ -253,3 +253,19 @@ def test_a_run_that_is_not_there_is_told(words: list[str], mnist_train: Command)
     ended = mnist_train(*words)
     assert ended.code == 2
     assert len(ended.err.splitlines()) <= 4
+
+
+def test_asked_to_stop_a_sweep_stops_and_starts_no_other_job(start: Start, mnist_train: Command, tmp_path: Path) -> None:
+    process = start("-m", *WORDS, "seed=0,1", "sweep=stopped", "tracker=none")
+    sweep = tmp_path / "outputs" / "multirun" / "stopped"
+    wait_for_step(sweep / "0-seed=0", 14, process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "mnist-train resume=" in said
+    assert [path.name for path in sweep.iterdir() if path.is_dir()] == ["0-seed=0"]
+    # The command that it names works as it stands.
+    (words,) = (line.split()[3:] for line in said.splitlines() if "Go on with" in line)
+    assert words[0] == "mnist-train"
+    assert mnist_train(*words[1:]).code == 0
+    assert (sweep / "0-seed=0" / "result.json").exists()

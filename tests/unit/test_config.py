@@ -2,6 +2,7 @@
 
 import pytest
 
+from mnist_trainer.command_line import quote_value
 from mnist_trainer.config import nearest
 from mnist_trainer.errors import ConfigError
 from tests.conftest import Compose
@@ -80,3 +81,20 @@ def test_every_number_may_be_written_as_a_whole_one(compose: Compose) -> None:
 def test_the_nearest_word_begins_alike_where_one_does() -> None:
     assert nearest("cn", ["fcn", "cnn"]) == " Did you mean cnn?"
     assert nearest("xyzzy", ["fcn", "cnn"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [
+        ("resume=outputs/multirun/x/0-model=fcn,seed=0", 'resume="outputs/multirun/x/0-model=fcn,seed=0"'),
+        ("hydra.run.dir=a (copy)", 'hydra.run.dir="a (copy)"'),
+        ("name=späße", 'name="späße"'),
+        ('name="späße"', 'name="späße"'),
+        ("hydra.run.dir=plain/path", "hydra.run.dir=plain/path"),
+        ("hydra.run.dir=runs/${seed}", "hydra.run.dir=runs/${seed}"),
+        ("model.hidden=[1,2]", "model.hidden=[1,2]"),
+        ("~model.dropout", "~model.dropout"),
+    ],
+)
+def test_what_a_user_would_not_think_of_quoting_is_quoted(word: str, quoted: str) -> None:
+    assert quote_value(word) == quoted

@@ -13,6 +13,7 @@ from mnist_trainer.command_line import CommandLine, Plan, hand_to_hydra, parse_c
 from mnist_trainer.config import read_config
 from mnist_trainer.errors import UserError
 from mnist_trainer.faults import faults_of_the_machine
+from mnist_trainer.interruption import InterruptedRunError
 from mnist_trainer.resume import finished
 from mnist_trainer.run_folder import (
     RunFolder,
@@ -91,14 +92,21 @@ def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan) -> None:
     # A job is called by what sets it apart from its siblings.
     shared = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(checked.fixed_keys)}]"
     added = [quoted("hydra.sweep.dir", folder), shared, "hydra.mode=MULTIRUN"]
-    hydra.multirun(command.config_name, sweep_job, [*overrides, *added])
+    try:
+        hydra.multirun(command.config_name, sweep_job, [*overrides, *added])
+    except SystemExitWithError as error:
+        raise error.user_error from error
 
 
 def sweep_job(config: DictConfig) -> float:
-    """One job of a sweep."""
-    number = HydraConfig.get().job.num
-    print(f"\n#{number} {HydraConfig.get().job.override_dirname.replace(',', ' ')}", flush=True)
-    return run_job(config, time.perf_counter())
+    """One job of a sweep; being asked to stop ends the sweep, other errors are Hydra's to report once all jobs are done."""
+    job = HydraConfig.get().job
+    print(f"\n#{job.num} {job.override_dirname.replace(',', ' ')}", flush=True)
+    try:
+        with faults_of_the_machine(RunFolder(Path(HydraConfig.get().runtime.output_dir))):
+            return run_job(config, time.perf_counter())
+    except InterruptedRunError as error:
+        raise SystemExitWithError(error) from error
 
 
 def run_job(config: DictConfig, started: float) -> float:
