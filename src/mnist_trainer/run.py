@@ -21,11 +21,12 @@ from mnist_trainer.result import Result
 from mnist_trainer.run_folder import RunFolder, atomic_write, point_latest_at, sweep_temporaries, write_json
 from mnist_trainer.selection import Selection
 from mnist_trainer.settings import RunConfig
+from mnist_trainer.stages import AT_THE_START, Begun, EvaluationImages
 from mnist_trainer.state import MovingAverage, Progress, TrainingState
 from mnist_trainer.summary import count_parameters, summarize
 from mnist_trainer.terminal import Terminal, open_terminal
 from mnist_trainer.tracking import open_trackers
-from mnist_trainer.trainer import AT_THE_START, Begun, EvaluationImages, Trainer
+from mnist_trainer.trainer import Trainer
 from mnist_trainer.transforms import Transforms
 from mnist_trainer.update import FiniteWatch, Update
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.activations import activation as make_activation
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.models.dense import IMAGE_SIZE, hidden_layers
+from mnist_trainer.models.dense import IMAGE_SIZE, classifier
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,7 @@ class ConvNet(nn.Module):
             channels, size = block.channels, block.output_size(size)
         widths = [channels * size * size, *hidden]
         self.features = nn.Sequential(*features)
-        self.classifier = nn.Sequential(
-            nn.Flatten(),
-            *([nn.Dropout(dropout)] if dropout > 0 else []),
-            *hidden_layers(widths, activation, dropout),
-            nn.Linear(widths[-1], num_classes),
-        )
+        self.classifier = classifier(widths, activation, dropout, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, H, W) to logits (N, num_classes)."""

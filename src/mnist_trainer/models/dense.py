@@ -19,6 +19,16 @@ def hidden_layers(widths: Sequence[int], activation_name: str, dropout: float) -
             yield nn.Dropout(dropout)
 
 
+def classifier(widths: Sequence[int], activation_name: str, dropout: float, num_classes: int) -> nn.Sequential:
+    """From feature maps to logits: flatten, drop, hidden layers, output layer; ``widths[0]`` is the number of features."""
+    return nn.Sequential(
+        nn.Flatten(),
+        *([nn.Dropout(dropout)] if dropout > 0 else []),
+        *hidden_layers(widths, activation_name, dropout),
+        nn.Linear(widths[-1], num_classes),
+    )
+
+
 class FCN(nn.Module):
     """A fully connected network with any number of hidden layers."""
 
