@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+USER   := $(VENV)/.installed
+DEV    := $(VENV)/.installed-for-development
 ARGS   ?=
 
 .DEFAULT_GOAL := help
@@ -12,40 +13,43 @@ help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  ARGS="..." is handed on: make train ARGS="model=fcn trainer.epochs=10"'
 
-$(STAMP): pyproject.toml constraints.txt
+# Training asks for less than the tests of every launcher do.
+$(USER): EXTRAS := eval,report,export
+$(DEV): EXTRAS := dev
+$(USER) $(DEV): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("mnist-trainer needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Use: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the pinned dependencies into $(VENV) (about a minute, 6 GB)..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@echo "Installing the pinned dependencies into $(VENV) (a minute or two, 6 GB)..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	@touch $@
 
-train: $(STAMP) ## Train the default CNN on MNIST; ARGS takes any setting.
+train: $(USER) ## Train the default CNN on MNIST; ARGS takes any setting.
 	@$(BIN)/mnist-train $(ARGS)
 
-test: $(STAMP) ## Run all tests.
+test: $(DEV) ## Run all tests.
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-test-fast: $(STAMP) ## Run the unit tests only.
+test-fast: $(DEV) ## Run the unit tests only.
 	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
 
-test-soak: $(STAMP) ## Run the long versions of the reliability tests.
+test-soak: $(DEV) ## Run the long versions of the reliability tests.
 	@$(BIN)/python -m pytest -m soak --timeout 3600 -o addopts="--strict-markers" $(ARGS)
 
-lint: $(STAMP) ## Check style and format.
+lint: $(DEV) ## Check style and format.
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
-format: $(STAMP) ## Bring the code into the house's format.
+format: $(DEV) ## Bring the code into the house's format.
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-types: $(STAMP) ## Check the types.
+types: $(DEV) ## Check the types.
 	@$(BIN)/mypy
 
-bench: $(STAMP) ## Measure what the README claims.
+bench: $(DEV) ## Measure what the README claims.
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-tensorboard: $(STAMP) ## Show the curves of all runs on http://localhost:6006.
+tensorboard: $(USER) ## Show the curves of all runs on http://localhost:6006.
 	@$(BIN)/tensorboard --logdir outputs $(ARGS)
 
 clean: ## Remove caches and build products; results and .venv stay.
