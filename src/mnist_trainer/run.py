@@ -64,7 +64,7 @@ def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
     state = make_state(config, splits, size, device)
     checkpoints = Checkpoints(folder.checkpoints)
     begun = take_up(checkpoints, state, folder) if config.resume else AT_THE_START
-    watch = FiniteWatch(device.torch_device, state.progress.step)
+    watch = FiniteWatch(device, state.progress.step)
     update = Update(state, criterion, device, watch, config.trainer.batch_size, config.trainer.clip_norm)
     write_config(config, folder)
     write_json(folder.environment, describe_environment(device, dataset.sha256))

@@ -1,6 +1,8 @@
 """One training step: a small function of model, images and labels."""
 
+import functools
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +54,9 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     loss, correct = _accumulate_gradients(model, criterion, scaler, device, images, labels, batch_size)
     scaler.unscale_(optimizer)
-    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    # Listed by the optimizer: to walk through the modules takes as long as a matrix product of a small network.
+    trained = chain.from_iterable(group["params"] for group in optimizer.param_groups)
+    gradients = [parameter.grad for parameter in trained if parameter.grad is not None]
     norm = joint_norm(gradients) if measure_norm or clip_norm is not None else None
     finite = _all_finite(loss, gradients if norm is None else [*gradients, norm])
     if scaler.is_enabled():
@@ -108,9 +112,25 @@ def joint_norm(gradients: list[Tensor]) -> Tensor:
 
 
 def _all_finite(loss: Tensor, gradients: list[Tensor]) -> Tensor:
-    """Whether everything is finite: one sum for each tensor, because NaN and infinity survive addition."""
-    sums = [gradient.sum() for gradient in gradients]
-    return torch.stack([loss.to(torch.float32), *sums]).sum().isfinite()
+    """Whether everything is finite: a boolean scalar on the device.
+
+    By the kernel that PyTorch's ``GradScaler`` looks through its gradients with, several times as quick as a sum of each:
+    it multiplies by one on its way, and tells what is not finite. It takes neither sparse nor complex tensors.
+    """
+    looked_through = [loss.to(torch.float32), *gradients]
+    plain = all(gradient.layout == torch.strided and gradient.is_floating_point() for gradient in gradients)
+    if not plain or loss.device.type not in ("cpu", "cuda"):
+        # NaN and infinity survive addition.
+        return torch.stack([tensor.sum().isfinite() for tensor in looked_through]).all()
+    found = torch.zeros((), device=loss.device)
+    torch._amp_foreach_non_finite_check_and_unscale_(looked_through, found, _one(loss.device))
+    return found == 0
+
+
+@functools.cache
+def _one(device: torch.device) -> Tensor:
+    """The scale that changes nothing; made before any step is recorded, and kept."""
+    return torch.ones((), device=device)
 
 
 def count_correct(logits: Tensor, labels: Tensor) -> Tensor:

@@ -12,24 +12,35 @@ from mnist_trainer.steps import StepOutcome, train_step
 
 
 class FiniteWatch:
-    """Remembers on the device which step was the first that was not finite: noting costs no wait, looking costs one."""
+    """Remembers which step was the first that was not finite.
 
-    def __init__(self, device: torch.device, step: int) -> None:
+    Elsewhere than on the CPU it does so on the device: noting costs no wait, looking costs one.
+    """
+
+    def __init__(self, device: Device, step: int) -> None:
         """Args:
         step: updates that were made before the watch began.
         """
-        self.step = step
-        self.all_finite = torch.ones((), dtype=torch.bool, device=device)
-        self.num_finite = torch.zeros((), dtype=torch.int64, device=device)
+        self.num_finite_on_host = step
+        self.finite_on_host = True
+        self.waits = device.type != "cpu"
+        self.all_finite = torch.ones((), dtype=torch.bool, device=device.torch_device)
+        self.num_finite = torch.full((), step, dtype=torch.int64, device=device.torch_device)
 
     def note(self, finite: Tensor) -> None:
         """Take note of a step: ``finite`` is a boolean scalar."""
-        self.all_finite.logical_and_(finite)
-        self.num_finite.add_(self.all_finite)
+        if self.waits:
+            self.all_finite.logical_and_(finite)
+            self.num_finite.add_(self.all_finite)
+        else:
+            self.finite_on_host = self.finite_on_host and bool(finite)
+            self.num_finite_on_host += self.finite_on_host
 
     def first_bad_step(self) -> int | None:
         """The first step that was not finite, counted from 1; None where all were. Waits for the device."""
-        return None if self.all_finite else self.step + int(self.num_finite) + 1
+        if self.waits:
+            return None if self.all_finite else int(self.num_finite) + 1
+        return None if self.finite_on_host else self.num_finite_on_host + 1
 
 
 class Step(Protocol):

@@ -63,7 +63,7 @@ def make_update(compose: Compose, *words: str, capturable: bool = True, batch_si
         averaged=None if decay is None else MovingAverage(model, decay),
         progress=Progress(),
     )
-    return Update(state, nn.CrossEntropyLoss(), device, FiniteWatch(CPU, 0), batch_size, config.trainer.clip_norm)
+    return Update(state, nn.CrossEntropyLoss(), device, FiniteWatch(device, 0), batch_size, config.trainer.clip_norm)
 
 
 def recorder_of(update: Update, problem: str | None = None) -> OperatorRecorder:

@@ -105,6 +105,47 @@ def test_what_is_not_finite_never_reaches_the_weights(poison: float, cpu: Device
     assert same(model, untouched)
 
 
+class Edge(nn.Module):
+    """A linear network beside a parameter at which the loss is finite and its gradient infinite."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.linear = nn.Linear(784, 10)
+        self.edge = nn.Parameter(torch.zeros(1, dtype=dtype))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.linear(images.flatten(1)) + self.edge.abs().sqrt()
+        return logits
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64])
+def test_a_gradient_alone_that_is_not_finite_is_found(dtype: torch.dtype, cpu: Device) -> None:
+    model = Edge(dtype)
+    images, labels = problem()
+    before = model.linear.weight.clone()
+    outcome = step(model, torch.optim.SGD(model.parameters(), 0.1), cpu, images, labels)
+    assert outcome.loss.isfinite()
+    assert not outcome.finite
+    assert torch.equal(model.linear.weight, before)
+
+
+def test_a_sparse_gradient_is_looked_through(cpu: Device) -> None:
+    class Table(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows = nn.Embedding(4, 10, sparse=True)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.rows((images.flatten(1).sum(1) > 0).long())
+            return logits
+
+    images, labels = problem()
+    model = Table()
+    assert step(model, torch.optim.SGD(model.parameters(), 0.1), cpu, images, labels).finite
+    assert model.rows.weight.grad is not None
+    assert model.rows.weight.grad.is_sparse
+
+
 def test_a_step_leaves_images_and_labels_as_they_were(cpu: Device) -> None:
     (model,) = networks(1)
     images, labels = problem()
