@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mnist_trainer.config_files import config_dir, group_choices
+from mnist_trainer.engine_rules import engine_problems
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.run_folder import run_label
 from mnist_trainer.settings import (
@@ -155,7 +156,9 @@ class _Reader:
             return None
         fields: dict[str, Any] = {**top, **components, **transforms, "plain": plain, "choices": dict(self.choices)}
         fields |= {group: kind(**values) for group, (kind, values) in closed.items()}
-        return RunConfig(**fields)
+        read = RunConfig(**fields)
+        self.problems += engine_problems(read)
+        return None if self.problems else read
 
     def _section(self, plain: dict[str, Any], group: str) -> dict[str, Any]:
         section = plain.get(group)
