@@ -65,29 +65,29 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class MeanSquaredError:
-    """Squared distance between y and what the network says, the mean over images and classes.
+    """Squared distance between y and what the network says: the sum over classes, the mean over images.
 
-    Of the probabilities it is the Brier score (Brier 1950) divided by C; of the logits it treats classes as a regression.
+    Of the probabilities it is the score of Brier 1950. Of the logits it is a regression towards 0 and 1. Nielsen 2015, eq. 6,
+    has half of it; PyTorch's ``mse_loss`` divides by C as well, which learns C times as slowly at the same learning rate.
     """
 
     of: str = "softmax"
     """``softmax`` or ``logits``."""
 
     def value(self, xp: Namespace, z: Array, y: Array) -> Array:
-        """L = Σ (p_i − y_i)² / C, or Σ (z_i − y_i)² / C"""
+        """L = Σ (p_i − y_i)², or Σ (z_i − y_i)²"""
         said = z if self.of == "logits" else softmax(xp, z)
-        return ((said - y) ** 2).sum() / (z.shape[0] * z.shape[1])
+        return ((said - y) ** 2).sum() / len(z)
 
     def gradient(self, xp: Namespace, z: Array, y: Array) -> Array:
-        """With d = 2 (p − y) / C: ∂L/∂z_i = p_i (d_i − Σ_j p_j d_j), through ∂p_j/∂z_i = p_j (δ_ij − p_i).
+        """With d = 2 (p − y): ∂L/∂z_i = p_i (d_i − Σ_j p_j d_j), through ∂p_j/∂z_i = p_j (δ_ij − p_i).
 
-        Of the logits: ∂L/∂z = 2 (z − y) / C.
+        Of the logits: ∂L/∂z = 2 (z − y).
         """
-        scale = 2 / (z.shape[0] * z.shape[1])
         if self.of == "logits":
-            return scale * (z - y)
+            return 2 * (z - y) / len(z)
         p = softmax(xp, z)
-        d = scale * (p - y)
+        d = 2 * (p - y) / len(z)
         return p * (d - (p * d).sum(1, keepdims=True))
 
 
