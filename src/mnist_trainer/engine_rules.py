@@ -16,6 +16,12 @@ MODELS = {
 }
 LOSSES = {
     "torch.nn.CrossEntropyLoss": "cross_entropy",
+    "mnist_trainer.losses.NLL": "nll",
+    "mnist_trainer.losses.MSE": "mse",
+    "mnist_trainer.losses.Poly1": "poly",
+    "mnist_trainer.losses.PolyN": "poly_n",
+    "mnist_trainer.losses.PolySeries": "poly_series",
+    "mnist_trainer.losses.Focal": "focal",
 }
 
 

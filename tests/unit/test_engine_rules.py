@@ -1,8 +1,13 @@
 """Which settings go with which engine: said before torch is imported, with what does go."""
 
 import pytest
+import torch
 
+from mnist_trainer.build import build_loss, build_model
+from mnist_trainer.config_files import group_choices
+from mnist_trainer.device import select_device
 from mnist_trainer.engine_rules import BY_HAND, device_for
+from mnist_trainer.engines import make_engine
 from mnist_trainer.errors import ConfigError
 from tests.conftest import Compose
 
@@ -29,6 +34,16 @@ def test_what_an_engine_cannot_do_is_refused_with_what_it_can(
 ) -> None:
     with pytest.raises(ConfigError, match=f"trainer.engine={engine}: .*{said}"):
         compose(f"trainer.engine={engine}", *words)
+
+
+@pytest.mark.parametrize("choice", group_choices("loss"))
+def test_every_loss_of_the_group_goes_with_the_engines(choice: str, compose: Compose) -> None:
+    config = compose("trainer.engine=numpy", "model=fcn", f"loss={choice}")
+    device = select_device(device_for("numpy", config.device))
+    model, criterion = build_model(config.model, 10), build_loss(config.loss)
+    engine = make_engine("numpy", model, criterion, device.grad_scaler(), device)
+    loss, _ = engine.backpropagate(torch.zeros(2, 1, 28, 28), torch.tensor([3, 5]), 1.0)
+    assert loss.item() == pytest.approx(criterion(model(torch.zeros(2, 1, 28, 28)), torch.tensor([3, 5])).item(), rel=1e-5)
 
 
 def test_numpy_has_no_gpu_and_manual_has(compose: Compose) -> None:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_trainer.engines.backpropagation import Layer, backward, forward
-from mnist_trainer.engines.derivable import dense_layers, formula_of_loss
+from mnist_trainer.engines.derivable import dense_layers, loss_formula
 from mnist_trainer.formulas import Array, Namespace
 from mnist_trainer.formulas.losses import one_hot
 
@@ -57,7 +57,7 @@ class HandEngine:
             ConfigError: there is no formula for the model or the loss.
         """
         self.arrays = arrays
-        self.loss = formula_of_loss(criterion)
+        self.loss = loss_formula(criterion)
         self.parameters: list[tuple[Tensor, Tensor | None]] = []
         self.layers: list[Layer] = []
         for dense in dense_layers(model):

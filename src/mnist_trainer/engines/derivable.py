@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from mnist_trainer.activations import ACTIVATIONS as MODULES
+from mnist_trainer import activations, losses
 from mnist_trainer.engine_rules import LOSSES, MODELS
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.formulas.activations import ACTIVATIONS, Activation
-from mnist_trainer.formulas.losses import CrossEntropy, Loss
+from mnist_trainer.formulas.losses import Loss
 from mnist_trainer.models import FCN, Linear, TwoLayer
-
-NAMES = {type(make()): name for name, make in MODULES.items()}
 
 
 @dataclass
@@ -23,13 +21,16 @@ class DenseLayer:
     dropout: float
 
 
-def formula_of_loss(criterion: nn.Module) -> Loss:
-    """Raises:
-    ConfigError: there is none.
+def loss_formula(criterion: nn.Module) -> Loss:
+    """The loss with its gradient.
+
+    Raises:
+        ConfigError: there is no formula for it.
     """
-    if type(criterion) is nn.CrossEntropyLoss and criterion.weight is None and criterion.reduction == "mean":
-        return CrossEntropy(criterion.label_smoothing)
-    raise no_formula(f"a loss {type(criterion).__name__}", LOSSES)
+    formula = losses.formula_of(criterion)
+    if formula is None:
+        raise no_formula(f"a loss {type(criterion).__name__}", LOSSES)
+    return formula
 
 
 def dense_layers(model: nn.Module) -> list[DenseLayer]:
@@ -49,8 +50,8 @@ def dense_layers(model: nn.Module) -> list[DenseLayer]:
             layers.append(DenseLayer(module, ACTIVATIONS["identity"], 0.0))
         elif type(module) is nn.Dropout:
             layers[-1].dropout = module.p
-        elif type(module) in NAMES:
-            layers[-1].f = ACTIVATIONS[NAMES[type(module)]]
+        elif formula := activations.formula_of(module):
+            layers[-1].f = formula
         else:
             raise no_formula(f"a layer {type(module).__name__}", MODELS)
     return layers
