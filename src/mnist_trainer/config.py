@@ -12,7 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mnist_trainer.config_files import config_dir, group_choices
+from mnist_trainer.engine_rules import engine_problems
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.formulas.activations import ACTIVATIONS
 from mnist_trainer.run_folder import run_label
 from mnist_trainer.settings import (
     KIND_NAMES,
@@ -49,7 +51,8 @@ TOP_LEVEL = {
     "resume_allow_changes": bool,
 }
 
-# Options of the shipped components, wherever they occur: a wrong one is answered before torch is imported.
+# Options of the shipped components: a wrong one is answered before torch is imported. A name without a group holds wherever
+# the option occurs.
 OPTION_RANGES: dict[str, Range] = {
     "lr": POSITIVE,
     "momentum": SHARE,
@@ -60,6 +63,10 @@ OPTION_RANGES: dict[str, Range] = {
     "rho": SHARE,
     "alpha": SHARE,
     "gamma": POSITIVE,
+    "loss.gamma": Range(low=0),
+    "epsilon": Range(low=-1),
+    "epsilons": Range(low=-1),
+    "terms": Range(low=1, high=100),
     "dropout": SHARE,
     "label_smoothing": SHARE,
     "hidden": Range(low=1),
@@ -80,7 +87,9 @@ OPTION_RANGES: dict[str, Range] = {
     "size": Range(low=1, high=28),
 }
 OPTION_CHOICES: dict[str, tuple[str, ...]] = {
-    "activation": ("relu", "leaky_relu", "tanh", "sigmoid", "gelu"),
+    "activation": tuple(ACTIVATIONS),
+    "init": ("default", "matched"),
+    "of": ("softmax", "logits"),
     "pooling": ("max", "average"),
     "shape": ("cosine", "linear"),
 }
@@ -155,7 +164,9 @@ class _Reader:
             return None
         fields: dict[str, Any] = {**top, **components, **transforms, "plain": plain, "choices": dict(self.choices)}
         fields |= {group: kind(**values) for group, (kind, values) in closed.items()}
-        return RunConfig(**fields)
+        read = RunConfig(**fields)
+        self.problems += engine_problems(read)
+        return None if self.problems else read
 
     def _section(self, plain: dict[str, Any], group: str) -> dict[str, Any]:
         section = plain.get(group)
@@ -209,7 +220,7 @@ class _Reader:
             self.refused += refused_targets(steps, f"transforms.{kind}")
             for index, step in enumerate(steps):
                 for key, value in step.items():
-                    if problem := _out_of_range(key, value):
+                    if problem := _out_of_range("transforms", key, value):
                         self.problems.append(f"transforms.{kind}[{index}].{key}={value}: {problem}")
             read[f"{kind}_transforms"] = tuple(
                 Component("transforms", self.choices.get("transforms", ""), step) for step in steps
@@ -225,7 +236,7 @@ class _Reader:
                 self.problems.append(unknown_key(f"{group}.{key}", options) + "." + hint)
         for key in options:
             if key in node:
-                problem = _unlike(shipped[key], node[key]) or _out_of_range(key, node[key])
+                problem = _unlike(shipped[key], node[key]) or _out_of_range(group, key, node[key])
                 if problem:
                     self.problems.append(f"{group}.{key}={node[key]}: {problem}{self._such_as(group, key)}")
 
@@ -244,12 +255,12 @@ def _too_many_held_out(dataset: object, size: int) -> str | None:
     return f"must be less than the {available:,} training images of {dataset}"
 
 
-def _out_of_range(option: str, value: object) -> str | None:
+def _out_of_range(group: str, option: str, value: object) -> str | None:
     """What is wrong with the value of an option that has a range or a list of choices; None where nothing is."""
     names = OPTION_CHOICES.get(option)
     if names and value not in names:
         return f"must be one of: {', '.join(names)}.{nearest(str(value), names)}"
-    allowed = OPTION_RANGES.get(option)
+    allowed = OPTION_RANGES.get(f"{group}.{option}") or OPTION_RANGES.get(option)
     if allowed and value is not None:
         for number in value if isinstance(value, list) else [value]:
             if not isinstance(number, int | float) or isinstance(number, bool):

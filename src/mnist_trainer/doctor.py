@@ -117,18 +117,18 @@ def one_step(kind: str, name: str) -> list[Finding]:
     from torch import nn
 
     from mnist_trainer.device import Device
-    from mnist_trainer.steps import train_step
+    from mnist_trainer.steps import AutogradEngine, train_step
 
     place = torch.device(kind)
     device = Device(place, "fp32", torch.contiguous_format, name)
     layer = nn.Linear(784, 10)
     model = nn.Sequential(nn.Flatten(), layer).to(place)
     before = layer.weight.detach().clone()
+    scaler = device.grad_scaler()
     outcome = train_step(
-        model,
-        nn.CrossEntropyLoss(),
+        AutogradEngine(model, nn.CrossEntropyLoss(), scaler, device),
         torch.optim.SGD(model.parameters(), lr=0.1),
-        device.grad_scaler(),
+        scaler,
         device,
         torch.rand(64, 1, 28, 28, device=place),
         torch.arange(64, device=place) % 10,

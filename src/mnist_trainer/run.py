@@ -11,6 +11,8 @@ from mnist_trainer.clock import Clock
 from mnist_trainer.data import LabelledImages, Splits, load_dataset, split
 from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches
 from mnist_trainer.device import Device, select_device
+from mnist_trainer.engine_rules import device_for
+from mnist_trainer.engines import make_engine
 from mnist_trainer.environment import describe_environment
 from mnist_trainer.graphs import choose_step
 from mnist_trainer.interruption import Interruption
@@ -53,7 +55,7 @@ def train(config: RunConfig, folder: RunFolder, started: float) -> Result:
 
 def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
     """Everything up to the first step: the parts of the run in the order in which data passes them."""
-    device = select_device(config.device)
+    device = select_device(device_for(config.trainer.engine, config.device))
     seed_everything(config.seed)
     dataset = load_dataset(config.data)
     splits = split(dataset, config.data)
@@ -65,7 +67,8 @@ def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
     checkpoints = Checkpoints(folder.checkpoints)
     begun = take_up(checkpoints, state, folder) if config.resume else AT_THE_START
     watch = FiniteWatch(device, state.progress.step)
-    update = Update(state, criterion, device, watch, config.trainer.batch_size, config.trainer.clip_norm)
+    engine = make_engine(config.trainer.engine, state.model, criterion, state.scaler, device)
+    update = Update(state, engine, device, watch, config.trainer.batch_size, config.trainer.clip_norm)
     write_config(config, folder)
     write_json(folder.environment, describe_environment(device, dataset.sha256))
     terminal = open_terminal()
@@ -171,6 +174,8 @@ def announce(config: RunConfig, splits: Splits, size: int, device: Device, state
         f"data    {config.data.name}: {len(splits.train):,} images for training{held_out}, {len(splits.test):,} for the test",
         f"device  {device.type} ({device.name}), {device.precision}",
     ]
+    if config.trainer.engine != "autograd":
+        lines.append(f"engine  {config.trainer.engine}: gradients by formulas derived by hand, without automatic differentiation")
     for line in lines:
         log.info(line)
     terminal.started(lines, summarize(state.model, (1, size, size)))

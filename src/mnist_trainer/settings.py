@@ -160,6 +160,8 @@ class TrainerSettings(Checked):
     """Images in one forward and backward pass."""
     accumulation: PositiveInt
     """Batches whose gradients make one update."""
+    engine: Literal["autograd", "manual", "numpy"]
+    """What computes the gradients: PyTorch's automatic differentiation, or formulas derived by hand, on tensors or in NumPy."""
     eval_batch_size: PositiveInt
     clip_norm: PositiveFloat | None
     ema_decay: Annotated[float, Range(low=0, high=1, low_open=True, high_open=True)] | None

@@ -1,8 +1,9 @@
-"""One training step: a small function of model, images and labels."""
+"""One training step: a small function of model, images and labels, and of the engine that computes the gradients."""
 
 import functools
 from dataclasses import dataclass
 from itertools import chain
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -26,9 +27,43 @@ class StepOutcome:
     """Whether loss and gradients were finite, a boolean scalar."""
 
 
+class Engine(Protocol):
+    """What computes the loss and its gradients."""
+
+    def backpropagate(self, images: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        """Forward and backward pass of a batch: add its gradients to those that the parameters hold.
+
+        Args:
+            images: (B, 1, H, W), transformed.
+            labels: (B,).
+            share: of the batch in its update; the loss, and so each gradient, is multiplied by it.
+
+        Returns:
+            The mean loss times ``share``, and how many images were classified rightly: scalars that know no graph.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class AutogradEngine:
+    """PyTorch's automatic differentiation: for any model and any loss."""
+
+    model: nn.Module
+    criterion: nn.Module
+    scaler: GradScaler
+    device: Device
+
+    def backpropagate(self, images: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        with self.device.autocast():
+            logits = self.model(images)  # (B, C)
+            loss = self.criterion(logits, labels)
+        loss = loss if share == 1 else loss * share
+        self.scaler.scale(loss).backward()
+        return loss.detach(), count_correct(logits.detach(), labels)
+
+
 def train_step(
-    model: nn.Module,
-    criterion: nn.Module,
+    engine: Engine,
     optimizer: Optimizer,
     scaler: GradScaler,
     device: Device,
@@ -46,13 +81,14 @@ def train_step(
     become zero, because to look at them would mean to wait for them; the caller must read ``finite`` before it saves.
 
     Args:
+        engine: computes the gradients of the model.
         images: (N, 1, 28, 28), transformed.
         labels: (N,).
         clip_norm: larger gradients are scaled down to this joint L2 norm.
         measure_norm: measure the norm even where nothing is clipped.
     """
     optimizer.zero_grad(set_to_none=True)
-    loss, correct = _accumulate_gradients(model, criterion, scaler, device, images, labels, batch_size)
+    loss, correct = _accumulate_gradients(engine, images, labels, batch_size)
     scaler.unscale_(optimizer)
     # Listed by the optimizer: to walk through the modules takes as long as a matrix product of a small network.
     trained = chain.from_iterable(group["params"] for group in optimizer.param_groups)
@@ -76,25 +112,12 @@ def train_step(
     return StepOutcome(loss, correct, norm, finite)
 
 
-def _accumulate_gradients(
-    model: nn.Module,
-    criterion: nn.Module,
-    scaler: GradScaler,
-    device: Device,
-    images: Tensor,
-    labels: Tensor,
-    batch_size: int,
-) -> tuple[Tensor, Tensor]:
+def _accumulate_gradients(engine: Engine, images: Tensor, labels: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
     """Mean loss and number of right answers over all images, their gradients left in the parameters."""
-    outcomes = []
-    for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-        with device.autocast():
-            logits = model(batch)  # (B, C)
-            loss = criterion(logits, batch_labels)
-        share = len(batch_labels) / len(labels)
-        loss = loss if share == 1 else loss * share
-        scaler.scale(loss).backward()
-        outcomes.append((loss.detach(), count_correct(logits.detach(), batch_labels)))
+    outcomes = [
+        engine.backpropagate(batch, batch_labels, len(batch_labels) / len(labels))
+        for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True)
+    ]
     if len(outcomes) == 1:
         return outcomes[0]
     losses, rights = zip(*outcomes, strict=True)

@@ -12,6 +12,7 @@ TRUST_VARIABLE = "MNIST_TRAINER_TRUST"
 
 # A target is one of these modules, a dot, and one name: no deeper path, so no way around through a module's own imports.
 ALLOWED_MODULES = (
+    "mnist_trainer.losses",
     "mnist_trainer.models",
     "mnist_trainer.schedulers",
     "mnist_trainer.transforms",

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mnist_trainer.device import Device
 from mnist_trainer.state import TrainingState
-from mnist_trainer.steps import StepOutcome, train_step
+from mnist_trainer.steps import Engine, StepOutcome, train_step
 
 
 class FiniteWatch:
@@ -56,7 +56,7 @@ class Update:
     """An update in two parts: what the device computes, and what the host counts."""
 
     state: TrainingState
-    criterion: nn.Module
+    engine: Engine
     device: Device
     watch: FiniteWatch
     batch_size: int
@@ -66,8 +66,7 @@ class Update:
         """The part on the device: from tensors to tensors that stay where they are, so that a graph can repeat it."""
         state = self.state
         outcome = train_step(
-            state.model,
-            self.criterion,
+            self.engine,
             state.optimizer,
             state.scaler,
             self.device,

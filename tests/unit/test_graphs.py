@@ -24,7 +24,7 @@ from mnist_trainer.run import train
 from mnist_trainer.run_folder import RunFolder
 from mnist_trainer.selection import Selection
 from mnist_trainer.state import MovingAverage, Progress, TrainingState
-from mnist_trainer.steps import StepOutcome
+from mnist_trainer.steps import AutogradEngine, StepOutcome
 from mnist_trainer.update import EagerStep, FiniteWatch, Step, Update
 from tests.conftest import Compose
 from tests.recording import OperatorRecorder, PretendCuda
@@ -63,7 +63,8 @@ def make_update(compose: Compose, *words: str, capturable: bool = True, batch_si
         averaged=None if decay is None else MovingAverage(model, decay),
         progress=Progress(),
     )
-    return Update(state, nn.CrossEntropyLoss(), device, FiniteWatch(device, 0), batch_size, config.trainer.clip_norm)
+    engine = AutogradEngine(model, nn.CrossEntropyLoss(), state.scaler, device)
+    return Update(state, engine, device, FiniteWatch(device, 0), batch_size, config.trainer.clip_norm)
 
 
 def recorder_of(update: Update, problem: str | None = None) -> OperatorRecorder:
@@ -190,8 +191,14 @@ class Looking(nn.Module):
         return loss * 2 if loss.item() > 1 else loss
 
 
+def looking(update: Update) -> Update:
+    """The same update with such a loss."""
+    state = update.state
+    return dataclasses.replace(update, engine=AutogradEngine(state.model, Looking(), state.scaler, update.device))
+
+
 def test_a_step_that_looks_at_the_device_cannot_be_recorded_and_says_so(compose: Compose) -> None:
-    update = dataclasses.replace(make_update(compose), criterion=Looking())
+    update = looking(make_update(compose))
     step = GraphStep(update, BATCH, recorder_of(update), required=True)
     with pytest.raises(ConfigError, match=r"capturing(.|\n)*device\.graph=false"):
         train_with(step, update)
@@ -201,7 +208,7 @@ def test_a_step_that_looks_at_the_device_cannot_be_recorded_and_says_so(compose:
 def test_unless_a_graph_is_required_training_goes_on_as_if_none_had_been_tried(
     compose: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:
-    eager, graph = (dataclasses.replace(make_update(compose), criterion=Looking()) for _ in range(2))
+    eager, graph = (looking(make_update(compose)) for _ in range(2))
     with caplog.at_level("INFO"):
         train_with(GraphStep(graph, BATCH, recorder_of(graph), required=False), graph)
     train_with(EagerStep(eager), eager)

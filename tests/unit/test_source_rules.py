@@ -15,7 +15,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # These answer mistakes, so they are there before torch is.
 EARLY = (
     "cli.train", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides", "settings",
-    "targets", "resume",
+    "targets", "resume", "engine_rules",
     "run_folder", "errors", "faults", "startup", "hydra_guard", "result",
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from torch import nn
 from mnist_trainer.build import build_optimizer
 from mnist_trainer.device import Device, select_device
 from mnist_trainer.models import FCN
-from mnist_trainer.steps import StepOutcome, count_correct, train_step
+from mnist_trainer.steps import AutogradEngine, StepOutcome, count_correct, train_step
 from tests.conftest import Compose
 
 
@@ -20,7 +20,9 @@ def step(
     model: nn.Module, optimizer: torch.optim.Optimizer, cpu: Device, images: torch.Tensor, labels: torch.Tensor, **options: object
 ) -> StepOutcome:
     settings = {"batch_size": len(labels), **options}
-    return train_step(model, nn.CrossEntropyLoss(), optimizer, cpu.grad_scaler(), cpu, images, labels, **settings)  # type: ignore[arg-type]
+    scaler = cpu.grad_scaler()
+    engine = AutogradEngine(model, nn.CrossEntropyLoss(), scaler, cpu)
+    return train_step(engine, optimizer, scaler, cpu, images, labels, **settings)  # type: ignore[arg-type]
 
 
 def test_two_steps_of_sgd_with_momentum_by_hand(cpu: Device, compose: Compose) -> None:
