@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.activations import activation as make_activation
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.initialization import initialize
 from mnist_trainer.models.dense import IMAGE_SIZE, classifier
 
 
@@ -42,6 +43,7 @@ class ConvNet(nn.Module):
         dropout: float,
         num_classes: int,
         image_size: int = IMAGE_SIZE,
+        init: str = "default",
     ) -> None:
         """Raises:
         ConfigError: a feature map gets smaller than a kernel or a pooling window.
@@ -65,6 +67,7 @@ class ConvNet(nn.Module):
         widths = [channels * size * size, *hidden]
         self.features = nn.Sequential(*features)
         self.classifier = classifier(widths, activation, dropout, num_classes)
+        initialize(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, H, W) to logits (N, num_classes)."""

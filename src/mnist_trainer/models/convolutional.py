@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.activations import activation as make_activation
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.initialization import initialize
 from mnist_trainer.models.dense import IMAGE_SIZE, classifier, hidden_layers
 
 
@@ -26,6 +27,7 @@ class CNN(nn.Module):
         dropout: float,
         num_classes: int,
         image_size: int = IMAGE_SIZE,
+        init: str = "default",
     ) -> None:
         """Raises:
         ConfigError: the image gets smaller than a kernel or pooling window before the last block.
@@ -45,6 +47,7 @@ class CNN(nn.Module):
         widths = [(channels[-1] if len(channels) else 1) * size * size, *hidden]
         self.features = nn.Sequential(*blocks)
         self.classifier = classifier(widths, activation, dropout, num_classes)
+        initialize(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, H, W) to logits (N, num_classes)."""
@@ -58,7 +61,9 @@ class LeNet5(nn.Module):
     learned scale, and the output is a linear layer in place of radial basis functions.
     """
 
-    def __init__(self, activation: str, pooling: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE) -> None:
+    def __init__(
+        self, activation: str, pooling: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE, init: str = "default"
+    ) -> None:
         super().__init__()
         if image_size != IMAGE_SIZE:
             raise ConfigError(
@@ -79,6 +84,7 @@ class LeNet5(nn.Module):
             *hidden_layers([400, 120, 84], activation, dropout),
             nn.Linear(84, num_classes),
         )
+        initialize(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, H, W) to logits (N, num_classes)."""
