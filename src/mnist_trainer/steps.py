@@ -1,6 +1,7 @@
 """One training step: a small function of model, images and labels."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,14 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from mnist_trainer.device import Device
+
+
+class Exchange(Protocol):
+    """Sums what a step of each of several processes has come to."""
+
+    def __call__(self, loss: Tensor, correct: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        """Loss and right answers of all images; gradients are summed where they are. ``share`` is this process's of them."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,8 @@ def train_step(
     batch_size: int,
     clip_norm: float | None = None,
     measure_norm: bool = False,
+    total: int | None = None,
+    exchange: Exchange | None = None,
 ) -> StepOutcome:
     """Forward, backward and update.
 
@@ -48,9 +59,14 @@ def train_step(
         labels: (N,).
         clip_norm: larger gradients are scaled down to this joint L2 norm.
         measure_norm: measure the norm even where nothing is clipped.
+        total: images of the update in all processes together, where there are several.
+        exchange: sums gradients, loss and right answers over the processes.
     """
     optimizer.zero_grad(set_to_none=True)
-    loss, correct = _accumulate_gradients(model, criterion, scaler, device, images, labels, batch_size)
+    total = len(labels) if total is None else total
+    loss, correct = _accumulate_gradients(model, criterion, scaler, device, images, labels, batch_size, total)
+    if exchange is not None:
+        loss, correct = exchange(loss, correct, len(labels) / total)
     scaler.unscale_(optimizer)
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     norm = joint_norm(gradients) if measure_norm or clip_norm is not None else None
@@ -80,14 +96,17 @@ def _accumulate_gradients(
     images: Tensor,
     labels: Tensor,
     batch_size: int,
+    total: int,
 ) -> tuple[Tensor, Tensor]:
-    """Mean loss and number of right answers over all images, their gradients left in the parameters."""
+    """Mean loss, weighed by the share in ``total`` images, and number of right answers; gradients are left in the parameters."""
+    if not len(labels):
+        return torch.zeros((), device=images.device), torch.zeros((), device=images.device, dtype=torch.int64)
     outcomes = []
     for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True):
         with device.autocast():
             logits = model(batch)  # (B, C)
             loss = criterion(logits, batch_labels)
-        share = len(batch_labels) / len(labels)
+        share = len(batch_labels) / total
         loss = loss if share == 1 else loss * share
         scaler.scale(loss).backward()
         outcomes.append((loss.detach(), count_correct(logits.detach(), batch_labels)))
