@@ -17,8 +17,8 @@ from mnist_trainer.update import Update
 
 log = logging.getLogger(__name__)
 
-VOTES = 2
-"""Numbers that ask for a stop: see ``World.stop_votes``."""
+NUMBERS = 4
+"""Loss, right answers, and the two of ``World.stop_votes``."""
 COUNTED_EVERY = 16
 """Steps between two looks at the votes where to look means to wait for the device."""
 
@@ -45,12 +45,11 @@ class SharedBatches:
 
 
 class Exchange:
-    """Sums over all processes what a step of each has come to: one message."""
+    """Sums over all processes what a step of each has come to: one message, in one buffer that stays where it is."""
 
     def __init__(self, world: World, model: nn.Module) -> None:
         self.world = world
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.trained: list[nn.Parameter] | None = None
         self.statistics = [
             buffer
             for module in model.modules()
@@ -58,8 +57,8 @@ class Exchange:
             for buffer in (module.running_mean, module.running_var)
             if buffer is not None
         ]
+        self.layout: Layout | None = None
         self.made = 0
-        self.votes: Tensor | None = None
 
     @torch.no_grad()
     def __call__(self, loss: Tensor, correct: Tensor, share: float) -> tuple[Tensor, Tensor]:
@@ -77,44 +76,79 @@ class Exchange:
             ConfigError: which parameters have gradients changes from step to step.
             MachineError: a process has gone.
         """
-        trained = self._trained()
-        for parameter in trained:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        for buffer in self.statistics:
-            buffer.mul_(share)
-        tensors = [*(parameter.grad for parameter in trained), *self.statistics]
-        extra = torch.tensor(self.world.stop_votes(), dtype=torch.float32).to(loss.device)
-        numbers = torch.cat([torch.stack([loss.float(), correct.float()]), extra])
-        flat = torch.cat([numbers, *(tensor.reshape(-1).float() for tensor in tensors if tensor is not None)])
-        self.world.sum(flat)
-        first = 2 + VOTES
-        for tensor in tensors:
-            if tensor is not None:
-                tensor.copy_(flat[first : first + tensor.numel()].view(tensor.shape))
-                first += tensor.numel()
-        self._count_votes(flat[2 : 2 + VOTES])
-        return flat[0].clone(), flat[1].round().to(torch.int64)
+        layout = self.layout = self.layout or Layout(self._trained(), self.statistics, loss.device)
+        self._require(layout.trained)
+        layout.fill(loss, correct, share, self.world.stop_votes())
+        self.world.sum(layout.buffer)
+        layout.hand_out()
+        self._count_votes(layout)
+        return layout.numbers[0].clone(), layout.numbers[1].round().to(torch.int64)
 
     def _trained(self) -> list[nn.Parameter]:
-        """The parameters that have gradients in any process, as the first step has shown."""
-        has = [float(parameter.grad is not None) for parameter in self.parameters]
-        if self.trained is None:
-            somewhere = torch.tensor(has)
-            self.world.sum(somewhere)
-            self.trained = [p for p, count in zip(self.parameters, somewhere.tolist(), strict=True) if count > 0]
-        elif sum(has) > len(self.trained):
+        """The parameters that the first step has given a gradient in any process."""
+        somewhere = torch.tensor([float(parameter.grad is not None) for parameter in self.parameters])
+        self.world.sum(somewhere)
+        return [parameter for parameter, count in zip(self.parameters, somewhere.tolist(), strict=True) if count > 0]
+
+    def _require(self, trained: list[nn.Parameter]) -> None:
+        if sum(parameter.grad is not None for parameter in self.parameters) > len(trained):
             raise ConfigError(
                 "model: which of its parameters have gradients changes from step to step, and several processes"
                 " cannot follow that. Train it in one process: mnist-train ..."
             )
-        return self.trained
 
-    def _count_votes(self, votes: Tensor) -> None:
-        self.votes = votes.clone() if self.votes is None else self.votes + votes
+    def _count_votes(self, layout: "Layout") -> None:
+        layout.votes.add_(layout.numbers[2:])
         self.made += 1
-        if votes.device.type == "cpu" or self.made % COUNTED_EVERY == 0:
-            self.world.count_votes(self.votes)
+        if layout.buffer.device.type == "cpu" or self.made % COUNTED_EVERY == 0:
+            self.world.count_votes(layout.votes)
+
+
+class Layout:
+    """Where in the one buffer everything lies."""
+
+    def __init__(self, trained: list[nn.Parameter], statistics: list[Tensor], device: torch.device) -> None:
+        self.trained = trained
+        self.statistics = statistics
+        tensors = [*trained, *statistics]
+        wide = any(tensor.dtype == torch.float64 for tensor in tensors)
+        size = NUMBERS + sum(tensor.numel() for tensor in tensors)
+        self.buffer = torch.zeros(size, dtype=torch.float64 if wide else torch.float32, device=device)
+        self.numbers = self.buffer[:NUMBERS]
+        self.votes = torch.zeros_like(self.numbers[2:])
+        sections = self.buffer[NUMBERS:].split([tensor.numel() for tensor in tensors])
+        views = [like(tensor, section) for tensor, section in zip(tensors, sections, strict=True)]
+        self.gradients, self.means = views[: len(trained)], views[len(trained) :]
+
+    def fill(self, loss: Tensor, correct: Tensor, share: float, votes: tuple[float, float]) -> None:
+        """Write what this process has."""
+        self.numbers[0].copy_(loss)
+        self.numbers[1].copy_(correct)
+        for place, vote in enumerate(votes, start=2):
+            self.numbers[place].fill_(vote)
+        for parameter, view in zip(self.trained, self.gradients, strict=True):
+            if parameter.grad is None:
+                view.zero_()
+            else:
+                view.copy_(parameter.grad)
+        for statistic, view in zip(self.statistics, self.means, strict=True):
+            view.copy_(statistic).mul_(share)
+
+    def hand_out(self) -> None:
+        """Give what the buffer has now to whom it belongs; gradients stay in it where they are of its type."""
+        for parameter, view in zip(self.trained, self.gradients, strict=True):
+            parameter.grad = view if view.dtype == parameter.dtype else view.to(parameter.dtype)
+        for statistic, view in zip(self.statistics, self.means, strict=True):
+            statistic.copy_(view)
+
+
+def like(tensor: Tensor, section: Tensor) -> Tensor:
+    """A piece of memory with the shape of a tensor, and its strides where it fills its memory without gaps.
+
+    Fused optimizers go through weights and gradients side by side, so both have to lie alike.
+    """
+    ends = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)) + 1
+    return section.as_strided(tensor.shape, tensor.stride()) if ends == tensor.numel() else section.view(tensor.shape)
 
 
 class SharedStep:
