@@ -26,6 +26,7 @@ from mnist_trainer.config import nearest, read_config
 from mnist_trainer.config_files import config_dir
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.hydra_guard import create_guarded_hydra
+from mnist_trainer.hydra_plugins import keep_plugins_out
 from mnist_trainer.overrides import check_groups, check_keys, first_value, parse_overrides
 from mnist_trainer.resume import Resumption, find_run, holds_run, refuse_changes, take_up
 from mnist_trainer.settings import RunConfig
@@ -125,6 +126,7 @@ def start_hydra(command: CommandLine) -> Hydra:
         ConfigError: a folder of configurations that does not exist.
     """
     version.setbase("1.3")
+    keep_plugins_out()
     main = Path(command.config_path).resolve() if command.config_path else config_dir()
     search_path: Any = create_config_search_path(f"file://{main}")
     for option, folder in (("--config-path", command.config_path), ("--config-dir", command.config_dir)):

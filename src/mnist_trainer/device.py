@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch.amp.grad_scaler import GradScaler
 
+from mnist_trainer.distributed import THE_ONLY_ONE, Place
 from mnist_trainer.errors import ConfigError, MachineError
 from mnist_trainer.settings import DeviceSettings
 
@@ -54,8 +55,11 @@ class Device:
             torch.mps.synchronize()
 
 
-def select_device(settings: DeviceSettings) -> Device:
+def select_device(settings: DeviceSettings, place: Place = THE_ONLY_ONE) -> Device:
     """The device that the settings ask for, set up.
+
+    Args:
+        place: of this process, where several make one run; each takes a GPU of its own.
 
     Raises:
         MachineError: this machine has no such device.
@@ -74,6 +78,8 @@ def select_device(settings: DeviceSettings) -> Device:
             f"device.graph=true: only CUDA devices have graphs, and this run computes on {kind}."
             " Use device.graph=auto, or device=cuda on a machine that has one."
         )
+    if place.size > 1:
+        _set_up_one_of_many(settings, kind, place)
     precision = _precision(settings.precision, kind)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
@@ -84,8 +90,31 @@ def select_device(settings: DeviceSettings) -> Device:
         precision=precision,
         memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format,
         name=device_name(kind),
-        graphs=kind == "cuda" and settings.graph is not False,
+        graphs=kind == "cuda" and settings.graph is not False and place.size == 1,
     )
+
+
+def _set_up_one_of_many(settings: DeviceSettings, kind: str, place: Place) -> None:
+    """Raises:
+    MachineError: there are fewer GPUs than processes on this machine.
+    ConfigError: what several processes cannot do together.
+    """
+    if kind == "mps":
+        raise ConfigError(
+            f"device={settings.type}: {place.size} processes cannot share an MPS device. Use device=cpu, or one process."
+        )
+    if settings.graph is True:
+        raise ConfigError(
+            f"device.graph=true: {place.size} processes exchange gradients within a step, which is not recorded as a graph."
+            " Leave it out with device.graph=auto, or use one process."
+        )
+    if kind == "cuda":
+        if (count := torch.cuda.device_count()) < place.local_size:
+            raise MachineError(
+                f"device={settings.type}: {place.local_size} processes on this machine need a GPU each, and it has {count}.\n"
+                f"Start fewer: torchrun --nproc-per-node {count} ...; or compute elsewhere: device=cpu"
+            )
+        torch.cuda.set_device(place.local_rank)
 
 
 def _precision(asked: str, kind: str) -> str:

@@ -14,7 +14,9 @@ from mnist_trainer.device import Device, cpu_name
 PACKAGES = ("mnist-trainer", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "tensorboard", "rich")
 
 
-def describe_environment(device: Device, data_sha256: Mapping[str, str]) -> dict[str, Any]:
+def describe_environment(
+    device: Device, data_sha256: Mapping[str, str], world: Mapping[str, object] | None = None
+) -> dict[str, Any]:
     """Versions, hardware, threads, revision, data and command line, as plain values."""
     return {
         "command": [*sys.argv],
@@ -24,6 +26,7 @@ def describe_environment(device: Device, data_sha256: Mapping[str, str]) -> dict
         "device": {"type": device.type, "name": device.name, "precision": device.precision},
         "cpu": {"name": cpu_name(), "threads": torch.get_num_threads(), "capability": torch.backends.cpu.get_cpu_capability()},
         "cuda": torch.version.cuda,
+        "world": dict(world or {"processes": 1}),
         "git_revision": _git_revision(),
         "data_sha256": dict(data_sha256),
     }

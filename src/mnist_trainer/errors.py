@@ -26,6 +26,14 @@ class UserError(Exception):
     exit_code = ExitCode.CONFIG
 
 
+class AlreadySaidError(UserError):
+    """What ended this process is said by another one of the same run: nothing is left to say here."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("")
+        self.exit_code = ExitCode(exit_code)
+
+
 class ConfigError(UserError):
     """A setting, option or argument that is wrong."""
 

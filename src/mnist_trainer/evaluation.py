@@ -38,7 +38,9 @@ def evaluate(
     meter = Meter(device.torch_device)
     was_training = model.training
     model.eval()
-    for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+    # Nothing to do where there are fewer images than processes; split would give one portion without any.
+    portions = zip(images.split(batch_size), labels.split(batch_size), strict=True) if len(labels) else ()
+    for batch, batch_labels in portions:
         with torch.inference_mode(), device.autocast():
             logits = averaged_logits(model, batch, translations)
             loss = criterion(logits, batch_labels)

@@ -42,3 +42,29 @@ class Interruption:
         if self.requested is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = number
+
+
+class SharedInterruption(Interruption):
+    """The same where several processes make one run: a request counts once all processes have heard of it.
+
+    A signal may reach only one of them, and none may stop at a step of its own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: int | None = None
+
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        if self.heard is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.heard = number
+
+    def votes(self) -> tuple[float, float]:
+        """What this process has heard: a number for Ctrl+C, one for SIGTERM."""
+        return float(self.heard == signal.SIGINT), float(self.heard == signal.SIGTERM)
+
+    def decide(self, votes: list[float]) -> None:
+        """Take note of the sum of all processes' votes; SIGTERM has precedence."""
+        interrupts, terminations = votes
+        if interrupts or terminations:
+            self.requested = signal.SIGTERM if terminations else signal.SIGINT

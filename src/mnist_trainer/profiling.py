@@ -80,9 +80,11 @@ class StepProfile:
         self.terminal.profiled(table, trace)
 
 
-def open_profile(settings: TrackerSettings, folder: RunFolder, device: Device, terminal: Terminal) -> Profile:
-    """The profile that is asked for."""
-    if settings.profile_steps is None:
+def open_profile(
+    settings: TrackerSettings, folder: RunFolder, device: Device, terminal: Terminal, is_first: bool = True
+) -> Profile:
+    """The profile that is asked for; of several processes that of the first."""
+    if settings.profile_steps is None or not is_first:
         return NoProfile()
     return StepProfile(folder, settings.profile_steps, device, terminal)
 

@@ -45,6 +45,8 @@ class Result:
     """Of the weights after the last update."""
     resumed_from: str | None
     """Checkpoint and step that the last session went on from."""
+    processes: int = 1
+    """How many made the last session together."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, in the layout of result.json."""
@@ -63,6 +65,7 @@ class Result:
             "weights_sha256": self.weights_sha256,
             "last_weights_sha256": self.last_weights_sha256,
             "resumed_from": self.resumed_from,
+            "processes": self.processes,
         }
 
 

@@ -2,20 +2,21 @@
 
 import logging
 from contextlib import closing
+from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from mnist_trainer.build import build_loss, build_model, build_optimizer, build_scheduler, build_transforms
-from mnist_trainer.checkpoint import Checkpoints
+from mnist_trainer.checkpoint import Checkpoints, load_checkpoint
 from mnist_trainer.clock import Clock
 from mnist_trainer.data import LabelledImages, Splits, load_dataset, split
 from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches
 from mnist_trainer.device import Device, select_device
+from mnist_trainer.distributed import ALONE, World
 from mnist_trainer.engine_rules import device_for
 from mnist_trainer.engines import make_engine
 from mnist_trainer.environment import describe_environment
 from mnist_trainer.graphs import choose_step
-from mnist_trainer.interruption import Interruption
 from mnist_trainer.meter import Meter
 from mnist_trainer.profiling import open_profile
 from mnist_trainer.randomness import seed_everything
@@ -30,55 +31,60 @@ from mnist_trainer.terminal import Terminal, open_terminal
 from mnist_trainer.tracking import open_trackers
 from mnist_trainer.trainer import Trainer
 from mnist_trainer.transforms import Transforms
-from mnist_trainer.update import FiniteWatch, Update
+from mnist_trainer.update import FiniteWatch, Step, Update
 
 log = logging.getLogger(__name__)
 
 
-def train(config: RunConfig, folder: RunFolder, started: float) -> Result:
+def train(config: RunConfig, folder: RunFolder, started: float, world: World = ALONE) -> Result:
     """Train and test as configured, and leave everything that later commands need in the folder.
 
     Args:
         started: ``time.perf_counter()`` when the run began.
+        world: the processes that make the run together; the first of them writes.
 
     Raises:
         UserError: of the kind that says what went wrong; see ``errors``.
     """
-    trainer = prepare(config, folder, started)
-    point_latest_at(folder)
+    trainer = prepare(config, folder, started, world)
+    if world.is_first:
+        point_latest_at(folder)
     with trainer.tracker, trainer.interruption, closing(trainer.terminal), trainer.profile:
         result = trainer.run()
-    write_json(folder.result, result.as_json())
+    if world.is_first:
+        write_json(folder.result, result.as_json())
     trainer.terminal.finished(result, str(folder))
     return result
 
 
-def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
+def prepare(config: RunConfig, folder: RunFolder, started: float, world: World = ALONE) -> Trainer:
     """Everything up to the first step: the parts of the run in the order in which data passes them."""
-    device = select_device(device_for(config.trainer.engine, config.device))
+    device = select_device(device_for(config.trainer.engine, config.device), world.place)
     seed_everything(config.seed)
     dataset = load_dataset(config.data)
     splits = split(dataset, config.data)
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
-    batches = make_batches(config, splits, transforms, device)
+    batches = make_batches(config, splits, transforms, device, world)
     criterion = build_loss(config.loss).to(device.torch_device)
     size = image_size(splits, transforms)
     state = make_state(config, splits, size, device)
     checkpoints = Checkpoints(folder.checkpoints)
-    begun = take_up(checkpoints, state, folder) if config.resume else AT_THE_START
+    begun = take_up(checkpoints, state, folder, world) if config.resume else AT_THE_START
+    world.spread(state.model)
     watch = FiniteWatch(device, state.progress.step)
     engine = make_engine(config.trainer.engine, state.model, criterion, state.scaler, device)
-    update = Update(state, engine, device, watch, config.trainer.batch_size, config.trainer.clip_norm)
-    write_config(config, folder)
-    write_json(folder.environment, describe_environment(device, dataset.sha256))
-    terminal = open_terminal()
-    announce(config, splits, size, device, state, terminal)
+    update = Update(state, engine, device, watch, -(-config.trainer.batch_size // world.size), config.trainer.clip_norm)
+    if world.is_first:
+        write_config(config, folder)
+        write_json(folder.environment, describe_environment(device, dataset.sha256, world.describe()))
+    terminal = open_terminal(world.is_first)
+    announce(config, splits, size, device, state, terminal, world)
     return Trainer(
         config=config,
         device=device,
         criterion=criterion,
         state=state,
-        update=choose_step(update, update_size(config), config.device.graph),
+        update=make_step(config, update, len(splits.train), world),
         watch=watch,
         batches=batches,
         num_images=len(splits.train),
@@ -89,39 +95,65 @@ def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
         folder=folder,
         checkpoints=checkpoints,
         begun=begun,
-        tracker=open_trackers(config, folder, kept_bytes=begun.metrics_bytes, last_step=begun.step),
-        profile=open_profile(config.tracker, folder, device, terminal),
+        tracker=open_trackers(config, folder, kept_bytes=begun.metrics_bytes, last_step=begun.step, is_first=world.is_first),
+        profile=open_profile(config.tracker, folder, device, terminal, world.is_first),
         terminal=terminal,
         clock=Clock(device, started),
-        interruption=Interruption(),
+        interruption=world.interruption(),
+        world=world,
     )
 
 
-def take_up(checkpoints: Checkpoints, state: TrainingState, folder: RunFolder) -> Begun:
+def take_up(checkpoints: Checkpoints, state: TrainingState, folder: RunFolder, world: World = ALONE) -> Begun:
     """Bring the state to where the newest whole checkpoint has it; to the start where the run never came to write one.
 
     Raises:
         CheckpointError: there are checkpoints, but none that can be used.
     """
-    for place in (folder.path, checkpoints.folder):
-        sweep_temporaries(place)
-    newest = checkpoints.newest()
-    if newest is None:
+    found = world.decide(lambda: newest_checkpoint(checkpoints, folder))
+    if not found:
         log.warning("%s: no checkpoint was written yet, so the run starts from the beginning.", folder)
         return AT_THE_START
-    saved, path = newest
+    path = Path(found)
+    saved = load_checkpoint(path)
     state.load_state_dict(saved)
     step = state.progress.step
     log.info("Going on from %s, step %d", path, step)
     return Begun(f"{path.name}, step {step}", step, int(saved["metrics_bytes"]))
 
 
-def make_batches(config: RunConfig, splits: Splits, transforms: Transforms, device: Device) -> Batches:
-    """Training images in portions of one update."""
-    size = update_size(config)
+def newest_checkpoint(checkpoints: Checkpoints, folder: RunFolder) -> str:
+    """Path of the newest checkpoint that can be trusted, what cut-short writes have left swept away; empty without one."""
+    for place in (folder.path, checkpoints.folder):
+        sweep_temporaries(place)
+    newest = checkpoints.newest()
+    return str(newest[1]) if newest else ""
+
+
+def make_batches(config: RunConfig, splits: Splits, transforms: Transforms, device: Device, world: World = ALONE) -> Batches:
+    """Training images in portions of one update; of several processes each has its part of it."""
+    own = world.part(update_size(config))
+    size = len(range(update_size(config))[own])
+    batches: Batches
     if config.data.loader == "dataloader":
-        return DataLoaderBatches(splits.train, transforms, device, size, config.data.num_workers)
-    return ResidentBatches(splits.train, transforms, device, size)
+        batches = DataLoaderBatches(splits.train, transforms, device, size, config.data.num_workers)
+    else:
+        batches = ResidentBatches(splits.train, transforms, device, size)
+    if world.size == 1:
+        return batches
+    from mnist_trainer.shared_step import SharedBatches
+
+    return SharedBatches(batches, update_size(config), world)
+
+
+def make_step(config: RunConfig, update: Update, num_images: int, world: World) -> Step:
+    """The way in which updates are made: by one process, or by several together."""
+    if world.size == 1:
+        return choose_step(update, update_size(config), config.device.graph)
+    from mnist_trainer.shared_step import SharedStep, warn_of_batch_statistics
+
+    warn_of_batch_statistics(config, update.state.model, world)
+    return SharedStep(update, world, update_size(config), num_images, config.seed)
 
 
 def update_size(config: RunConfig) -> int:
@@ -166,13 +198,15 @@ def write_config(config: RunConfig, folder: RunFolder) -> None:
         file.write(OmegaConf.to_yaml(OmegaConf.create(dict(config.plain))).encode())
 
 
-def announce(config: RunConfig, splits: Splits, size: int, device: Device, state: TrainingState, terminal: Terminal) -> None:
+def announce(
+    config: RunConfig, splits: Splits, size: int, device: Device, state: TrainingState, terminal: Terminal, world: World
+) -> None:
     """Say what is about to be trained, on what."""
     held_out = f", {len(splits.validation):,} for validation" if len(splits.validation) else ""
     lines = [
         f"{config.label}: {count_parameters(state.model):,} parameters, {config.trainer.epochs} epochs, seed {config.seed}",
         f"data    {config.data.name}: {len(splits.train):,} images for training{held_out}, {len(splits.test):,} for the test",
-        f"device  {device.type} ({device.name}), {device.precision}",
+        f"device  {device.type} ({device.name}), {device.precision}{f', {world.size} processes' if world.size > 1 else ''}",
     ]
     if config.trainer.engine != "autograd":
         lines.append(f"engine  {config.trainer.engine}: gradients by formulas derived by hand, without automatic differentiation")

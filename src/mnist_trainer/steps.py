@@ -13,6 +13,14 @@ from torch.optim import Optimizer
 from mnist_trainer.device import Device
 
 
+class Exchange(Protocol):
+    """Sums what a step of each of several processes has come to."""
+
+    def __call__(self, loss: Tensor, correct: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        """Loss and right answers of all images; gradients are summed where they are. ``share`` is this process's of them."""
+        ...
+
+
 @dataclass(frozen=True)
 class StepOutcome:
     """What a step leaves on the device; reading any of it waits for the device."""
@@ -73,6 +81,8 @@ def train_step(
     batch_size: int,
     clip_norm: float | None = None,
     measure_norm: bool = False,
+    total: int | None = None,
+    exchange: Exchange | None = None,
 ) -> StepOutcome:
     """Forward, backward and update.
 
@@ -86,9 +96,14 @@ def train_step(
         labels: (N,).
         clip_norm: larger gradients are scaled down to this joint L2 norm.
         measure_norm: measure the norm even where nothing is clipped.
+        total: images of the update in all processes together, where there are several.
+        exchange: sums gradients, loss and right answers over the processes.
     """
     optimizer.zero_grad(set_to_none=True)
-    loss, correct = _accumulate_gradients(engine, images, labels, batch_size)
+    total = len(labels) if total is None else total
+    loss, correct = _accumulate_gradients(engine, images, labels, batch_size, total)
+    if exchange is not None:
+        loss, correct = exchange(loss, correct, len(labels) / total)
     scaler.unscale_(optimizer)
     # Listed by the optimizer: to walk through the modules takes as long as a matrix product of a small network.
     trained = chain.from_iterable(group["params"] for group in optimizer.param_groups)
@@ -112,10 +127,12 @@ def train_step(
     return StepOutcome(loss, correct, norm, finite)
 
 
-def _accumulate_gradients(engine: Engine, images: Tensor, labels: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Mean loss and number of right answers over all images, their gradients left in the parameters."""
+def _accumulate_gradients(engine: Engine, images: Tensor, labels: Tensor, batch_size: int, total: int) -> tuple[Tensor, Tensor]:
+    """Mean loss, weighed by the share in ``total`` images, and number of right answers; gradients are left in the parameters."""
+    if not len(labels):
+        return torch.zeros((), device=images.device), torch.zeros((), device=images.device, dtype=torch.int64)
     outcomes = [
-        engine.backpropagate(batch, batch_labels, len(batch_labels) / len(labels))
+        engine.backpropagate(batch, batch_labels, len(batch_labels) / total)
         for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True)
     ]
     if len(outcomes) == 1:

@@ -51,8 +51,10 @@ class Terminal(Protocol):
     def close(self) -> None: ...
 
 
-def open_terminal() -> Terminal:
-    """Bars where a person watches, lines where a file or another program does."""
+def open_terminal(is_first: bool = True) -> Terminal:
+    """Bars where a person watches, lines where a file or another program does; nothing from a process that is not the first."""
+    if not is_first:
+        return SilentTerminal()
     if sys.stdout.isatty() and "CI" not in os.environ and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
         return RichTerminal()
     return PlainTerminal()
@@ -138,6 +140,13 @@ class PlainTerminal:
             self._say(f"{name + ':':<12} {text}")
 
     def close(self) -> None:
+        pass
+
+
+class SilentTerminal(PlainTerminal):
+    """Of several processes that make one run, one speaks for all."""
+
+    def _say(self, text: str) -> None:
         pass
 
 

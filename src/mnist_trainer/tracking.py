@@ -242,13 +242,17 @@ class Trackers:
             self.close()
 
 
-def open_trackers(config: RunConfig, folder: RunFolder, *, kept_bytes: int = 0, last_step: int | None = None) -> Trackers:
-    """The trackers that the configuration asks for.
+def open_trackers(
+    config: RunConfig, folder: RunFolder, *, kept_bytes: int = 0, last_step: int | None = None, is_first: bool = True
+) -> Trackers:
+    """The trackers that the configuration asks for; none in a process that is not the first of its run.
 
     Args:
         kept_bytes: of metrics.jsonl, where a run is gone on with.
         last_step: the step that it goes on from; None for a run that begins.
     """
+    if not is_first:
+        return Trackers([])
     trackers: list[Tracker] = [MetricsFile(folder.metrics, kept_bytes)]
     if config.tracker.enabled:
         if last_step is None:

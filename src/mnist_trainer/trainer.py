@@ -11,6 +11,7 @@ from mnist_trainer.checkpoint import Checkpoints, load_checkpoint, weights_sha25
 from mnist_trainer.clock import Clock
 from mnist_trainer.data.batches import Batches, plan_epoch
 from mnist_trainer.device import Device
+from mnist_trainer.distributed import ALONE, World
 from mnist_trainer.errors import DivergedError
 from mnist_trainer.evaluation import evaluate
 from mnist_trainer.interruption import InterruptedRunError, Interruption
@@ -55,6 +56,7 @@ class Trainer:
     terminal: Terminal
     clock: Clock
     interruption: Interruption
+    world: World = ALONE
 
     def __post_init__(self) -> None:
         self.settings = self.config.trainer
@@ -94,7 +96,7 @@ class Trainer:
         with self.clock.measure("train"):
             for images, labels in self.batches.epoch(plan, start=self.progress.batch):
                 outcome = self.step(images, labels)
-                self.terminal.stepped(len(labels))
+                self.terminal.stepped(len(labels) * self.world.size)
                 self.profile.stepped()
                 if self.is_log_step:
                     self.log_interval(outcome)
@@ -193,16 +195,18 @@ class Trainer:
         return EpochScores(metrics, None) if held_out else EpochScores(None, metrics)
 
     def score(self, model: nn.Module, split: EvaluationImages) -> Metrics:
+        part = self.world.part(len(split))
         with self.clock.measure("eval"):
-            return evaluate(
+            metrics = evaluate(
                 model,
                 self.criterion,
                 self.device,
-                split.images,
-                split.labels,
+                split.images[part],
+                split.labels[part],
                 self.settings.eval_batch_size,
                 self.settings.translations,
             )
+            return self.world.total(metrics)
 
     def end_epoch(self, training: EpochTraining, scores: EpochScores) -> None:
         """Note what the epoch came to, and save."""
@@ -247,15 +251,17 @@ class Trainer:
             "class_names": list(self.class_names),
             "metrics_bytes": self.tracker.flush(),
         }
-        self.checkpoints.save(state, is_best=is_best)
+        if self.world.is_first:
+            self.checkpoints.save(state, is_best=is_best)
 
     def interrupt(self, number: int) -> None:
         """Save, and end the run in good order."""
         if self.progress.batch:
             self.save()
+        self.world.wait()
         raise InterruptedRunError(
             f"stopped at step {self.progress.step}, in epoch {self.progress.epoch + 1}. Saved: {self.checkpoints.last}\n"
-            f"Go on with: mnist-train resume={self.folder}",
+            f"Go on with: {self.world.command} resume={self.folder}",
             number,
         )
 
@@ -284,6 +290,7 @@ class Trainer:
             weights_sha256=weights_sha256(model.state_dict()),
             last_weights_sha256=weights_sha256(self.state.weights()),
             resumed_from=self.begun.checkpoint,
+            processes=self.world.size,
         )
         self.write_final(result)
         return result
@@ -294,7 +301,9 @@ class Trainer:
         if best is None or self.settings.test_weights == "last" or best.epoch == self.progress.epoch:
             return self.state.evaluated, self.progress.epoch
         model = copy.deepcopy(self.state.evaluated)
-        model.load_state_dict(load_checkpoint(self.checkpoints.best, self.device.torch_device)["weights"])
+        if self.world.is_first:
+            model.load_state_dict(load_checkpoint(self.checkpoints.best, self.device.torch_device)["weights"])
+        self.world.spread(model)
         return model, best.epoch
 
     def write_final(self, result: Result) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mnist_trainer.device import Device
 from mnist_trainer.state import TrainingState
-from mnist_trainer.steps import Engine, StepOutcome, train_step
+from mnist_trainer.steps import Engine, Exchange, StepOutcome, train_step
 
 
 class FiniteWatch:
@@ -61,9 +61,15 @@ class Update:
     watch: FiniteWatch
     batch_size: int
     clip_norm: float | None
+    exchange: Exchange | None = None
+    """Sums over the processes of the run, where there are several."""
 
-    def compute(self, images: Tensor, labels: Tensor, measure_norm: bool) -> StepOutcome:
-        """The part on the device: from tensors to tensors that stay where they are, so that a graph can repeat it."""
+    def compute(self, images: Tensor, labels: Tensor, measure_norm: bool, total: int | None = None) -> StepOutcome:
+        """The part on the device: from tensors to tensors that stay where they are, so that a graph can repeat it.
+
+        Args:
+            total: images of the update in all processes together, where there are several.
+        """
         state = self.state
         outcome = train_step(
             self.engine,
@@ -75,11 +81,13 @@ class Update:
             batch_size=self.batch_size,
             clip_norm=self.clip_norm,
             measure_norm=measure_norm,
+            total=total,
+            exchange=self.exchange,
         )
         self.watch.note(outcome.finite)
         if state.averaged is not None:
             state.averaged.follow(state.model)
-        state.interval_meter.accumulate(outcome.loss, outcome.correct, len(labels))
+        state.interval_meter.accumulate(outcome.loss, outcome.correct, len(labels) if total is None else total)
         return outcome
 
     def count(self, num_images: int) -> None:

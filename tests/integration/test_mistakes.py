@@ -64,6 +64,8 @@ def test_answers_about_the_configuration_do_not_import_torch(words: list[str], m
     imported = {line.rpartition("|")[2].strip() for line in ended.err.splitlines() if line.startswith("import time:")}
     assert "mnist_trainer.cli.train" in imported
     assert not imported & {"torch", "torchvision", "tensorboard", "numpy", "rich"}
+    # Nor the launchers and sweepers that are installed beside Hydra, which would take as long as all the rest.
+    assert not {name for name in imported if name.partition(".")[0] in ("hydra_plugins", "joblib", "submitit", "ray", "optuna")}
 
 
 def test_the_default_run_does_not_import_torchvision(mnist_train: Command) -> None:

@@ -15,8 +15,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # These answer mistakes, so they are there before torch is.
 EARLY = (
     "cli.train", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides", "settings",
-    "targets", "resume", "engine_rules",
-    "run_folder", "errors", "faults", "startup", "hydra_guard", "result", "formulas.activations",
+    "targets", "resume", "engine_rules", "run_folder", "errors", "faults", "startup", "hydra_guard", "hydra_plugins",
+    "result", "formulas.activations", "distributed", "interruption",
 )  # fmt: skip
 
 

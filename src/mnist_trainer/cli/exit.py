@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mnist_trainer.errors import ExitCode, UserError
+from mnist_trainer.errors import AlreadySaidError, ExitCode, UserError
 from mnist_trainer.faults import NO_MEMORY
 
 MAX_LINES = 10
@@ -17,6 +17,8 @@ def exit_codes(command: str) -> Iterator[None]:
     """Turn what goes wrong within into the exit code and the message that this package promises."""
     try:
         yield
+    except AlreadySaidError as error:
+        sys.exit(error.exit_code)
     except UserError as error:
         show(command, str(error))
         sys.exit(error.exit_code)

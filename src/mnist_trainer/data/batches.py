@@ -32,6 +32,16 @@ class EpochPlan:
     """float32, (N, num_draws), in [0, 1): a row for each place in the order."""
     seed: int
     """For transforms that make their own random numbers."""
+    places: Tensor | None = None
+    """int64, (N,): where in the whole epoch each stands, if these are a part of it; they are the whole where it is None."""
+
+    def select(self, places: Tensor) -> "EpochPlan":
+        """The part of the whole epoch at these places, in their order."""
+        return EpochPlan(self.order[places], self.draws[places], self.seed, places)
+
+    def place(self, position: int) -> int:
+        """Where in the whole epoch the image stands that is at a position of this plan."""
+        return position if self.places is None else int(self.places[position])
 
 
 def plan_epoch(num_images: int, num_draws: int, seed: int, epoch: int) -> EpochPlan:
@@ -131,7 +141,7 @@ class _PlannedImages(Dataset[tuple[Tensor, Tensor]]):
     def _augment_alone(self, image: Tensor, place: int) -> Tensor:
         """Seeded by the place in the epoch: the same image whichever worker makes it, and after a resume."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stream_seed(self.plan.seed, place))
+            torch.manual_seed(stream_seed(self.plan.seed, self.plan.place(place)))
             start = 0
             for transform in self.transforms.random:
                 if count := draws_of(transform):

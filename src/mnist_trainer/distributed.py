@@ -1,0 +1,161 @@
+"""Torchrun's world: several processes that make one run together. One process is a world of one.
+
+No torch here: a mistake on the command line is answered before it is imported, and a run of one process never needs
+``torch.distributed``. What several processes do is in ``process_group``.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mnist_trainer.errors import AlreadySaidError, ConfigError, UserError
+from mnist_trainer.interruption import Interruption
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from mnist_trainer.device import Device
+    from mnist_trainer.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where torchrun has put this process, by the environment variables that it sets."""
+
+    rank: int
+    """Number of the process among all, 0 to size - 1."""
+    size: int
+    local_rank: int
+    """Number of the process among those on its machine: the GPU that it takes."""
+    local_size: int
+
+
+THE_ONLY_ONE = Place(rank=0, size=1, local_rank=0, local_size=1)
+
+
+def find_place(environment: Mapping[str, str] = os.environ) -> Place:
+    """The place of this process; the only one where no ``WORLD_SIZE`` above 1 is set.
+
+    Raises:
+        ConfigError: the variables are not those of torchrun.
+    """
+    if environment.get("WORLD_SIZE", "1").strip() in ("", "1"):
+        return THE_ONLY_ONE
+    numbers = {}
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        text = environment.get(name, "")
+        if not text.isdigit():
+            raise ConfigError(
+                f"WORLD_SIZE={environment['WORLD_SIZE']} asks for several processes, but {name} is {text or 'not set'}.\n"
+                "Start them with torchrun --nproc-per-node N -m mnist_trainer ..., or unset WORLD_SIZE for one process."
+            )
+        numbers[name] = int(text)
+    place = Place(numbers["RANK"], numbers["WORLD_SIZE"], numbers["LOCAL_RANK"], numbers["LOCAL_WORLD_SIZE"])
+    if place.rank >= place.size or place.local_rank >= place.local_size:
+        raise ConfigError(f"RANK={place.rank} of WORLD_SIZE={place.size}: ranks count from 0. Start the processes with torchrun.")
+    return place
+
+
+@contextmanager
+def said_once_a_machine(place: Place) -> Iterator[None]:
+    """For what every process finds out alike before they know each other: one of each machine says what is wrong.
+
+    Raises:
+        AlreadySaidError: in place of an error that a neighbour says.
+    """
+    try:
+        yield
+    except UserError as error:
+        if place.local_rank == 0:
+            raise
+        raise AlreadySaidError(error.exit_code) from error
+
+
+class World:
+    """The processes of a run, as one of them sees them. This one is alone: nothing has to be asked, shared or summed."""
+
+    place = THE_ONLY_ONE
+    command = "mnist-train"
+    """What starts a run like this one."""
+
+    @property
+    def size(self) -> int:
+        """How many processes there are."""
+        return self.place.size
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that writes and prints."""
+        return self.place.rank == 0
+
+    def decide(self, make: Callable[[], str]) -> str:
+        """What the first process makes of it, for all.
+
+        Raises:
+            UserError: making it failed.
+        """
+        return make()
+
+    def part(self, count: int) -> slice:
+        """This process's share of ``count`` things: parts that differ by at most one, in the order of the ranks."""
+        return part_of(count, self.place)
+
+    def total(self, metrics: "Metrics") -> "Metrics":
+        """The metrics over the images of all processes."""
+        return metrics
+
+    def spread(self, model: "nn.Module") -> None:
+        """Give the model of every process the weights and buffers that the first one has."""
+
+    def sum(self, buffer: "Tensor") -> None:
+        """Add up a buffer on the device over all processes, in place."""
+
+    def interruption(self) -> Interruption:
+        """What hears a request to stop."""
+        return Interruption()
+
+    def stop_votes(self) -> tuple[float, float]:
+        """Whether this process has been asked to stop: by Ctrl+C, by SIGTERM."""
+        return 0.0, 0.0
+
+    def count_votes(self, votes: "Tensor") -> None:
+        """Take note of the sum of all processes' votes; waits for the device."""
+
+    def wait(self) -> None:
+        """Go on once all processes have come here."""
+
+    def unsaid(self, error: UserError) -> UserError:
+        """The error, or in place of it one that keeps silent because another process says the same."""
+        return error
+
+    def leave(self) -> None:
+        """The run has ended in good order."""
+
+    def describe(self) -> dict[str, object]:
+        """For environment.json."""
+        return {"processes": 1}
+
+
+ALONE = World()
+
+
+def part_of(count: int, place: Place) -> slice:
+    """The share of one place in ``count`` things."""
+    least, more = divmod(count, place.size)
+    start = place.rank * least + min(place.rank, more)
+    return slice(start, start + least + (place.rank < more))
+
+
+def join(place: Place, device: "Device") -> World:
+    """The world that this process belongs to; waits until all of its processes are there.
+
+    Raises:
+        MachineError: they do not come together.
+    """
+    if place.size == 1:
+        return ALONE
+    from mnist_trainer.process_group import ProcessGroup
+
+    return ProcessGroup(place, device)

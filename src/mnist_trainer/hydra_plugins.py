@@ -1,0 +1,38 @@
+"""Hydra's plugins: only those that a command needs are imported, not all that happen to be installed.
+
+Hydra imports every package below ``hydra_plugins`` before it reads a command line: with the launchers and sweepers of
+this package's extras that takes as long as everything else up to the answer to a mistake.
+"""
+
+import importlib
+from collections import defaultdict
+
+from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
+
+from mnist_trainer.targets import trusted_packages
+
+CORE = "hydra._internal.core_plugins"
+EXTERNAL = "hydra_plugins"
+
+
+class NeededPlugins(Plugins):
+    """Hydra's own plugins; those that are installed beside it only where the user trusts one of them."""
+
+    def _initialize(self) -> None:
+        if any(f"{package}.".startswith(f"{EXTERNAL}.") for package in trusted_packages()):
+            super()._initialize()
+            return
+        self.plugin_type_to_subclass_list = defaultdict(list)
+        found, self.stats = self._scan_all_plugins([importlib.import_module(CORE)])
+        for plugin in found:
+            self.register(plugin)
+
+
+def keep_plugins_out() -> None:
+    """Let Hydra know no other plugins than those that are needed; to be called before Hydra looks for any."""
+    instances: dict[type, object] = Singleton._instances  # type: ignore[assignment]
+    if Plugins not in instances:
+        instances[Plugins] = NeededPlugins()
+        # Known under the name that Hydra looks for, and leaves out where it sends its state to other processes.
+        del instances[NeededPlugins]
