@@ -24,6 +24,7 @@ from mnist_trainer.settings import RunConfig
 from mnist_trainer.stages import AT_THE_START, Begun, EvaluationImages
 from mnist_trainer.state import MovingAverage, Progress, TrainingState
 from mnist_trainer.summary import count_parameters, summarize
+from mnist_trainer.sweep.identity import identity
 from mnist_trainer.terminal import Terminal, open_terminal
 from mnist_trainer.tracking import open_trackers
 from mnist_trainer.trainer import Trainer
@@ -33,25 +34,26 @@ from mnist_trainer.update import FiniteWatch, Update
 log = logging.getLogger(__name__)
 
 
-def train(config: RunConfig, folder: RunFolder, started: float) -> Result:
+def train(config: RunConfig, folder: RunFolder, started: float, terminal: Terminal | None = None) -> Result:
     """Train and test as configured, and leave everything that later commands need in the folder.
 
     Args:
         started: ``time.perf_counter()`` when the run began.
+        terminal: what is told of the run, where that is not for the run itself to choose.
 
     Raises:
         UserError: of the kind that says what went wrong; see ``errors``.
     """
-    trainer = prepare(config, folder, started)
+    trainer = prepare(config, folder, started, terminal)
     point_latest_at(folder)
     with trainer.tracker, trainer.interruption, closing(trainer.terminal), trainer.profile:
         result = trainer.run()
-    write_json(folder.result, result.as_json())
+    write_json(folder.result, {**result.as_json(), "identity": identity(config.plain)})
     trainer.terminal.finished(result, str(folder))
     return result
 
 
-def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
+def prepare(config: RunConfig, folder: RunFolder, started: float, terminal: Terminal | None = None) -> Trainer:
     """Everything up to the first step: the parts of the run in the order in which data passes them."""
     device = select_device(config.device)
     seed_everything(config.seed)
@@ -68,7 +70,7 @@ def prepare(config: RunConfig, folder: RunFolder, started: float) -> Trainer:
     update = Update(state, criterion, device, watch, config.trainer.batch_size, config.trainer.clip_norm)
     write_config(config, folder)
     write_json(folder.environment, describe_environment(device, dataset.sha256))
-    terminal = open_terminal()
+    terminal = terminal or open_terminal()
     announce(config, splits, size, device, state, terminal)
     return Trainer(
         config=config,

@@ -53,9 +53,13 @@ class Terminal(Protocol):
 
 def open_terminal() -> Terminal:
     """Bars where a person watches, lines where a file or another program does."""
-    if sys.stdout.isatty() and "CI" not in os.environ and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
-        return RichTerminal()
-    return PlainTerminal()
+    return RichTerminal() if is_watched() else PlainTerminal()
+
+
+def is_watched() -> bool:
+    """Whether standard output is a terminal that shows colours and bars."""
+    plain = "CI" in os.environ or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain
 
 
 def percent(metrics: Metrics | None) -> str:
