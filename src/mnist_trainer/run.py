@@ -3,12 +3,10 @@
 import logging
 from contextlib import closing
 
-from omegaconf import OmegaConf
-
 from mnist_trainer.build import build_loss, build_model, build_optimizer, build_scheduler, build_transforms
 from mnist_trainer.checkpoint import Checkpoints
 from mnist_trainer.clock import Clock
-from mnist_trainer.data import LabelledImages, Splits, load_dataset, split
+from mnist_trainer.data import LabelledImages, Splits, load_dataset, load_splits
 from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches
 from mnist_trainer.device import Device, select_device
 from mnist_trainer.environment import describe_environment
@@ -58,7 +56,7 @@ def prepare(config: RunConfig, folder: RunFolder, started: float, terminal: Term
     device = select_device(config.device)
     seed_everything(config.seed)
     dataset = load_dataset(config.data)
-    splits = split(dataset, config.data)
+    splits = load_splits(config.data)
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
     batches = make_batches(config, splits, transforms, device)
     criterion = build_loss(config.loss).to(device.torch_device)
@@ -155,14 +153,14 @@ def make_state(config: RunConfig, splits: Splits, size: int, device: Device) -> 
 
 def evaluation_images(data: LabelledImages, transforms: Transforms, device: Device) -> EvaluationImages:
     """A split as the model sees it: prepared once, never augmented."""
-    images = transforms.prepare(data.images.to(device.torch_device))
+    images = transforms.prepare_once(data.images.to(device.torch_device))
     return EvaluationImages(images.contiguous(memory_format=device.memory_format), data.labels.to(device.torch_device))
 
 
 def write_config(config: RunConfig, folder: RunFolder) -> None:
     """config.yaml: every setting, resolved."""
     with atomic_write(folder.config) as file:
-        file.write(OmegaConf.to_yaml(OmegaConf.create(dict(config.plain))).encode())
+        file.write(config.yaml.encode())
 
 
 def announce(config: RunConfig, splits: Splits, size: int, device: Device, state: TrainingState, terminal: Terminal) -> None:

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from mnist_trainer.command_line import CommandLine, Plan, quoted
 from mnist_trainer.errors import ConfigError, ExitCode, UserError
 from mnist_trainer.interruption import InterruptedRunError
-from mnist_trainer.run_folder import claim_sweep_folder, display_path
+from mnist_trainer.run_folder import claim_sweep_folder
 from mnist_trainer.sweep.compose import Composer
 from mnist_trainer.sweep.job import SweepStopped, sweep_job
 from mnist_trainer.sweep.launch import RecordedLauncher, grid, is_grid, typed
@@ -185,14 +185,16 @@ def require_results(sweep: Sweep) -> None:
     if len(stopped) == len(bad):
         code = ExitCode(int((stopped[0].result() or {}).get("exit_code", ExitCode.INTERRUPTED)))
         raise StoppedSweepError(f"{len(bad)} of {sweep.total} jobs were stopped.\nGo on with: {sweep.command}", code)
-    lines = [f"{len(bad)} of {sweep.total} jobs have no result:", *(failure(job) for job in bad[:MOST_TOLD])]
+    lines = [
+        f"{len(bad)} of {sweep.total} jobs have no result; the train.log in the folder of each says more:",
+        *(failure(job) for job in bad[:MOST_TOLD]),
+    ]
     if len(bad) > MOST_TOLD:
-        lines.append(f"and {len(bad) - MOST_TOLD} more: see the table")
+        lines.append(f"and {len(bad) - MOST_TOLD} more, in the same place")
     raise JobsFailedError("\n".join([*lines, f"Try them again with: {sweep.command}"]))
 
 
 def failure(job: Job) -> str:
-    """One line: which job, why, and where its log is."""
+    """One line: which job, and why."""
     result = job.result()
-    reason = first_line(result) if result else "its process ended without a word"
-    return f"{job.title}: {reason} ({display_path(job.folder.log)})"
+    return f"{job.folder}: {first_line(result) if result else 'its process ended without a word'}"

@@ -59,7 +59,7 @@ class RecordedLauncher(Launcher):
         new = list({each.job.folder.path: each for each in asked if each.job.folder.path not in known}.values())
         finished = [each.job for each in new if is_finished(each.job)]
         todo = [each for each in new if each.problem is None and not is_finished(each.job)]
-        self.sweep.add([each.job for each in new], num_finished=len(finished), num_repeated=len(asked) - len(new))
+        self.sweep.add([each.job for each in new], num_ended=len(new) - len(todo), num_repeated=len(asked) - len(new))
         for line in skipped_lines(finished, len(asked), len(new)):
             say(line)
         for each in new:

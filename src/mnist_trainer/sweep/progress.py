@@ -67,7 +67,7 @@ def progress(sweep: Sweep) -> str:
     """Jobs that have ended, of how many, and a guess at the time that the others take."""
     ended = num_ended(sweep)
     total = sweep.total
-    ended_now, left = ended - sweep.finished_before, total - ended
+    ended_now, left = ended - sweep.ended_before, total - ended
     if left <= 0 or ended_now <= 0:
         return f"{ended} of {total} jobs"
     return f"{ended} of {total} jobs, about {duration((time.time() - sweep.started) / ended_now * left)} left"

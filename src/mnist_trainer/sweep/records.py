@@ -169,7 +169,8 @@ class Sweep:
     pid: int = field(default_factory=os.getpid)
     started: float = 0.0
     """Seconds since the epoch."""
-    finished_before: int = 0
+    ended_before: int = 0
+    """Jobs that the command need not or cannot run."""
 
     @property
     def is_here(self) -> bool:
@@ -179,22 +180,22 @@ class Sweep:
     def __str__(self) -> str:
         return display_path(self.folder)
 
-    def add(self, jobs: Sequence[Job], *, num_finished: int, num_repeated: int) -> None:
+    def add(self, jobs: Sequence[Job], *, num_ended: int, num_repeated: int) -> None:
         """Take up jobs that the command has come to, and tell of them.
 
         Args:
-            num_finished: how many of them were finished before.
+            num_ended: how many of them need not or cannot run.
             num_repeated: jobs asked for besides, that would do what another one does.
         """
         self.jobs += jobs
-        self.finished_before += num_finished
+        self.ended_before += num_ended
         self.total = max(self.total - num_repeated, len(self.jobs))
         self.write()
 
     def write(self) -> None:
         """Tell the jobs, wherever they run."""
         plain = {"command": self.command, "total": self.total, "host": self.host, "pid": self.pid}
-        times = {"started": self.started, "finished_before": self.finished_before}
+        times = {"started": self.started, "ended_before": self.ended_before}
         write_json(self.folder / "sweep.json", {**plain, **times, "jobs": [job.plain() for job in self.jobs]})
 
 
@@ -211,7 +212,7 @@ def read_sweep(folder: Path) -> Sweep:
         host=str(plain.get("host", "")),
         pid=int(plain.get("pid", 0)),
         started=float(plain.get("started", 0)),
-        finished_before=int(plain.get("finished_before", 0)),
+        ended_before=int(plain.get("ended_before", 0)),
     )
 
 

@@ -109,9 +109,7 @@ def captions(jobs: Sequence[Job], others: int, folder: str) -> list[str]:
         said.append(NOT_RANKED)
     said.append(f"Time is the mean of a job. Folder: {folder}")
     if others:
-        said.append(
-            "1 other job in the folder is not shown." if others == 1 else f"{others} other jobs in the folder are not shown."
-        )
+        said.append(f"{others} other {'job' if others == 1 else 'jobs'} in the folder: not of this command, and not shown.")
     return said
 
 
