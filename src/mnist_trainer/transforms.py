@@ -6,7 +6,7 @@ device, with every loader, and after a resume.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -159,7 +159,7 @@ class _Prepared:
     """PyTorch counts how often a tensor was written into."""
 
 
-_PREPARED: WeakIdKeyDictionary = WeakIdKeyDictionary()
+_PREPARED: MutableMapping[Tensor, _Prepared] = WeakIdKeyDictionary()
 """By the images that they were made from; gone when those are."""
 
 

@@ -185,10 +185,8 @@ def require_results(sweep: Sweep) -> None:
     if len(stopped) == len(bad):
         code = ExitCode(int((stopped[0].result() or {}).get("exit_code", ExitCode.INTERRUPTED)))
         raise StoppedSweepError(f"{len(bad)} of {sweep.total} jobs were stopped.\nGo on with: {sweep.command}", code)
-    lines = [
-        f"{len(bad)} of {sweep.total} jobs have no result; the train.log in the folder of each says more:",
-        *(failure(job) for job in bad[:MOST_TOLD]),
-    ]
+    head = f"{len(bad)} of {sweep.total} jobs did not finish; the train.log in the folder of each says more:"
+    lines = [head, *(failure(job) for job in bad[:MOST_TOLD])]
     if len(bad) > MOST_TOLD:
         lines.append(f"and {len(bad) - MOST_TOLD} more, in the same place")
     raise JobsFailedError("\n".join([*lines, f"Try them again with: {sweep.command}"]))
