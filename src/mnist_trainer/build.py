@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,6 +67,7 @@ def build_transforms(fixed: Sequence[Component], random: Sequence[Component]) ->
     return Transforms(
         fixed=tuple(build(component, nn.Module) for component in fixed),
         random=tuple(build(component, nn.Module) for component in random),
+        recipe=json.dumps([dict(component.node) for component in fixed], sort_keys=True),
     )
 
 

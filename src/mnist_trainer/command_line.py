@@ -24,16 +24,21 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mnist_trainer.config import nearest, read_config
 from mnist_trainer.config_files import config_dir
-from mnist_trainer.errors import ConfigError
+from mnist_trainer.errors import ConfigError, RefusedError
 from mnist_trainer.hydra_guard import create_guarded_hydra
 from mnist_trainer.hydra_plugins import keep_plugins_out
-from mnist_trainer.overrides import check_groups, check_keys, first_value, parse_overrides
+from mnist_trainer.overrides import check_groups, check_keys, each_value, parse_overrides
 from mnist_trainer.resume import Resumption, find_run, holds_run, refuse_changes, take_up
 from mnist_trainer.settings import RunConfig
 
 JOB_NAME = "train"
+# Combinations of a sweep that are looked at before the first mistake is told.
+MOST_TRIED = 6
 # Settings that hold the name of a file or folder.
 PATH_KEYS = ("resume", "hydra.run.dir", "hydra.sweep.dir", "data.root")
+# What becomes of a configuration that cannot be composed; an AttributeError where values are merged into a section of Hydra
+# that is null.
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,14 @@ class Plan:
     """A command line that holds what it needs to run: composed, and checked."""
 
     config: RunConfig
-    """Of the single run; of a multirun, with the first value of each swept key."""
+    """Of the single run; of a sweep, of the first job found that is possible."""
     overrides: list[str]
     fixed_keys: list[str]
     """Keys that were set, and are the same in every job of a sweep."""
+    swept_keys: list[str]
     multirun: bool
+    launcher: str
+    """Class that runs the jobs of a sweep."""
     run_dir: Path | None
     """The folder that the user named, if any."""
     sweep_dir: Path | None
@@ -157,12 +165,7 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
     check_groups(overrides)
     if hidden := next((o for o in swept if str(o.key_or_group).startswith("hydra")), None):
         raise ConfigError(f"{hidden.input_line}: Hydra's own settings cannot be swept.")
-    single = [first_value(o) for o in overrides]
-    composed = compose(hydra, command.config_name, single, overrides)
-    choices = {group: choice for group, choice in composed.hydra.runtime.choices.items() if isinstance(choice, str)}
-    with open_dict(composed):
-        del composed["hydra"]
-    config = read_config(composed, choices)
+    config, launcher = first_possible(hydra, command.config_name, overrides)
     if resumption and multirun:
         raise ConfigError("resume= goes on with one run; -m starts many. Leave one of them out.")
     if resumption and not config.resume_allow_changes:
@@ -171,11 +174,39 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
         config=config,
         overrides=words,
         fixed_keys=[str(override.key_or_group) for override in overrides if not override.is_sweep_override()],
+        swept_keys=[str(override.key_or_group) for override in swept],
         multirun=multirun,
+        launcher=launcher,
         run_dir=_named_folder(overrides, "hydra.run.dir"),
         sweep_dir=_named_folder(overrides, "hydra.sweep.dir"),
         resumption=resumption,
     )
+
+
+def first_possible(hydra: Hydra, config_name: str, overrides: list[Override]) -> tuple[RunConfig, str]:
+    """The settings of the run, and the class that launches jobs; of a sweep, those of a combination that is possible.
+
+    A sweep goes on past jobs that are impossible, and records them. If of the first combinations tried none is possible,
+    the mistake is taken to be in all of them.
+
+    Raises:
+        ConfigError: what is wrong with the first one.
+    """
+    problem: ConfigError | None = None
+    for index in range(min(MOST_TRIED, max((len(each_value(o)) for o in overrides), default=1))):
+        words = [values[index % len(values)] for o in overrides if (values := each_value(o))]
+        try:
+            composed = compose(hydra, config_name, words, overrides)
+            choices = {group: choice for group, choice in composed.hydra.runtime.choices.items() if isinstance(choice, str)}
+            launcher = str(composed.hydra.launcher._target_)
+            with open_dict(composed):
+                del composed["hydra"]
+            return read_config(composed, choices), launcher
+        except RefusedError:
+            raise
+        except ConfigError as error:
+            problem = problem or error
+    raise problem or ConfigError("Nothing is left to run: a swept setting has no values.")
 
 
 def resumed_run(typed: list[Override]) -> Resumption | None:
@@ -201,13 +232,20 @@ def compose(hydra: Hydra, config_name: str, words: list[str], overrides: list[Ov
     """Hydra's composition, with its refusals in this package's words."""
     try:
         return hydra.compose_config(config_name, words, run_mode=RunMode.RUN, with_log_configuration=False, from_shell=False)
-    except (HydraException, OmegaConfBaseException, AttributeError) as error:
-        # An AttributeError is what becomes of values merged into a section of Hydra that is null.
-        if isinstance(error, ConfigCompositionException):
+    except COMPOSITION_ERRORS as error:
+        raise explained(error, hydra, config_name, overrides) from error
+
+
+def explained(error: Exception, hydra: Hydra, config_name: str, overrides: list[Override]) -> ConfigError:
+    """What Hydra raised of a configuration that it cannot compose, in this package's words."""
+    if isinstance(error, ConfigCompositionException):
+        try:
             check_keys(hydra, config_name, overrides)
-        cause = error.__cause__
-        lines = [line for line in f"{error}\n{cause or ''}".splitlines() if line.strip()]
-        raise ConfigError("\n".join(lines[:6])) from error
+        except ConfigError as found:
+            return found
+    cause = error.__cause__
+    lines = [line for line in f"{error}\n{cause or ''}".splitlines() if line.strip()]
+    return ConfigError("\n".join(lines[:6]))
 
 
 def _named_folder(overrides: list[Override], key: str) -> Path | None:

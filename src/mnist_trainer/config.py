@@ -6,6 +6,7 @@ No torch here: a mistake in the configuration is answered before anything slow i
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -274,6 +275,7 @@ def _out_of_range(group: str, option: str, value: object) -> str | None:
     return None
 
 
+@lru_cache(maxsize=64)
 def _shipped_node(group: str, choice: str) -> dict[str, Any] | None:
     if not re.fullmatch(r"[\w-]+", choice):
         return None

@@ -8,6 +8,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     BUG = 1
+    JOBS_FAILED = 1
     CONFIG = 2
     DATA = 3
     CHECKPOINT = 4
@@ -36,6 +37,10 @@ class AlreadySaidError(UserError):
 
 class ConfigError(UserError):
     """A setting, option or argument that is wrong."""
+
+
+class RefusedError(ConfigError):
+    """Something in a configuration that may not run, whatever else is right."""
 
 
 class DataError(UserError):

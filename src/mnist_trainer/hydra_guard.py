@@ -18,11 +18,13 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mnist_trainer.errors import ConfigError
+from mnist_trainer.errors import RefusedError
 from mnist_trainer.targets import TRUST_VARIABLE, check_hydra_section, is_trusted, refusal, refused_targets
 
 # Where Hydra keeps configurations of its own.
 HYDRAS_OWN = "hydra.conf"
+# Composed jobs that are kept until they start; each takes about a megabyte.
+MOST_KEPT = 64
 
 
 def create_guarded_hydra(job_name: str, search_path: ConfigSearchPath) -> Hydra:
@@ -43,12 +45,12 @@ class ImportlibResourcesConfigSource(_Packages):
 
     def __init__(self, provider: str, path: str) -> None:
         """Raises:
-        ConfigError: the package is neither Hydra's own nor trusted.
+        RefusedError: the package is neither Hydra's own nor trusted.
         """
         super().__init__(provider=provider, path=path)
         if self.path != HYDRAS_OWN and not self.path.startswith(f"{HYDRAS_OWN}.") and not is_trusted(self.path):
             package = self.path.partition(".")[0]
-            raise ConfigError(
+            raise RefusedError(
                 f"hydra.searchpath: {path} would import the package {package}, which is not on the list.\n"
                 f"Name a folder: hydra.searchpath=[file:///PATH], or trust it: {TRUST_VARIABLE}={package} mnist-train ..."
             )
@@ -56,6 +58,24 @@ class ImportlibResourcesConfigSource(_Packages):
 
 class GuardedConfigLoader(ConfigLoaderImpl):
     """Composes as Hydra does, then checks what was composed of Hydra's own part."""
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self.kept: dict[tuple[str, ...], DictConfig] = {}
+
+    def keep(self, overrides: Sequence[str], config: DictConfig) -> None:
+        """Have a composed job ready for the launcher that is going to ask for it: composing takes a tenth of a second."""
+        if len(self.kept) < MOST_KEPT:
+            self.kept[tuple(overrides)] = config
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """The configuration of one job; handed out once if it was kept."""
+        kept = self.kept.pop(tuple(sweep_overrides), None)
+        return super().load_sweep_config(master_config, sweep_overrides) if kept is None else kept
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A job in another process needs one configuration, not those of all.
+        return {**self.__dict__, "kept": {}}
 
     def load_configuration(
         self,
@@ -66,7 +86,7 @@ class GuardedConfigLoader(ConfigLoaderImpl):
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
         """Raises:
-        ConfigError: something in it is not on the list.
+        RefusedError: something in it is not on the list.
         """
         config = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
         section: Any = OmegaConf.to_container(config.hydra, resolve=False)
@@ -83,13 +103,13 @@ class GuardedConfigLoader(ConfigLoaderImpl):
 
 def refuse_swept_hydra(hydra: Mapping[str, Any]) -> None:
     """Raises:
-    ConfigError: a parameter of the sweeper is a setting of Hydra, which would escape the check of the sweep.
+    RefusedError: a parameter of the sweeper is a setting of Hydra, which would escape the check of the sweep.
     """
     sweeper = hydra.get("sweeper")
     parameters = sweeper.get("params") if isinstance(sweeper, Mapping) else None
     for key in parameters if isinstance(parameters, Mapping) else ():
         if str(key).lstrip("+~").startswith("hydra"):
-            raise ConfigError(
+            raise RefusedError(
                 f"hydra.sweeper.params.{key}: Hydra's own settings cannot be swept."
                 ' Sweep settings of the run, such as hydra.sweeper.params.seed="0,1,2"'
             )
@@ -97,13 +117,13 @@ def refuse_swept_hydra(hydra: Mapping[str, Any]) -> None:
 
 def refuse_environment(hydra: Mapping[str, Any]) -> None:
     """Raises:
-    ConfigError: the configuration would set environment variables, which say what is trusted and what is started.
+    RefusedError: the configuration would set environment variables, which say what is trusted and what is started.
     """
     job = hydra.get("job")
     variables: Any = job.get("env_set") if isinstance(job, Mapping) else None
     copied: Sequence[str] = job.get("env_copy") or () if isinstance(job, Mapping) else ()
     if wrong := next((name for name in variables or () if name not in copied), None):
-        raise ConfigError(
+        raise RefusedError(
             f"hydra.job.env_set.{wrong}: a configuration may set no environment variables."
             f" Set it in the shell: {wrong}=... mnist-train ..."
         )

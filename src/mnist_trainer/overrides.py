@@ -106,12 +106,17 @@ def _values(override: Override) -> list[Any]:
     return [override.value()]
 
 
-def first_value(override: Override) -> str:
-    """The override as a single run would have it: a swept key with its first value."""
+def each_value(override: Override) -> list[str]:
+    """The override as single runs would have it: one with each value of a swept key; of an interval, its ends."""
     if not override.is_sweep_override() or override.input_line is None:
-        return str(override.input_line)
+        return [str(override.input_line)]
     name = override.input_line.partition("=")[0]
     if override.is_discrete_sweep():
-        return f"{name}={next(iter(override.sweep_string_iterator()))}"
+        return [f"{name}={value}" for value in override.sweep_string_iterator()]
     interval: Any = override.value()
-    return f"{name}={interval.start}"
+    return [f"{name}={interval.start}", f"{name}={interval.end}"]
+
+
+def first_value(override: Override) -> str:
+    """The override as a single run would have it: a swept key with its first value."""
+    return each_value(override)[0]

@@ -4,12 +4,10 @@ import logging
 from contextlib import closing
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from mnist_trainer.build import build_loss, build_model, build_optimizer, build_scheduler, build_transforms
 from mnist_trainer.checkpoint import Checkpoints, load_checkpoint
 from mnist_trainer.clock import Clock
-from mnist_trainer.data import LabelledImages, Splits, load_dataset, split
+from mnist_trainer.data import LabelledImages, Splits, load_dataset, load_splits
 from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches
 from mnist_trainer.device import Device, select_device
 from mnist_trainer.distributed import ALONE, World
@@ -27,6 +25,7 @@ from mnist_trainer.settings import RunConfig
 from mnist_trainer.stages import AT_THE_START, Begun, EvaluationImages
 from mnist_trainer.state import MovingAverage, Progress, TrainingState
 from mnist_trainer.summary import count_parameters, summarize
+from mnist_trainer.sweep.identity import identity
 from mnist_trainer.terminal import Terminal, open_terminal
 from mnist_trainer.tracking import open_trackers
 from mnist_trainer.trainer import Trainer
@@ -36,33 +35,36 @@ from mnist_trainer.update import FiniteWatch, Step, Update
 log = logging.getLogger(__name__)
 
 
-def train(config: RunConfig, folder: RunFolder, started: float, world: World = ALONE) -> Result:
+def train(config: RunConfig, folder: RunFolder, started: float, terminal: Terminal | None = None, world: World = ALONE) -> Result:
     """Train and test as configured, and leave everything that later commands need in the folder.
 
     Args:
         started: ``time.perf_counter()`` when the run began.
+        terminal: what is told of the run, where that is not for the run itself to choose.
         world: the processes that make the run together; the first of them writes.
 
     Raises:
         UserError: of the kind that says what went wrong; see ``errors``.
     """
-    trainer = prepare(config, folder, started, world)
+    trainer = prepare(config, folder, started, terminal, world)
     if world.is_first:
         point_latest_at(folder)
     with trainer.tracker, trainer.interruption, closing(trainer.terminal), trainer.profile:
         result = trainer.run()
     if world.is_first:
-        write_json(folder.result, result.as_json())
+        write_json(folder.result, {**result.as_json(), "identity": identity(config.plain)})
     trainer.terminal.finished(result, str(folder))
     return result
 
 
-def prepare(config: RunConfig, folder: RunFolder, started: float, world: World = ALONE) -> Trainer:
+def prepare(
+    config: RunConfig, folder: RunFolder, started: float, terminal: Terminal | None = None, world: World = ALONE
+) -> Trainer:
     """Everything up to the first step: the parts of the run in the order in which data passes them."""
     device = select_device(device_for(config.trainer.engine, config.device), world.place)
     seed_everything(config.seed)
     dataset = load_dataset(config.data)
-    splits = split(dataset, config.data)
+    splits = load_splits(config.data)
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
     batches = make_batches(config, splits, transforms, device, world)
     criterion = build_loss(config.loss).to(device.torch_device)
@@ -77,7 +79,7 @@ def prepare(config: RunConfig, folder: RunFolder, started: float, world: World =
     if world.is_first:
         write_config(config, folder)
         write_json(folder.environment, describe_environment(device, dataset.sha256, world.describe()))
-    terminal = open_terminal(world.is_first)
+    terminal = terminal or open_terminal(world.is_first)
     announce(config, splits, size, device, state, terminal, world)
     return Trainer(
         config=config,
@@ -188,14 +190,14 @@ def make_state(config: RunConfig, splits: Splits, size: int, device: Device) -> 
 
 def evaluation_images(data: LabelledImages, transforms: Transforms, device: Device) -> EvaluationImages:
     """A split as the model sees it: prepared once, never augmented."""
-    images = transforms.prepare(data.images.to(device.torch_device))
+    images = transforms.prepare_once(data.images.to(device.torch_device))
     return EvaluationImages(images.contiguous(memory_format=device.memory_format), data.labels.to(device.torch_device))
 
 
 def write_config(config: RunConfig, folder: RunFolder) -> None:
     """config.yaml: every setting, resolved."""
     with atomic_write(folder.config) as file:
-        file.write(OmegaConf.to_yaml(OmegaConf.create(dict(config.plain))).encode())
+        file.write(config.yaml.encode())
 
 
 def announce(

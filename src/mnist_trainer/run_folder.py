@@ -254,6 +254,12 @@ def run_label(number: object, overrides: object) -> str:
     return safe_name(f"{number}-{overrides}" if overrides else str(number))
 
 
+def leading_number(name: str) -> int | None:
+    """The number that the folder of a job begins with; None where it begins with none."""
+    found = re.match(r"\d+(?=-|$)", name)
+    return int(found[0]) if found else None
+
+
 def point_latest_at(folder: RunFolder) -> None:
     """Make ``outputs/latest`` a link to the folder, replacing the old link in one step; no link where links fail."""
     if not OUTPUTS.is_dir():

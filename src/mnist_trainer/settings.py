@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -234,6 +235,13 @@ class RunConfig:
     """Group name to the option that was chosen."""
     plain: Mapping[str, Any]
     """The same as plain nested dictionaries: what ``config.yaml`` holds."""
+
+    @cached_property
+    def yaml(self) -> str:
+        """All settings as a text: the content of ``config.yaml``."""
+        from omegaconf import OmegaConf
+
+        return OmegaConf.to_yaml(OmegaConf.create(dict(self.plain)))
 
     @property
     def label(self) -> str:

@@ -6,7 +6,7 @@ A ``_target_`` is admitted by its spelling before anything is imported; ``build`
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from mnist_trainer.errors import ConfigError
+from mnist_trainer.errors import RefusedError
 
 TRUST_VARIABLE = "MNIST_TRAINER_TRUST"
 
@@ -70,9 +70,9 @@ def refused_targets(node: object, key: str) -> list[str]:
     return [f"{where}={target} is not on the list" for where, target in find_targets(node, key) if not is_allowed(target)]
 
 
-def refusal(problems: list[str]) -> ConfigError:
+def refusal(problems: list[str]) -> RefusedError:
     """The error for targets that may not run, with the way to admit one's own."""
-    return ConfigError(
+    return RefusedError(
         "\n".join(problems)
         + f"\nA target is a class of: {', '.join(ALLOWED_MODULES)}."
         + f"\nTo use a class of your own package: {TRUST_VARIABLE}=my_package mnist-train ..."
@@ -85,7 +85,7 @@ def check_hydra_section(hydra: Mapping[str, object]) -> None:
     Hydra instantiates its launcher, sweeper and callbacks, and ``logging`` calls what a logging configuration names.
 
     Raises:
-        ConfigError: a target, logging class, stream or file is not on the list, or cannot be seen for an interpolation.
+        RefusedError: a target, logging class, stream or file is not on the list, or cannot be seen for an interpolation.
     """
     problems = [
         f"{key}={target} is not on the list"

@@ -55,9 +55,13 @@ def open_terminal(is_first: bool = True) -> Terminal:
     """Bars where a person watches, lines where a file or another program does; nothing from a process that is not the first."""
     if not is_first:
         return SilentTerminal()
-    if sys.stdout.isatty() and "CI" not in os.environ and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
-        return RichTerminal()
-    return PlainTerminal()
+    return RichTerminal() if is_watched() else PlainTerminal()
+
+
+def is_watched() -> bool:
+    """Whether standard output is a terminal that shows colours and bars."""
+    plain = "CI" in os.environ or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain
 
 
 def percent(metrics: Metrics | None) -> str:
@@ -144,7 +148,7 @@ class PlainTerminal:
 
 
 class SilentTerminal(PlainTerminal):
-    """Of several processes that make one run, one speaks for all."""
+    """For one of several processes that make a run, or for a job whose sweep speaks for it: its folder has it all."""
 
     def _say(self, text: str) -> None:
         pass

@@ -19,6 +19,8 @@ from mnist_trainer.run_folder import RunFolder, write_failure
 from mnist_trainer.settings import RunConfig
 
 GRID_IMAGES = 64
+# TensorBoard's histograms end at 1e20, and it raises an error where all values lie beyond.
+LARGEST_BIN = 1e19
 
 # One fixed set of columns for every run, because TensorBoard drops columns that some runs lack: option name, and what
 # stands for "this run has no such option".
@@ -140,9 +142,7 @@ class TensorBoard:
         self.writer: Any = SummaryWriter(str(folder), purge_step=purge_step)
 
     def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
-        from omegaconf import OmegaConf
-
-        self.writer.add_text("config", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(dict(config.plain)))}\n```")
+        self.writer.add_text("config", f"```yaml\n{config.yaml}\n```")
         if self.settings.images:
             self.writer.add_image("training_images", image_grid(images[:GRID_IMAGES].float().cpu()))
         if self.settings.graph:
@@ -170,7 +170,8 @@ class TensorBoard:
     def epoch_ended(self, model: nn.Module, step: int) -> None:
         if self.settings.histograms:
             for name, parameter in model.named_parameters():
-                self.writer.add_histogram(f"weights/{name}", parameter.detach().float().cpu(), step)
+                weights = parameter.detach().float().cpu().clamp(-LARGEST_BIN, LARGEST_BIN)
+                self.writer.add_histogram(f"weights/{name}", weights, step)
         self.writer.flush()
 
     def flush(self) -> int:

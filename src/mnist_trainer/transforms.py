@@ -6,12 +6,15 @@ device, with every loader, and after a resume.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
+
+from mnist_trainer.randomness import host_random_mark
 
 
 class Normalize(nn.Module):
@@ -99,6 +102,8 @@ class Transforms:
 
     fixed: tuple[nn.Module, ...]
     random: tuple[nn.Module, ...]
+    recipe: str | None = None
+    """Says what the fixed ones do, the same for two that do the same; None where that is not known."""
 
     @property
     def num_draws(self) -> int:
@@ -117,6 +122,23 @@ class Transforms:
             prepared = transform(prepared)
         return prepared
 
+    def prepare_once(self, images: Tensor) -> Tensor:
+        """As ``prepare``, for images that many runs of a process share: made anew only where the result might differ.
+
+        That is where the recipe is another, where something has written into the result, as a layer may that works in
+        place, or where a transform has drawn random numbers, which the next run has to draw again.
+        """
+        kept = _PREPARED.get(images)
+        if kept is not None and kept.recipe == self.recipe is not None and kept.images._version == kept.version:
+            return kept.images
+        # First of all, so that there is room for the new ones.
+        _PREPARED.pop(images, None)
+        before = host_random_mark()
+        prepared = self.prepare(images)
+        if self.recipe is not None and host_random_mark() == before:
+            _PREPARED[images] = _Prepared(self.recipe, prepared, prepared._version)
+        return prepared
+
     def augment(self, images: Tensor, draws: Tensor) -> Tensor:
         """The random transforms, in order; images (N, 1, H, W), draws (N, num_draws)."""
         start = 0
@@ -125,6 +147,20 @@ class Transforms:
             images = transform(images, draws[:, start : start + count])
             start += count
         return images
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Images as the model sees them."""
+
+    recipe: str
+    images: Tensor
+    version: int
+    """PyTorch counts how often a tensor was written into."""
+
+
+_PREPARED: MutableMapping[Tensor, _Prepared] = WeakIdKeyDictionary()
+"""By the images that they were made from; gone when those are."""
 
 
 def draws_of(transform: nn.Module) -> int:

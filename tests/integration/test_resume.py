@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -262,10 +263,12 @@ def test_asked_to_stop_a_sweep_stops_and_starts_no_other_job(start: Start, mnist
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "mnist-train resume=" in said
     assert [path.name for path in sweep.iterdir() if path.is_dir()] == ["0-seed=0"]
-    # The command that it names works as it stands.
-    (words,) = (line.split()[3:] for line in said.splitlines() if "Go on with" in line)
+    assert json.loads((sweep / "0-seed=0" / "result.json").read_text())["status"] == "interrupted"
+    # The command that it names works as it stands, and goes on with the job that was stopped.
+    (words,) = (shlex.split(line.partition("Go on with: ")[2]) for line in said.splitlines() if "Go on with" in line)
     assert words[0] == "mnist-train"
-    assert mnist_train(*words[1:]).code == 0
-    assert (sweep / "0-seed=0" / "result.json").exists()
+    assert mnist_train(*words[1:], on_data=False).code == 0
+    results = {job.name: json.loads((job / "result.json").read_text()) for job in sweep.iterdir() if job.is_dir()}
+    assert {name: result["status"] for name, result in results.items()} == {"0-seed=0": "completed", "1-seed=1": "completed"}
+    assert results["0-seed=0"]["resumed_from"].startswith("last.pt")

@@ -1,31 +1,24 @@
 """From a checked command line to one job or many, each in a folder of its own."""
 
-import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from hydra._internal.hydra import Hydra
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from mnist_trainer.command_line import CommandLine, Plan, hand_to_hydra, parse_command_line, plan, quoted, start_hydra
-from mnist_trainer.config import read_config
-from mnist_trainer.distributed import ALONE, THE_ONLY_ONE, Place, World, find_place, join, said_once_a_machine
+from mnist_trainer.distributed import THE_ONLY_ONE, Place, World, find_place, join, said_once_a_machine
 from mnist_trainer.errors import ConfigError, UserError
 from mnist_trainer.faults import faults_of_the_machine
-from mnist_trainer.interruption import InterruptedRunError
+from mnist_trainer.job import run_job
 from mnist_trainer.resume import finished
 from mnist_trainer.run_folder import (
     RunFolder,
     claim_named_folder,
     claim_run_folder,
-    claim_sweep_folder,
     discard_if_unused,
     refuse_used_folder,
 )
-
-log = logging.getLogger(__name__)
 
 NOT_WRITTEN = ("hydra.output_subdir=", "hydra/job_logging=", "hydra.job_logging")
 """Settings of what a run writes of itself, which is left to the first of several processes."""
@@ -46,7 +39,7 @@ def run_command(words: Sequence[str], started: float) -> None:
     if command.inspects:
         hand_to_hydra()
     elif checked.multirun:
-        run_sweep(hydra, command, checked)
+        run_many(hydra, command, checked, words)
     else:
         run_single(hydra, command, checked, started, place)
 
@@ -69,7 +62,7 @@ def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float
     def job(config: DictConfig) -> float:
         try:
             with faults_of_the_machine(folder):
-                return run_job(config, started, world)
+                return run_job(config, started, world=world).test.accuracy
         except UserError as error:
             # Hydra would report an exception in its own words.
             raise SystemExitWithError(world.unsaid(error)) from error
@@ -122,44 +115,21 @@ def claim_folder(checked: Plan, world: World) -> RunFolder:
     return RunFolder(Path(world.decide(claimed)))
 
 
-def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan) -> None:
-    """Every combination, one after the other, in one process."""
-    folder = checked.sweep_dir or claim_sweep_folder(checked.config.sweep)
-    overrides = [word for word in checked.overrides if not word.startswith("hydra.sweep.dir=")]
-    # A job is called by what sets it apart from its siblings.
-    shared = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(checked.fixed_keys)}]"
-    added = [quoted("hydra.sweep.dir", folder), shared, "hydra.mode=MULTIRUN"]
-    try:
-        hydra.multirun(command.config_name, sweep_job, [*overrides, *added])
-    except SystemExitWithError as error:
-        raise error.user_error from error
+def run_many(hydra: Hydra, command: CommandLine, checked: Plan, words: Sequence[str]) -> None:
+    """Every combination, as one sweep."""
+    if runs_here(checked) and not any(key.partition(".")[0] == "device" for key in checked.swept_keys):
+        from mnist_trainer.device import select_device
+
+        # Otherwise every job would find out for itself. Jobs that run elsewhere may have another device there.
+        select_device(checked.config.device)
+    from mnist_trainer.sweep.command import run_sweep
+
+    run_sweep(hydra, command, checked, words)
 
 
-def sweep_job(config: DictConfig) -> float:
-    """One job of a sweep; being asked to stop ends the sweep, other errors are Hydra's to report once all jobs are done."""
-    job = HydraConfig.get().job
-    print(f"\n#{job.num} {job.override_dirname.replace(',', ' ')}", flush=True)
-    try:
-        with faults_of_the_machine(RunFolder(Path(HydraConfig.get().runtime.output_dir))):
-            return run_job(config, time.perf_counter())
-    except InterruptedRunError as error:
-        raise SystemExitWithError(error) from error
-
-
-def run_job(config: DictConfig, started: float, world: World = ALONE) -> float:
-    """Train with a composed configuration in the folder that Hydra made.
-
-    Returns:
-        What a sweeper should maximise: the validation accuracy, or the test accuracy where nothing was held out.
-    """
-    from mnist_trainer.run import train
-
-    hydra = HydraConfig.get()
-    choices = {group: choice for group, choice in hydra.runtime.choices.items() if isinstance(choice, str)}
-    folder = RunFolder(Path(hydra.runtime.output_dir))
-    settings = read_config(config, choices)
-    result = train(settings, folder, started, world)
-    return (result.validation or result.test).accuracy
+def runs_here(checked: Plan) -> bool:
+    """Whether the jobs of the sweep run in this process."""
+    return checked.launcher.rpartition(".")[2] == "BasicLauncher"
 
 
 class SystemExitWithError(SystemExit):

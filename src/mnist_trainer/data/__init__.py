@@ -9,7 +9,7 @@ from mnist_trainer.data.published import load_published
 from mnist_trainer.data.split import Splits, split
 from mnist_trainer.settings import DataSettings
 
-__all__ = ["DataSet", "LabelledImages", "Splits", "cache_root", "load_dataset", "split"]
+__all__ = ["DataSet", "LabelledImages", "Splits", "cache_root", "load_dataset", "load_splits", "split"]
 
 
 def cache_root(settings: DataSettings) -> Path:
@@ -35,3 +35,13 @@ def _load(name: str, root: Path, download: bool, mirror: str | None) -> DataSet:
     if name == "mnist":
         return load_mnist(root)
     return load_published(name, root, download=download, mirror=mirror)
+
+
+@lru_cache(maxsize=1)
+def load_splits(settings: DataSettings) -> Splits:
+    """The data set, split; runs of one process that ask for the same share the images.
+
+    Raises:
+        DataError: files are missing, damaged, or not what they claim to be.
+    """
+    return split(load_dataset(settings), settings)

@@ -78,7 +78,7 @@ class ResidentBatches:
                 "transforms.random: a transform without num_draws would treat a whole batch alike."
                 " Show it one image at a time with data.loader=dataloader"
             )
-        self.images = transforms.prepare(data.images.to(device.torch_device))
+        self.images = transforms.prepare_once(data.images.to(device.torch_device))
         self.labels = data.labels.to(device.torch_device)
         self.transforms = transforms
         self.device = device

@@ -1,0 +1,222 @@
+"""What a sweep knows of its jobs, as files: ``sweep.json`` in its folder, ``job.json`` and ``result.json`` in each job's."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from mnist_trainer.errors import DivergedError, ExitCode, UserError
+from mnist_trainer.interruption import InterruptedRunError
+from mnist_trainer.result import read_result
+from mnist_trainer.run_folder import RunFolder, display_path, write_json
+
+
+class Status(StrEnum):
+    """How far a job has come."""
+
+    WAITING = "not started"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep."""
+
+    folder: RunFolder
+    number: int
+    """The first part of the folder's name; stays with the job."""
+    settings: Mapping[str, str]
+    """Swept key to the value of this job, as typed."""
+    identity: str
+    apart: Mapping[str, str]
+    """Swept settings that make another job of it without being part of the identity."""
+
+    @property
+    def record(self) -> Path:
+        return self.folder.path / "job.json"
+
+    @property
+    def key(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Equal for two jobs that would do the same."""
+        return self.identity, tuple(sorted(self.apart.items()))
+
+    @property
+    def title(self) -> str:
+        """How the job is called on the terminal."""
+        return " ".join([f"#{self.number}", *(f"{key}={value}" for key, value in self.settings.items())])
+
+    def result(self) -> dict[str, Any] | None:
+        """What was recorded of how the job ended; None while it has not."""
+        return read_result(self.folder.result)
+
+    def status(self) -> Status:
+        """By what lies in the folder."""
+        result = self.result()
+        if result is None:
+            return Status.INTERRUPTED if self.attempts() else Status.WAITING
+        try:
+            return Status(str(result.get("status")))
+        except ValueError:
+            return Status.FAILED
+
+    def attempts(self) -> int:
+        """How often the job was started."""
+        return int((read_result(self.record) or {}).get("attempts", 0))
+
+    def plain(self) -> dict[str, Any]:
+        """As the entry of ``sweep.json``."""
+        return {
+            "folder": self.folder.path.name,
+            "number": self.number,
+            "settings": dict(self.settings),
+            "identity": self.identity,
+            "apart": dict(self.apart),
+        }
+
+
+def validation_accuracy(result: Mapping[str, Any] | None) -> float:
+    """What a sweeper maximises; NaN for a job that failed or held no images out."""
+    scores = (result or {}).get("validation")
+    return float(scores["accuracy"]) if isinstance(scores, dict) and "accuracy" in scores else float("nan")
+
+
+def read_jobs(sweep: Path) -> list[Job]:
+    """The jobs whose folders lie in that of a sweep, by their numbers; other folders are passed over."""
+    found = [_job(path.parent, read_result(path)) for path in sweep.glob("*/job.json")]
+    return sorted((job for job in found if job is not None), key=lambda job: job.number)
+
+
+def _job(folder: Path, entry: Mapping[str, Any] | None) -> Job | None:
+    """A job from its entry; None where it is not one."""
+    if entry is None:
+        return None
+    try:
+        number, settings, hashed, marks = (entry[name] for name in ("number", "settings", "identity", "apart"))
+        return Job(RunFolder(folder), int(number), dict(settings), str(hashed), dict(marks))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def begin(job: Job) -> bool:
+    """Note that the job starts, and tidy up what an attempt has left that does not count.
+
+    Returns:
+        Whether there is a checkpoint of this very job to go on from.
+    """
+    record = read_result(job.record) or {}
+    if not record.get("goes_on"):
+        # A kill from here on must not bring back what was given up.
+        shutil.rmtree(job.folder.checkpoints, ignore_errors=True)
+    job.folder.result.unlink(missing_ok=True)
+    now = f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}"
+    place = {"host": socket.gethostname(), "pid": os.getpid()}
+    write_json(job.record, {**job.plain(), "attempts": job.attempts() + 1, "goes_on": True, "started": now, **place})
+    return any(job.folder.checkpoints.glob("*.pt"))
+
+
+def make_ready(job: Job) -> None:
+    """Before a job that has ended short of its end is started again: whether it goes on or begins anew.
+
+    One that was stopped, or that the machine failed, goes on from its checkpoint. One that failed by its own doing begins
+    anew: the code may have changed since. Its log stays.
+    """
+    result = job.result()
+    if result is None:
+        return
+    stopped = result.get("status") == Status.INTERRUPTED or result.get("exit_code") == ExitCode.ENVIRONMENT
+    write_json(job.record, {**(read_result(job.record) or job.plain()), "goes_on": stopped})
+    job.folder.result.unlink(missing_ok=True)
+
+
+def record_failure(job: Job, error: BaseException, seconds: float) -> None:
+    """Write down how a job ended that did not come to a result."""
+    is_told = isinstance(error, UserError)
+    status = Status.FAILED
+    if isinstance(error, DivergedError):
+        status = Status.DIVERGED
+    elif isinstance(error, InterruptedRunError):
+        status = Status.INTERRUPTED
+    failure = {
+        "status": status,
+        "error": type(error).__name__,
+        "message": str(error) if is_told else f"{type(error).__name__}: {error}",
+        "exit_code": int(error.exit_code) if isinstance(error, UserError) else int(ExitCode.BUG),
+        "seconds": {"total": round(seconds, 3)},
+        "identity": job.identity,
+    }
+    write_json(job.folder.result, failure)
+
+
+@dataclass
+class Sweep:
+    """One command's view of a sweep: the folder, and the jobs that the command asked for."""
+
+    folder: Path
+    command: str
+    """What to type to go on."""
+    total: int
+    """Jobs that the command is going to have; more where a sweeper finds out only as it goes."""
+    jobs: list[Job] = field(default_factory=list)
+    host: str = field(default_factory=socket.gethostname)
+    pid: int = field(default_factory=os.getpid)
+    started: float = 0.0
+    """Seconds since the epoch."""
+    ended_before: int = 0
+    """Jobs that the command need not or cannot run."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this very process is the one that the command was typed for."""
+        return (self.host, self.pid) == (socket.gethostname(), os.getpid())
+
+    def __str__(self) -> str:
+        return display_path(self.folder)
+
+    def add(self, jobs: Sequence[Job], *, num_ended: int, num_repeated: int) -> None:
+        """Take up jobs that the command has come to, and tell of them.
+
+        Args:
+            num_ended: how many of them need not or cannot run.
+            num_repeated: jobs asked for besides, that would do what another one does.
+        """
+        self.jobs += jobs
+        self.ended_before += num_ended
+        self.total = max(self.total - num_repeated, len(self.jobs))
+        self.write()
+
+    def write(self) -> None:
+        """Tell the jobs, wherever they run."""
+        plain = {"command": self.command, "total": self.total, "host": self.host, "pid": self.pid}
+        times = {"started": self.started, "ended_before": self.ended_before}
+        write_json(self.folder / "sweep.json", {**plain, **times, "jobs": [job.plain() for job in self.jobs]})
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """What the command that is at work wrote down."""
+    plain = read_result(folder / "sweep.json") or {}
+    entries: Iterable[dict[str, Any]] = plain.get("jobs", ())
+    jobs = [_job(folder / str(entry.get("folder")), entry) for entry in entries]
+    return Sweep(
+        folder=folder,
+        command=str(plain.get("command", "")),
+        total=int(plain.get("total", 0)),
+        jobs=[job for job in jobs if job is not None],
+        host=str(plain.get("host", "")),
+        pid=int(plain.get("pid", 0)),
+        started=float(plain.get("started", 0)),
+        ended_before=int(plain.get("ended_before", 0)),
+    )
+
+
+def is_finished(job: Job) -> bool:
+    """Whether the job has its result, and it is that of these settings: a run may have been gone on with by hand since."""
+    result = job.result() or {}
+    return result.get("status") == Status.COMPLETED and result.get("identity") == job.identity
