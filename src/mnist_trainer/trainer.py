@@ -12,9 +12,10 @@ from mnist_trainer.clock import Clock
 from mnist_trainer.data.batches import Batches, plan_epoch
 from mnist_trainer.device import Device
 from mnist_trainer.errors import DivergedError
-from mnist_trainer.evaluation import evaluate
+from mnist_trainer.evaluation import PredictionRecord, evaluate
 from mnist_trainer.interruption import InterruptedRunError, Interruption
 from mnist_trainer.metrics import Metrics
+from mnist_trainer.predictions import write_predictions
 from mnist_trainer.profiling import Profile
 from mnist_trainer.result import Result
 from mnist_trainer.run_folder import RunFolder
@@ -60,6 +61,7 @@ class Trainer:
         self.settings = self.config.trainer
         self.progress = self.state.progress
         self.interval_started = 0.0
+        self.test_record = PredictionRecord()
 
     def run(self) -> Result:
         """Train, keep the best, test.
@@ -187,12 +189,17 @@ class Trainer:
     def score_epoch(self) -> EpochScores:
         """Validation images if there are any, else the test images, for the curve."""
         held_out = len(self.validation) > 0
-        metrics = self.score(self.state.evaluated, self.validation if held_out else self.test)
+        metrics = self.score(self.state.evaluated, self.validation) if held_out else self.score_test(self.state.evaluated)
         if not math.isfinite(metrics.loss):
             raise self.diverged(self.progress.step)
         return EpochScores(metrics, None) if held_out else EpochScores(None, metrics)
 
-    def score(self, model: nn.Module, split: EvaluationImages) -> Metrics:
+    def score_test(self, model: nn.Module) -> Metrics:
+        """The test images; the answers to them are remembered, those of the last time only."""
+        self.test_record = PredictionRecord()
+        return self.score(model, self.test, self.test_record)
+
+    def score(self, model: nn.Module, split: EvaluationImages, record: PredictionRecord | None = None) -> Metrics:
         with self.clock.measure("eval"):
             return evaluate(
                 model,
@@ -202,6 +209,7 @@ class Trainer:
                 split.labels,
                 self.settings.eval_batch_size,
                 self.settings.translations,
+                record,
             )
 
     def end_epoch(self, training: EpochTraining, scores: EpochScores) -> None:
@@ -262,7 +270,8 @@ class Trainer:
     def finish(self, scores: EpochScores) -> Result:
         """Score the chosen weights on the test images: with validation images this is the only look at them."""
         model, tested_epoch = self.chosen_weights()
-        test = scores.test or self.score(model, self.test)
+        test = scores.test or self.score_test(model)
+        write_predictions(self.folder.predictions, self.test_record.read(self.test.labels, self.class_names))
         best = self.state.selection.best
         validation = scores.validation
         if best is not None and best.epoch == tested_epoch:
