@@ -1,12 +1,15 @@
 """Exact evaluation: every image once, the last partial batch included."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_trainer.device import Device
+from mnist_trainer.distributed import World
 from mnist_trainer.meter import Meter
 from mnist_trainer.metrics import Metrics
+from mnist_trainer.predictions import Predictions
 from mnist_trainer.steps import count_correct
 
 # Shifts in pixels, down and right, by the number of views.
@@ -26,6 +29,7 @@ def evaluate(
     labels: Tensor,
     batch_size: int,
     translations: int = 1,
+    record: "PredictionRecord | None" = None,
 ) -> Metrics:
     """Loss and accuracy of a model, in evaluation mode; the mode it came in is restored.
 
@@ -34,6 +38,7 @@ def evaluate(
         labels: (N,), on the device.
         batch_size: images in a forward pass; the result does not depend on it.
         translations: views of each image to average, a key of ``VIEWS``.
+        record: takes down the answer to each image, of this same pass.
     """
     meter = Meter(device.torch_device)
     was_training = model.training
@@ -45,6 +50,8 @@ def evaluate(
             logits = averaged_logits(model, batch, translations)
             loss = criterion(logits, batch_labels)
             meter.add(loss, count_correct(logits, batch_labels), len(batch_labels))
+            if record is not None:
+                record.add(logits)
     model.train(was_training)
     return meter.read()
 
@@ -62,3 +69,39 @@ def averaged_logits(model: nn.Module, images: Tensor, translations: int) -> Tens
     views = [padded[..., 1 + down : 1 + down + height, 1 + right : 1 + right + width] for down, right in VIEWS[translations]]
     probabilities = torch.stack([model(view).float().softmax(dim=1) for view in views]).mean(dim=0)  # (N, C)
     return probabilities.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+
+class PredictionRecord:
+    """The answer to each image of a pass, kept on the device until somebody asks."""
+
+    def __init__(self) -> None:
+        self.predicted: list[Tensor] = []
+        self.probability: list[Tensor] = []
+
+    def add(self, logits: Tensor) -> None:
+        """Take down the answers to a batch, from its logits (N, C)."""
+        # The class is that of the largest logit, as in the accuracy: probabilities may be rounded to equals.
+        predicted = logits.argmax(dim=1)
+        self.predicted.append(predicted)
+        self.probability.append(logits.float().softmax(dim=1).gather(1, predicted.unsqueeze(1)).squeeze(1))
+
+    def share(self, world: World, count: int) -> None:
+        """Put together what several processes have answered, each to its part of ``count`` images."""
+        if world.size == 1:
+            return
+        answers = torch.zeros(2, count, dtype=torch.float64, device=self.predicted[0].device if self.predicted else None)
+        part = world.part(count)
+        if self.predicted:
+            answers[0, part] = torch.cat(self.predicted).to(answers.dtype)
+            answers[1, part] = torch.cat(self.probability).to(answers.dtype)
+        world.sum(answers)
+        self.predicted, self.probability = [answers[0].round().long()], [answers[1].float()]
+
+    def read(self, labels: Tensor, class_names: tuple[str, ...]) -> Predictions:
+        """The answers beside the labels (N,) of the images that the pass has seen; waits for the device."""
+        return Predictions(
+            torch.cat(self.predicted).cpu().numpy().astype(np.uint16),
+            torch.cat(self.probability).cpu().numpy(),
+            labels.cpu().numpy().astype(np.uint16),
+            class_names,
+        )

@@ -144,6 +144,10 @@ class RunFolder:
         return self.path / "result.json"
 
     @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.npz"
+
+    @property
     def log(self) -> Path:
         return self.path / "train.log"
 

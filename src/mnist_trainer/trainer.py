@@ -13,9 +13,10 @@ from mnist_trainer.data.batches import Batches, plan_epoch
 from mnist_trainer.device import Device
 from mnist_trainer.distributed import ALONE, World
 from mnist_trainer.errors import DivergedError
-from mnist_trainer.evaluation import evaluate
+from mnist_trainer.evaluation import PredictionRecord, evaluate
 from mnist_trainer.interruption import InterruptedRunError, Interruption
 from mnist_trainer.metrics import Metrics
+from mnist_trainer.predictions import write_predictions
 from mnist_trainer.profiling import Profile
 from mnist_trainer.result import Result
 from mnist_trainer.run_folder import RunFolder
@@ -62,6 +63,7 @@ class Trainer:
         self.settings = self.config.trainer
         self.progress = self.state.progress
         self.interval_started = 0.0
+        self.test_record = PredictionRecord()
 
     def run(self) -> Result:
         """Train, keep the best, test.
@@ -189,12 +191,17 @@ class Trainer:
     def score_epoch(self) -> EpochScores:
         """Validation images if there are any, else the test images, for the curve."""
         held_out = len(self.validation) > 0
-        metrics = self.score(self.state.evaluated, self.validation if held_out else self.test)
+        metrics = self.score(self.state.evaluated, self.validation) if held_out else self.score_test(self.state.evaluated)
         if not math.isfinite(metrics.loss):
             raise self.diverged(self.progress.step)
         return EpochScores(metrics, None) if held_out else EpochScores(None, metrics)
 
-    def score(self, model: nn.Module, split: EvaluationImages) -> Metrics:
+    def score_test(self, model: nn.Module) -> Metrics:
+        """The test images; the answers to them are remembered, those of the last time only."""
+        self.test_record = PredictionRecord()
+        return self.score(model, self.test, self.test_record)
+
+    def score(self, model: nn.Module, split: EvaluationImages, record: PredictionRecord | None = None) -> Metrics:
         part = self.world.part(len(split))
         with self.clock.measure("eval"):
             metrics = evaluate(
@@ -205,6 +212,7 @@ class Trainer:
                 split.labels[part],
                 self.settings.eval_batch_size,
                 self.settings.translations,
+                record,
             )
             return self.world.total(metrics)
 
@@ -268,7 +276,10 @@ class Trainer:
     def finish(self, scores: EpochScores) -> Result:
         """Score the chosen weights on the test images: with validation images this is the only look at them."""
         model, tested_epoch = self.chosen_weights()
-        test = scores.test or self.score(model, self.test)
+        test = scores.test or self.score_test(model)
+        self.test_record.share(self.world, len(self.test))
+        if self.world.is_first:
+            write_predictions(self.folder.predictions, self.test_record.read(self.test.labels, self.class_names))
         best = self.state.selection.best
         validation = scores.validation
         if best is not None and best.epoch == tested_epoch:

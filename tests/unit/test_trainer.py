@@ -17,6 +17,7 @@ from mnist_trainer.data.images import DataSet
 from mnist_trainer.data.split import split
 from mnist_trainer.errors import DivergedError
 from mnist_trainer.models import CNN
+from mnist_trainer.predictions import read_predictions
 from mnist_trainer.result import Result
 from mnist_trainer.run import train
 from mnist_trainer.run_folder import RunFolder
@@ -179,6 +180,22 @@ def test_the_folder_holds_what_later_commands_need(run: Run, tmp_path: Path) -> 
     for name in ("last.pt", "best.pt"):
         assert load_checkpoint(folder / "checkpoints" / name)["config"]["seed"] == 0
     assert list(folder.glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("scheduler=step", "scheduler.gamma=100", "optimizer=adam", "optimizer.lr=0.003"),  # tests an earlier epoch
+        ("data.validation_size=0", "trainer.translations=3", "transforms=crop"),  # tests after each epoch
+    ],
+)
+def test_the_saved_predictions_are_those_of_the_result(words: tuple[str, ...], run: Run, tmp_path: Path, mnist: DataSet) -> None:
+    result = run(*words)
+    saved = read_predictions(tmp_path / "run" / "predictions.npz")
+    assert saved is not None
+    assert (len(saved), int(saved.right.sum())) == (result.test.count, result.test.correct)
+    assert saved.truth.tolist() == mnist.test.labels[:500].tolist()
+    assert saved.class_names == tuple("0123456789")
 
 
 def test_one_batch_is_learned_by_heart(run: Run, tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""A report in the format that was asked for, and to where it goes."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mnist_trainer.report.comparison import Comparison
+from mnist_trainer.report.comparison_document import comparison_document
+from mnist_trainer.report.data import comparison_csv, comparison_json, runs_csv, runs_json
+from mnist_trainer.report.document import Document
+from mnist_trainer.report.html import page
+from mnist_trainer.report.markdown import markdown
+from mnist_trainer.report.records import RunRecord
+from mnist_trainer.report.request import STDOUT, Request
+from mnist_trainer.report.run_document import run_document
+from mnist_trainer.report.sweep_document import sweep_document
+from mnist_trainer.run_folder import atomic_write, display_path
+
+TEXTS = {"html": page, "markdown": markdown}
+COMPARISON_TEXTS = {"csv": comparison_csv, "json": comparison_json}
+RUN_TEXTS = {"csv": runs_csv, "json": runs_json}
+
+
+def show_runs(runs: Sequence[RunRecord], request: Request) -> None:
+    """The report of one run or of many."""
+
+    def document(form: str) -> Document:
+        if len(runs) == 1:
+            return run_document(runs[0], with_images=form == "html")
+        only = request.folders[0] if len(request.folders) == 1 else None
+        return sweep_document(runs, f"{len(runs)} runs" if only is None else Path(only).resolve().name)
+
+    _deliver(request, document, lambda form: RUN_TEXTS[form](runs))
+
+
+def show_comparison(comparison: Comparison, request: Request) -> None:
+    """The report of two recipes."""
+    _deliver(request, lambda _: comparison_document(comparison), lambda form: COMPARISON_TEXTS[form](comparison))
+
+
+def _deliver(request: Request, document: Callable[[str], Document], data: Callable[[str], str]) -> None:
+    """Show the report on the terminal, or write each file that was asked for.
+
+    Raises:
+        MachineError: a file cannot be written, or a package is missing.
+    """
+    if not request.targets:
+        from mnist_trainer.report.terminal import print_document
+
+        print_document(document("terminal"))
+        return
+    for form, target in request.targets.items():
+        text = TEXTS[form](document(form)) if form in TEXTS else data(form)
+        if target == STDOUT:
+            sys.stdout.buffer.write(text.encode())
+            sys.stdout.flush()
+            continue
+        content = text.encode()
+        with atomic_write(Path(target), len(content)) as file:
+            file.write(content)
+        said = sys.stderr if STDOUT in request.targets.values() else sys.stdout
+        print(f"written: {display_path(Path(target))} ({len(content) / 1000:,.0f} kB)", file=said)
