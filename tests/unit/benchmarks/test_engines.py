@@ -36,7 +36,7 @@ def test_a_difference_is_found_where_it_is() -> None:
 
 def test_the_control_shows_the_same_images_in_another_order() -> None:
     class Two:
-        def epoch(self, plan: EpochPlan, start: int) -> object:
+        def epoch(self, *_: object) -> object:
             yield torch.tensor([[1.0], [2.0]]), torch.tensor([1, 2])
 
     plan = EpochPlan(torch.arange(2), torch.empty(2, 0), 0)

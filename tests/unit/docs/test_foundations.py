@@ -109,7 +109,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_the_contents_list_every_chapter_in_order() -> None:
-    listed = re.findall(r"^\d\. \[(.+)\]\((.+)\)$", (FOUNDATIONS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = re.findall(r"^\d+\. \[(.+)\]\((.+)\)$", (FOUNDATIONS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert [name for _, name in listed] == [chapter.name for chapter in runner.CHAPTERS]
     for number, (title, name) in enumerate(listed, start=1):
