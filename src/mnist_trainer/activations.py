@@ -75,5 +75,9 @@ def activation(name: str) -> nn.Module:
 
 def formula_of(module: nn.Module) -> Activation | None:
     """The formula that a module computes; None where it is no activation, or one with other options than ours."""
-    # What a module prints names its options: a LeakyReLU of another slope is another function.
-    return next((formulas.ACTIVATIONS[name] for name, make in ACTIVATIONS.items() if repr(make()) == repr(module)), None)
+    for name, make in ACTIVATIONS.items():
+        ours = make()
+        # What a module prints names its options: a LeakyReLU of another slope is another function.
+        if type(ours) is type(module) and repr(ours) == repr(module):
+            return formulas.ACTIVATIONS[name]
+    return None

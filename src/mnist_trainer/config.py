@@ -162,6 +162,10 @@ class _Reader:
 
         if self.problems or self.refused:
             return None
+        if components["loss"].options.get("of") == "logits" and closed["trainer"][1]["translations"] > 1:
+            # Views are averaged as probabilities: what comes of them is no output of the network any more.
+            self.problems.append("loss.of=logits cannot score averaged views: use trainer.translations=1, or loss.of=softmax.")
+            return None
         fields: dict[str, Any] = {**top, **components, **transforms, "plain": plain, "choices": dict(self.choices)}
         fields |= {group: kind(**values) for group, (kind, values) in closed.items()}
         read = RunConfig(**fields)

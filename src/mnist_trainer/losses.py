@@ -124,6 +124,6 @@ def formula_of(criterion: nn.Module) -> Loss | None:
     if type(criterion) is nn.CrossEntropyLoss:
         plain = criterion.weight is None and criterion.reduction == "mean" and criterion.ignore_index == -100
         return formulas.CrossEntropy(criterion.label_smoothing) if plain else None
-    ours = isinstance(criterion, _OfTheRightClass | NLL | MSE)
-    formula: Loss | None = criterion.formula if ours else None
-    return formula
+    if isinstance(criterion, _OfTheRightClass | NLL | MSE):
+        return criterion.formula
+    return None

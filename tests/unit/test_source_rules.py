@@ -16,7 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 EARLY = (
     "cli.train", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides", "settings",
     "targets", "resume", "engine_rules",
-    "run_folder", "errors", "faults", "startup", "hydra_guard", "result",
+    "run_folder", "errors", "faults", "startup", "hydra_guard", "result", "formulas.activations",
 )  # fmt: skip
 
 

@@ -38,6 +38,10 @@ def run_command(words: Sequence[str], started: float) -> None:
     checked = plan(hydra, command)
     if command.inspects:
         hand_to_hydra()
+    elif command.explain:
+        from mnist_trainer.cli.explain import print_explanation
+
+        print_explanation(checked.config, command.explain)
     elif checked.multirun:
         run_sweep(hydra, command, checked)
     else:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from mnist_trainer.activations import activation as make_activation
+from mnist_trainer.arithmetic import Window
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.initialization import initialize
 from mnist_trainer.models.dense import IMAGE_SIZE, classifier, hidden_layers
 
 
@@ -26,6 +28,7 @@ class CNN(nn.Module):
         dropout: float,
         num_classes: int,
         image_size: int = IMAGE_SIZE,
+        init: str = "default",
     ) -> None:
         """Raises:
         ConfigError: the image gets smaller than a kernel or pooling window before the last block.
@@ -35,16 +38,19 @@ class CNN(nn.Module):
         blocks: list[nn.Module] = []
         for index, (fan_in, fan_out) in enumerate(zip([1, *channels], channels, strict=False)):
             blocks += [nn.Conv2d(fan_in, fan_out, kernel_size, padding=padding), make_activation(activation), nn.MaxPool2d(pool)]
-            convolved = size + 2 * padding - kernel_size + 1
+            kernel = Window(kernel_size, stride=1, padding=2 * padding)
+            convolved = kernel.output_size(size)
             if convolved < pool:
                 raise ConfigError(
                     f"model.channels={list(channels)}: block {index} sees {size}x{size} pixels, too few for a kernel of"
-                    f" {kernel_size} with padding {padding} and pooling by {pool}. Use fewer blocks, or a smaller kernel_size."
+                    f" {kernel_size} with padding {padding} and pooling by {pool}: Out = {kernel.written_out(size)}.\n"
+                    "Use fewer blocks, or a smaller kernel_size."
                 )
             size = convolved // pool
         widths = [(channels[-1] if len(channels) else 1) * size * size, *hidden]
         self.features = nn.Sequential(*blocks)
         self.classifier = classifier(widths, activation, dropout, num_classes)
+        initialize(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, H, W) to logits (N, num_classes)."""
@@ -58,7 +64,9 @@ class LeNet5(nn.Module):
     learned scale, and the output is a linear layer in place of radial basis functions.
     """
 
-    def __init__(self, activation: str, pooling: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE) -> None:
+    def __init__(
+        self, activation: str, pooling: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE, init: str = "default"
+    ) -> None:
         super().__init__()
         if image_size != IMAGE_SIZE:
             raise ConfigError(
@@ -79,6 +87,7 @@ class LeNet5(nn.Module):
             *hidden_layers([400, 120, 84], activation, dropout),
             nn.Linear(84, num_classes),
         )
+        initialize(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, H, W) to logits (N, num_classes)."""

@@ -6,6 +6,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from mnist_trainer.activations import activation
+from mnist_trainer.initialization import initialize
 
 IMAGE_SIZE = 28
 
@@ -33,7 +34,13 @@ class FCN(nn.Module):
     """A fully connected network with any number of hidden layers."""
 
     def __init__(
-        self, hidden: Sequence[int], activation: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE
+        self,
+        hidden: Sequence[int],
+        activation: str,
+        dropout: float,
+        num_classes: int,
+        image_size: int = IMAGE_SIZE,
+        init: str = "default",
     ) -> None:
         super().__init__()
         widths = [image_size**2, *hidden]
@@ -42,6 +49,7 @@ class FCN(nn.Module):
             *hidden_layers(widths, activation, dropout),
             nn.Linear(widths[-1], num_classes),
         )
+        initialize(self, init)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, H, W) to logits (N, num_classes)."""
@@ -51,12 +59,14 @@ class FCN(nn.Module):
 class TwoLayer(FCN):
     """One hidden layer: linear, activation, linear."""
 
-    def __init__(self, hidden: int, activation: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE) -> None:
-        super().__init__([hidden], activation, dropout, num_classes, image_size)
+    def __init__(
+        self, hidden: int, activation: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE, init: str = "default"
+    ) -> None:
+        super().__init__([hidden], activation, dropout, num_classes, image_size, init)
 
 
 class Linear(FCN):
     """Softmax regression: one linear layer from pixels to logits."""
 
-    def __init__(self, num_classes: int, image_size: int = IMAGE_SIZE) -> None:
-        super().__init__([], "relu", 0.0, num_classes, image_size)
+    def __init__(self, num_classes: int, image_size: int = IMAGE_SIZE, init: str = "default") -> None:
+        super().__init__([], "relu", 0.0, num_classes, image_size, init)

@@ -51,7 +51,7 @@ def test_the_cnn_is_convolution_activation_pooling_in_that_order() -> None:
 
 
 def test_an_activation_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(ConfigError, match="relu, leaky_relu, tanh, sigmoid, gelu"):
+    with pytest.raises(ConfigError, match=", ".join(ACTIVATIONS)):
         activation("swish")
 
 
