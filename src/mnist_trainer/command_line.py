@@ -34,6 +34,9 @@ from mnist_trainer.settings import RunConfig
 JOB_NAME = "train"
 # Combinations of a sweep that are looked at before the first mistake is told.
 MOST_TRIED = 6
+EXPLAIN = "--explain"
+# What can be explained of a model; the first is what --explain alone asks for.
+EXPLANATIONS = ("layers", "backward")
 # Settings that hold the name of a file or folder.
 PATH_KEYS = ("resume", "hydra.run.dir", "hydra.sweep.dir", "data.root")
 # What becomes of a configuration that cannot be composed; an AttributeError where values are merged into a section of Hydra
@@ -49,6 +52,8 @@ class CommandLine:
     multirun: bool
     inspects: bool
     """Asks about the configuration (``--cfg``, ``--info``, completion) and trains nothing."""
+    explain: str | None
+    """Asks for an explanation of the model, one of ``EXPLANATIONS``, and trains nothing."""
     config_name: str
     config_path: str | None
     config_dir: str | None
@@ -83,9 +88,10 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
     """
     parser = get_args_parser()
     parser.exit_on_error = False
-    known = [option for action in parser._actions for option in action.option_strings]
+    known = [EXPLAIN, *(option for action in parser._actions for option in action.option_strings)]
+    words, explain = take_explain(words)
     try:
-        arguments, rest = parser.parse_known_intermixed_args(list(words))
+        arguments, rest = parser.parse_known_intermixed_args(words)
     except ArgumentError as error:
         raise ConfigError(f"{error}. Options are listed by mnist-train --hydra-help; settings are key=value words.") from error
     if arguments.experimental_rerun:
@@ -94,6 +100,7 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
             " To go on with a run: mnist-train resume=PATH"
         )
     asked = [name for name in ("multirun", "cfg", "info", "shell_completion", "run") if getattr(arguments, name)]
+    asked += ["explain"] if explain else []
     if len(asked) > 1:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
         raise ConfigError(f"{options}: these exclude each other; ask for one at a time.")
@@ -108,10 +115,28 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
         overrides=[quote_value(word) for word in arguments.overrides],
         multirun=arguments.multirun,
         inspects=bool(arguments.cfg or arguments.info or arguments.shell_completion or arguments.hydra_help),
+        explain=explain,
         config_name=arguments.config_name or "config",
         config_path=arguments.config_path,
         config_dir=arguments.config_dir,
     )
+
+
+def take_explain(words: Sequence[str]) -> tuple[list[str], str | None]:
+    """The words without ``--explain``, and what it asks for: ``--explain``, ``--explain=backward``, ``--explain backward``.
+
+    Raises:
+        ConfigError: it asks for something that cannot be explained.
+    """
+    rest, asked = list(words), None
+    while (place := next((k for k, word in enumerate(rest) if word.partition("=")[0] == EXPLAIN), None)) is not None:
+        _, separator, value = rest.pop(place).partition("=")
+        if not separator:
+            value = rest.pop(place) if rest[place : place + 1] and rest[place] in EXPLANATIONS else EXPLANATIONS[0]
+        if value not in EXPLANATIONS:
+            raise ConfigError(f"{EXPLAIN}={value}: must be one of: {', '.join(EXPLANATIONS)}.{nearest(value, EXPLANATIONS)}")
+        asked = value
+    return rest, asked
 
 
 def quote_value(word: str) -> str:

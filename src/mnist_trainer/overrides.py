@@ -74,7 +74,9 @@ def check_keys(hydra: Hydra, config_name: str, overrides: list[Override]) -> Non
     Raises:
         ConfigError: where at least one key is unknown.
     """
-    groups = [first_value(o) for o in overrides if o.key_or_group in group_names() and not o.is_delete()]
+    # Only choices: options that are given to a group as a mapping may be what composition failed at.
+    choices = [o for o in overrides if o.key_or_group in group_names() and not o.is_delete() and not isinstance(o.value(), dict)]
+    groups = [first_value(o) for o in choices]
     base = hydra.compose_config(config_name, groups, run_mode=RunMode.RUN, with_log_configuration=False, from_shell=False)
     problems = []
     for override in overrides:

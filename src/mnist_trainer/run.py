@@ -172,7 +172,7 @@ def make_state(config: RunConfig, splits: Splits, size: int, device: Device) -> 
     """Network, optimizer and all that changes with them, at step 0."""
     model = build_model(config.model, splits.num_classes, size).to(device.torch_device)
     model = model.to(memory_format=device.memory_format)
-    summarize(model, (1, size, size))
+    summarize(model, (1, size, size), splits.num_classes)
     optimizer = build_optimizer(config.optimizer, model, capturable=device.graphs)
     steps_per_epoch = -(-len(splits.train) // update_size(config))
     return TrainingState(

@@ -52,6 +52,8 @@ NUM_TRAINING_IMAGES = {
     "emnist_letters": 124_800,
 }
 
+NUM_CLASSES = {name: 26 if name == "emnist_letters" else 10 for name in NUM_TRAINING_IMAGES}
+
 KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 

@@ -1,13 +1,24 @@
-"""What a model is made of: layers, output shapes, parameters, multiply-adds."""
+"""What a model is made of: layers, shapes, parameters, multiply-adds."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from mnist_trainer.arithmetic import Shape, misfit, multiply_adds, times
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.faults import is_out_of_memory
+
+
+@dataclass(frozen=True)
+class Passage:
+    """An image's way through one layer that has no layers within it."""
+
+    name: str
+    layer: nn.Module
+    input_shape: Shape
+    """Without the batch, as are all shapes here."""
+    output_shape: Shape
 
 
 @dataclass(frozen=True)
@@ -23,54 +34,91 @@ class LayerSummary:
     """For one image."""
 
 
-def summarize(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) -> list[LayerSummary]:
+def summarize(model: nn.Module, image_shape: Shape = (1, 28, 28), num_classes: int | None = None) -> list[LayerSummary]:
     """The layers in the order in which one image passes them.
 
     Raises:
-        ConfigError: an image cannot pass; names the layer where it stops.
+        ConfigError: as ``pass_image``.
     """
-    layers: list[LayerSummary] = []
-    inside: list[str] = []
+    return [
+        LayerSummary(
+            name=passage.name,
+            kind=type(passage.layer).__name__,
+            output_shape=passage.output_shape,
+            parameters=sum(parameter.numel() for parameter in passage.layer.parameters(recurse=False)),
+            multiply_adds=multiply_adds(passage.layer, passage.output_shape),
+        )
+        for passage in pass_image(model, image_shape, num_classes)
+    ]
 
-    def before(name: str, layer: nn.Module) -> None:
-        inside.append(f"{name} ({type(layer).__name__})")
 
-    def after(name: str, layer: nn.Module, output: Tensor) -> None:
-        inside.pop()
-        parameters = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
-        shape = tuple(output.shape[1:])
-        layers.append(LayerSummary(name, type(layer).__name__, shape, parameters, multiply_adds(layer, shape)))
+def pass_image(model: nn.Module, image_shape: Shape, num_classes: int | None = None) -> list[Passage]:
+    """Send one image through a model, and note each layer that it passes.
+
+    Args:
+        num_classes: how many logits must come out; None takes what comes.
+
+    Raises:
+        ConfigError: an image cannot pass, or not one number for each class comes out; names the layer.
+    """
+    passages: list[Passage] = []
+    inside: list[tuple[str, nn.Module, Shape]] = []
+
+    def before(name: str, layer: nn.Module, inputs: tuple[object, ...]) -> None:
+        inside.append((name, layer, shape_of(inputs)))
+
+    def after(output: object) -> None:
+        name, layer, input_shape = inside.pop()
+        passages.append(Passage(name, layer, input_shape, shape_of(output)))
 
     hooks = []
     for name, layer in model.named_modules():
         if not list(layer.children()):
-            hooks.append(layer.register_forward_pre_hook(lambda layer, _, name=name: before(name, layer)))
-            hooks.append(layer.register_forward_hook(lambda layer, _, output, name=name: after(name, layer, output)))
+            shown = name or type(layer).__name__
+            hooks.append(layer.register_forward_pre_hook(lambda layer, inputs, name=shown: before(name, layer, inputs)))
+            hooks.append(layer.register_forward_hook(lambda _, __, output: after(output)))
     was_training = model.training
     parameter = next(model.parameters(), torch.zeros(()))
     try:
         with torch.no_grad():
-            model.eval()(torch.zeros((1, *image_shape), device=parameter.device, dtype=parameter.dtype))
-    except RuntimeError as error:
+            output = model.eval()(torch.zeros((1, *image_shape), device=parameter.device, dtype=parameter.dtype))
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
         if is_out_of_memory(error):
             raise
-        where = inside[-1] if inside else "the model"
-        raise ConfigError(f"model: an image of {image_shape} cannot pass {where}: {error}") from error
+        raise ConfigError(_refusal(inside, passages, image_shape, error)) from error
     finally:
         for hook in hooks:
             hook.remove()
         model.train(was_training)
-    return layers
+    if num_classes is not None and shape_of(output) != (num_classes,):
+        last = f"{passages[-1].name} ({type(passages[-1].layer).__name__})" if passages else type(model).__name__
+        raise ConfigError(
+            f"model: {last} puts out {times(shape_of(output))} for an image, and the data has {num_classes} classes:"
+            f" a model must put out {num_classes} numbers, one for each."
+        )
+    return passages
 
 
-def multiply_adds(layer: nn.Module, output_shape: tuple[int, ...]) -> int:
-    """Multiplications with a following addition that a layer makes for one image; other layers than these make none."""
-    if isinstance(layer, nn.Conv2d):
-        kernel = math.prod(layer.kernel_size) * layer.in_channels // layer.groups
-        return math.prod(output_shape) * kernel
-    if isinstance(layer, nn.Linear):
-        return math.prod(output_shape) * layer.in_features
-    return 0
+def shape_of(value: object) -> Shape:
+    """Shape of a tensor, or of the first of several, without the batch."""
+    if isinstance(value, Tensor):
+        return tuple(value.shape[1:])
+    if isinstance(value, tuple | list) and value:
+        return shape_of(value[0])
+    return ()
+
+
+def _refusal(inside: list[tuple[str, nn.Module, Shape]], passages: list[Passage], image: Shape, error: Exception) -> str:
+    """Why an image cannot pass, and where it stopped."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if not inside:
+        after = f" after {passages[-1].name} ({type(passages[-1].layer).__name__})" if passages else ""
+        return f"model: an image of {times(image)} cannot pass the model{after}: {reason}"
+    name, layer, shape = inside[-1]
+    where = f"{name} ({type(layer).__name__})"
+    return (
+        f"model: an image of {times(image)} cannot pass {where}, where {times(shape)} arrives: {misfit(layer, shape) or reason}"
+    )
 
 
 def count_parameters(model: nn.Module) -> int:

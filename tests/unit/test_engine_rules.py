@@ -68,3 +68,6 @@ def test_autograd_takes_everything_and_decides_nothing(compose: Compose) -> None
 def test_what_the_settings_leave_open_is_decided_as_the_engine_needs_it(engine: str, kind: str, compose: Compose) -> None:
     device = device_for(engine, compose(f"trainer.engine={engine}", "model=fcn").device)
     assert (device.type, device.precision, device.graph) == (kind, "fp32", False)
+    assert device.threads == (1 if engine == "numpy" else None)
+    asked = device_for(engine, compose(f"trainer.engine={engine}", "model=fcn", "device.threads=2").device)
+    assert asked.threads == 2

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from mnist_trainer.activations import activation as make_activation
+from mnist_trainer.arithmetic import Window
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.initialization import initialize
 from mnist_trainer.models.dense import IMAGE_SIZE, classifier
@@ -22,9 +23,14 @@ class Block:
     pool: int = 1
     """Side and stride of the max-pooling window; 1 pools nothing."""
 
+    @property
+    def window(self) -> Window:
+        """How the kernel moves."""
+        return Window(self.kernel_size, self.stride, 2 * self.padding)
+
     def output_size(self, size: int) -> int:
-        """Side of the feature map that comes of one of side ``size``: floor((size + 2 p - k) / s) + 1, then pooled."""
-        return ((size + 2 * self.padding - self.kernel_size) // self.stride + 1) // self.pool
+        """Side of the feature map that comes of one of side ``size``: convolved, then pooled."""
+        return self.window.output_size(size) // self.pool
 
 
 class ConvNet(nn.Module):
@@ -55,7 +61,8 @@ class ConvNet(nn.Module):
             if block.output_size(size) < 1 or size + 2 * block.padding < block.kernel_size:
                 raise ConfigError(
                     f"model.blocks[{index}]: its input has {size}x{size} pixels, too few for a kernel of {block.kernel_size}"
-                    f" with stride {block.stride}, padding {block.padding} and pooling by {block.pool}."
+                    f" with stride {block.stride}, padding {block.padding} and pooling by {block.pool}:"
+                    f" Out = {block.window.written_out(size)}."
                 )
             # What a bias would add, a following batch normalisation takes away.
             convolution = nn.Conv2d(channels, block.channels, block.kernel_size, block.stride, block.padding, bias=not batch_norm)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from mnist_trainer.activations import activation as make_activation
+from mnist_trainer.arithmetic import Window
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.initialization import initialize
 from mnist_trainer.models.dense import IMAGE_SIZE, classifier, hidden_layers
@@ -37,11 +38,13 @@ class CNN(nn.Module):
         blocks: list[nn.Module] = []
         for index, (fan_in, fan_out) in enumerate(zip([1, *channels], channels, strict=False)):
             blocks += [nn.Conv2d(fan_in, fan_out, kernel_size, padding=padding), make_activation(activation), nn.MaxPool2d(pool)]
-            convolved = size + 2 * padding - kernel_size + 1
+            kernel = Window(kernel_size, stride=1, padding=2 * padding)
+            convolved = kernel.output_size(size)
             if convolved < pool:
                 raise ConfigError(
                     f"model.channels={list(channels)}: block {index} sees {size}x{size} pixels, too few for a kernel of"
-                    f" {kernel_size} with padding {padding} and pooling by {pool}. Use fewer blocks, or a smaller kernel_size."
+                    f" {kernel_size} with padding {padding} and pooling by {pool}: Out = {kernel.written_out(size)}.\n"
+                    "Use fewer blocks, or a smaller kernel_size."
                 )
             size = convolved // pool
         widths = [(channels[-1] if len(channels) else 1) * size * size, *hidden]

@@ -1,0 +1,96 @@
+"""``mnist-train --explain``: a model as a page to read."""
+
+import os
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from mnist_trainer.arithmetic import RULE, times
+from mnist_trainer.backward_graph import Backward, explain_backward
+from mnist_trainer.explain import Explained, configured_model, explain_layers, totals
+from mnist_trainer.settings import RunConfig
+
+MOST_ROWS = 100
+"""Of a longer graph only the beginning is shown: it would not be read."""
+
+
+def print_explanation(config: RunConfig, asked: str) -> None:
+    """Print what was asked for: ``layers`` or ``backward``.
+
+    Raises:
+        ConfigError: the model's arithmetic does not fit; names the layer.
+    """
+    model = configured_model(config)
+    layers = explain_layers(model)
+    heading = f"model={config.model.choice}: an image of {times(model.image_shape)} becomes {model.num_classes} logits"
+    console = Console(highlight=False, record=False, width=None if sys.stdout.isatty() else piped_width())
+    with console.capture() as page:
+        console.print(Text(heading, style="bold"))
+        if asked == "layers":
+            print_layers(console, layers, totals(model))
+        else:
+            print_backward(console, explain_backward(model), config.loss.choice)
+    # Tables fill their columns with blanks, which a file need not keep.
+    print("\n".join(line.rstrip() for line in page.get().splitlines()))
+
+
+def piped_width() -> int:
+    """Columns of a page that no terminal shows."""
+    columns = os.environ.get("COLUMNS", "")
+    return max(60, int(columns)) if columns.isdigit() else 80
+
+
+def columns(*names: str) -> Table:
+    """A table without lines, whose cells break rather than lose anything."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_header=any(names))
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def print_layers(console: Console, layers: list[Explained], sums: list[tuple[str, str]]) -> None:
+    """Each layer with its arithmetic; what it comes to at the end."""
+    if any(line.startswith(("floor", "ceil", "height")) for layer in layers for line in layer.sizes):
+        console.print(Text(RULE, style="dim"))
+    console.print()
+    table = columns("layer", "kind", "output", "how it comes about")
+    for layer in layers:
+        first, *more = layer.sizes or [""]
+        table.add_row(escape(layer.name), layer.kind, Text(layer.output, style="bold"), first)
+        for line in more:
+            table.add_row("", "", "", line)
+        for label, text in (("parameters", layer.parameters), ("multiply-adds", layer.multiply_adds)):
+            if text:
+                table.add_row("", "", Text(label, style="dim"), text)
+    table.add_row()
+    for number, (label, text) in enumerate(sums):
+        table.add_row("" if number else "in all", "", Text(label, style="dim"), text)
+    console.print(table)
+
+
+def print_backward(console: Console, backward: Backward, loss: str) -> None:
+    """The graph from the loss back, then which tensors keep a gradient and which do not."""
+    console.print(f"loss={loss}, of two images of noise; then backward(). No run was started.")
+    console.print("\nThe way back: every function hands gradients on, by the chain rule, until they reach a leaf")
+    graph = columns("", "function", "output of", "hands on to")
+    for number, function in enumerate(backward.functions[:MOST_ROWS], start=1):
+        graph.add_row(str(number), function.name, Text(function.output_of), Text(", ".join(function.next) or "nothing trained"))
+    if len(backward.functions) > MOST_ROWS:
+        graph.add_row("", f"and {len(backward.functions) - MOST_ROWS} more", "", "")
+    console.print(graph)
+    for title, rows in (
+        ("Leaves that keep their gradient, in .grad: what the optimizer reads", backward.keeps),
+        ("Outputs of layers, which the gradient passes without staying; retain_grad() would keep it", backward.passes),
+        ("Leaves without a gradient", backward.without),
+    ):
+        console.print(f"\n{title}")
+        table = columns("", "")
+        table.show_header = False
+        for name, text in rows[:MOST_ROWS]:
+            table.add_row(Text(name), text)
+        if len(rows) > MOST_ROWS:
+            table.add_row(f"and {len(rows) - MOST_ROWS} more", "")
+        console.print(table)
