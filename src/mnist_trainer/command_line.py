@@ -27,6 +27,7 @@ from mnist_trainer.config_files import config_dir
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.hydra_guard import create_guarded_hydra
 from mnist_trainer.hydra_plugins import keep_plugins_out
+from mnist_trainer.launching import refuse_launcher_without_sweep, require_extras
 from mnist_trainer.overrides import check_groups, check_keys, first_value, parse_overrides
 from mnist_trainer.resume import Resumption, find_run, holds_run, refuse_changes, take_up
 from mnist_trainer.settings import RunConfig
@@ -160,6 +161,10 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
     single = [first_value(o) for o in overrides]
     composed = compose(hydra, command.config_name, single, overrides)
     choices = {group: choice for group, choice in composed.hydra.runtime.choices.items() if isinstance(choice, str)}
+    if multirun:
+        require_extras(composed.hydra)
+    elif not command.inspects:
+        refuse_launcher_without_sweep(command.overrides)
     with open_dict(composed):
         del composed["hydra"]
     config = read_config(composed, choices)

@@ -16,7 +16,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 EARLY = (
     "cli.train", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides", "settings",
     "targets", "resume",
-    "run_folder", "errors", "faults", "startup", "hydra_guard", "hydra_plugins", "result", "distributed", "interruption",
+    "run_folder", "errors", "faults", "startup", "hydra_guard", "hydra_plugins", "result",
+    "distributed", "interruption", "launching",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from mnist_trainer.distributed import ALONE, THE_ONLY_ONE, Place, World, find_pl
 from mnist_trainer.errors import ConfigError, UserError
 from mnist_trainer.faults import faults_of_the_machine
 from mnist_trainer.interruption import InterruptedRunError
+from mnist_trainer.launching import share_machine
 from mnist_trainer.resume import finished
 from mnist_trainer.run_folder import (
     RunFolder,
@@ -138,6 +139,7 @@ def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan) -> None:
 def sweep_job(config: DictConfig) -> float:
     """One job of a sweep; being asked to stop ends the sweep, other errors are Hydra's to report once all jobs are done."""
     job = HydraConfig.get().job
+    share_machine(HydraConfig.get().launcher, job.num)
     print(f"\n#{job.num} {job.override_dirname.replace(',', ' ')}", flush=True)
     try:
         with faults_of_the_machine(RunFolder(Path(HydraConfig.get().runtime.output_dir))):
