@@ -27,6 +27,7 @@ from mnist_trainer.config_files import config_dir
 from mnist_trainer.errors import ConfigError, RefusedError
 from mnist_trainer.hydra_guard import create_guarded_hydra
 from mnist_trainer.hydra_plugins import keep_plugins_out
+from mnist_trainer.launching import refuse_launcher_without_sweep, require_extras
 from mnist_trainer.overrides import check_groups, check_keys, each_value, parse_overrides
 from mnist_trainer.resume import Resumption, find_run, holds_run, refuse_changes, take_up
 from mnist_trainer.settings import RunConfig
@@ -190,6 +191,8 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
     check_groups(overrides)
     if hidden := next((o for o in swept if str(o.key_or_group).startswith("hydra")), None):
         raise ConfigError(f"{hidden.input_line}: Hydra's own settings cannot be swept.")
+    if not multirun and not command.inspects:
+        refuse_launcher_without_sweep(command.overrides)
     config, launcher = first_possible(hydra, command.config_name, overrides)
     if resumption and multirun:
         raise ConfigError("resume= goes on with one run; -m starts many. Leave one of them out.")
@@ -216,6 +219,7 @@ def first_possible(hydra: Hydra, config_name: str, overrides: list[Override]) ->
 
     Raises:
         ConfigError: what is wrong with the first one.
+        MachineError: the launcher or the sweeper is not installed.
     """
     problem: ConfigError | None = None
     for index in range(min(MOST_TRIED, max((len(each_value(o)) for o in overrides), default=1))):
@@ -223,6 +227,7 @@ def first_possible(hydra: Hydra, config_name: str, overrides: list[Override]) ->
         try:
             composed = compose(hydra, config_name, words, overrides)
             choices = {group: choice for group, choice in composed.hydra.runtime.choices.items() if isinstance(choice, str)}
+            require_extras(composed.hydra)
             launcher = str(composed.hydra.launcher._target_)
             with open_dict(composed):
                 del composed["hydra"]

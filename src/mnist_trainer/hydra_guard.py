@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import RefusedError
+from mnist_trainer.launching import hazards
 from mnist_trainer.targets import TRUST_VARIABLE, check_hydra_section, is_trusted, refusal, refused_targets
 
 # Where Hydra keeps configurations of its own.
@@ -93,6 +94,8 @@ class GuardedConfigLoader(ConfigLoaderImpl):
         refuse_swept_hydra(section)
         refuse_environment(section)
         check_hydra_section(section)
+        if problems := list(hazards(section)):
+            raise RefusedError("\n".join(problems))
         # A sweep composes all of its jobs before the first one starts: here a hostile choice among them is found in time.
         rest: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
         problems = [problem for group, node in rest.items() for problem in refused_targets(node, group)]

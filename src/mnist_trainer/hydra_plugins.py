@@ -5,11 +5,15 @@ this package's extras that takes as long as everything else up to the answer to 
 """
 
 import importlib
+import os
 from collections import defaultdict
 
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
+from hydra.plugins.plugin import Plugin
+from omegaconf import DictConfig
 
+from mnist_trainer.launching import EXTRAS, RAY
 from mnist_trainer.targets import trusted_packages
 
 CORE = "hydra._internal.core_plugins"
@@ -27,6 +31,17 @@ class NeededPlugins(Plugins):
         found, self.stats = self._scan_all_plugins([importlib.import_module(CORE)])
         for plugin in found:
             self.register(plugin)
+
+    def _instantiate(self, config: DictConfig) -> Plugin:
+        """The one launcher or sweeper that is used is imported now, if it is of an extra."""
+        target = str(config._target_)
+        if target in EXTRAS:
+            if target == RAY:
+                # Tells its makers nothing, unless the user has said otherwise.
+                os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            module, _, name = target.rpartition(".")
+            self.register(getattr(importlib.import_module(module), name))
+        return super()._instantiate(config)
 
 
 def keep_plugins_out() -> None:

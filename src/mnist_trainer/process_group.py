@@ -19,6 +19,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from mnist_trainer.device import Device
@@ -46,7 +47,9 @@ class ProcessGroup(World):
         own = place.local_size == place.size
         self.command = f"torchrun {f'--nproc-per-node {place.size}' if own else '...'} -m mnist_trainer"
         try:
-            self.store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
+            store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
+            # Torchrun may start the processes anew: what those before them have left in the store is not meant for them.
+            self.store = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
             dist.init_process_group(
                 BACKENDS if device.type == "cuda" else "gloo",
                 store=self.store,

@@ -27,8 +27,19 @@ HYDRA_TARGETS = frozenset(
     {
         "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
         "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
+        "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
+        "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher",
+        "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
+        "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher",
+        "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper",
+        "optuna.samplers.TPESampler",
+        "optuna.samplers.RandomSampler",
+        "optuna.samplers.CmaEsSampler",
+        "optuna.samplers.NSGAIISampler",
     }
 )
+# Texts that name a place in the folder of the sweep: whatever they resolve to is a text.
+SWEEP_FILES = frozenset({"${hydra.sweep.dir}/.submitit/%j", "sqlite:///${hydra.sweep.dir}/optuna.sqlite"})
 LOGGING_CLASSES = frozenset({"logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "logging.Formatter"})
 LOGGING_STREAMS = frozenset({"ext://sys.stdout", "ext://sys.stderr"})
 LOG_FILES = "${hydra.runtime.output_dir}/"
@@ -96,7 +107,7 @@ def check_hydra_section(hydra: Mapping[str, object]) -> None:
         problems += [
             f"{key}={value} may not be an interpolation"
             for key, value in _texts(hydra.get(section), f"hydra.{section}")
-            if INTERPOLATION in value
+            if INTERPOLATION in value and value not in SWEEP_FILES
         ]
     for section in ("job_logging", "hydra_logging"):
         problems += [

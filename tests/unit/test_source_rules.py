@@ -17,7 +17,7 @@ EARLY = (
     "cli.train", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides", "settings",
     "targets", "resume", "engine_rules", "run_folder", "errors", "faults", "startup", "hydra_guard", "hydra_plugins",
     "job", "sweep.command", "sweep.compose", "sweep.identity", "sweep.job", "sweep.launch", "sweep.progress", "sweep.records",
-    "sweep.table", "result", "formulas.activations", "distributed", "interruption",
+    "sweep.table", "result", "formulas.activations", "distributed", "interruption", "launching",
 )  # fmt: skip
 
 

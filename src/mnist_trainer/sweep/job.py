@@ -3,12 +3,14 @@
 import logging
 import time
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from mnist_trainer.errors import UserError
 from mnist_trainer.faults import faults_of_the_machine
 from mnist_trainer.interruption import InterruptedRunError
 from mnist_trainer.job import job_folder, run_job
+from mnist_trainer.launching import share_machine
 from mnist_trainer.sweep.progress import ended_line, say, started_line, terminal_of_a_job
 from mnist_trainer.sweep.records import begin, read_sweep, record_failure, validation_accuracy
 
@@ -33,6 +35,8 @@ def sweep_job(config: DictConfig) -> float:
         SweepStopped: asked to stop, in the process that the sweep was started in.
     """
     started = time.perf_counter()
+    hydra = HydraConfig.get()
+    share_machine(hydra.launcher, hydra.job.num)
     folder = job_folder()
     sweep = read_sweep(folder.path.parent)
     job = next(job for job in sweep.jobs if job.folder.path == folder.path)
