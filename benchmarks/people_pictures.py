@@ -156,9 +156,7 @@ def shading(height: int, width: int, rng: np.random.Generator) -> Grey:
     return np.asarray(side * corners)
 
 
-def pictures(
-    images: NDArray[np.uint8], labels: NDArray[np.int64], count: int, seed: int
-) -> Iterator[tuple[Kind, int, bytes]]:
+def pictures(images: NDArray[np.uint8], labels: NDArray[np.int64], count: int, seed: int) -> Iterator[tuple[Kind, int, bytes]]:
     """``count`` pictures of each kind, with their labels; digits drawn by the seed."""
     for number, kind in enumerate(KINDS):
         rng = np.random.default_rng([seed, number])

@@ -1,12 +1,13 @@
 """The digits of a picture: one, or all of them in reading order."""
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_trainer.pictures.components import Box, Component, label_components
-from mnist_trainer.pictures.drawing import ink_of_drawing, mnist_like
+from mnist_trainer.pictures.drawing import ink_of_drawing, mnist_like, published_like
 from mnist_trainer.pictures.opening import Colours, PictureError
 from mnist_trainer.pictures.photograph import ink_strength
 from mnist_trainer.pictures.placement import BOX, IMAGE_SIZE, VISIBLE, Ink, place
@@ -29,15 +30,20 @@ class FoundDigit:
     image: NDArray[np.uint8]
     """(28, 28), bright on black."""
     box: Box
+    line: int = 0
+    """Line of writing, counted from the top."""
 
 
-def find_digit(colours: Colours) -> FoundDigit:
+def find_digit(colours: Colours, *, other_things: bool = False) -> FoundDigit:
     """The digit of a picture that holds one.
+
+    Args:
+        other_things: the network knows no digits, so that a picture of 28x28 pixels is most likely one of its data set's own.
 
     Raises:
         PictureError: there is no ink in it.
     """
-    if (image := mnist_like(colours)) is not None:
+    if (image := published_like(colours) if other_things else mnist_like(colours)) is not None:
         return FoundDigit(image, Box(0, 0, IMAGE_SIZE, IMAGE_SIZE))
     ink = ink_of_drawing(colours)
     if ink is None:
@@ -58,16 +64,17 @@ def find_digits(colours: Colours) -> list[FoundDigit]:
     groups = join_strokes(without_frames(components, labels, ink.shape))
     if not groups:
         raise PictureError(NO_INK)
-    return [found(only(ink, labels, group)) for group in reading_order(groups)]
+    lines = reading_order(groups)
+    return [found(only(ink, labels, group), number) for number, line in enumerate(lines) for group in line]
 
 
-def found(ink: Ink) -> FoundDigit:
+def found(ink: Ink, line: int = 0) -> FoundDigit:
     """Place a digit that is alone in its picture."""
     if ink.max() <= 0:
         raise PictureError(NO_INK)
     rows, columns = np.nonzero(ink >= VISIBLE)
     box = Box(int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1)
-    return FoundDigit(place(ink, BOX), box)
+    return FoundDigit(place(ink, BOX), box, line)
 
 
 def ink_of_photograph(colours: Colours) -> Ink:
@@ -177,23 +184,25 @@ def belongs(piece: Box, digit: Box, height: float) -> bool:
     return over or bar
 
 
-def reading_order(groups: list[list[Component]]) -> list[list[Component]]:
+def reading_order(groups: list[list[Component]]) -> list[list[list[Component]]]:
     """Lines from top to bottom, and each from left to right."""
-
-    def box(group: list[Component]) -> Box:
-        whole = group[0].box
-        for piece in group[1:]:
-            whole = whole.union(piece.box)
-        return whole
-
     lines: list[list[list[Component]]] = []
-    for group in sorted(groups, key=lambda group: box(group).top + box(group).bottom):
-        middle = (box(group).top + box(group).bottom) / 2
-        last = lines[-1] if lines else []
-        centre = np.mean([(box(each).top + box(each).bottom) / 2 for each in last]) if last else 0
-        extent = max((box(each).height for each in last), default=0)
-        if last and abs(middle - centre) < 0.5 * max(extent, box(group).height):
-            last.append(group)
+    for group in sorted(groups, key=lambda group: middle(around(group))):
+        box = around(group)
+        last = [around(each) for each in lines[-1]] if lines else []
+        extent = max((each.height for each in last), default=0)
+        if last and abs(middle(box) - np.mean([middle(each) for each in last])) < 0.5 * max(extent, box.height):
+            lines[-1].append(group)
         else:
             lines.append([group])
-    return [group for line in lines for group in sorted(line, key=lambda group: box(group).left)]
+    return [sorted(line, key=lambda group: around(group).left) for line in lines]
+
+
+def around(group: list[Component]) -> Box:
+    """The box around all pieces."""
+    return reduce(Box.union, (piece.box for piece in group))
+
+
+def middle(box: Box) -> float:
+    """Row of the middle of a box."""
+    return (box.top + box.bottom) / 2

@@ -31,6 +31,15 @@ def ink_of_drawing(colours: Colours) -> Ink | None:
     return distance / most if most >= FAINTEST else np.zeros(distance.shape)
 
 
+def published_like(colours: Colours) -> NDArray[np.uint8] | None:
+    """A picture of 28x28 pixels, without colour and dark at its edge, as it is: what a data set of other things publishes."""
+    if colours.shape[:2] != (IMAGE_SIZE, IMAGE_SIZE) or (colours != colours[..., :1]).any():
+        return None
+    grey = colours[..., 0]
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return np.ascontiguousarray(grey) if np.median(edge) < 128 else None
+
+
 def mnist_like(colours: Colours) -> NDArray[np.uint8] | None:
     """The picture itself where it is placed as MNIST places digits, inverted where it is dark on white; else None.
 

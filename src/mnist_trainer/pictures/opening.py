@@ -6,6 +6,7 @@ What comes out is always the same: red, green and blue as bytes, upright, withou
 import struct
 import warnings
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mnist_trainer.errors import DataError
 
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "PPM", "TGA", "JPEG2000", "ICO", "PCX")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "TGA", "JPEG2000", "ICO", "PCX")
 """Pillow's readers that are used; none of them starts another program."""
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif",
@@ -46,11 +47,20 @@ Colours = NDArray[np.uint8]
 """(H, W, 3): red, green, blue."""
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was read."""
+
+    colours: Colours
+    scale: float
+    """Pixels of the upright original for each of ours."""
+
+
 class PictureError(DataError):
     """A picture that cannot be used; the others of the same command still can."""
 
 
-def open_picture(file: Path | BinaryIO, working_side: int) -> Colours:
+def open_picture(file: Path | BinaryIO, working_side: int) -> Picture:
     """Read a picture: upright, opaque, averaged down until its longer side is at most ``working_side`` pixels.
 
     Raises:
@@ -115,21 +125,25 @@ def first_bytes(file: Path | BinaryIO) -> bytes:
         return b""
 
 
-def unpack(image: Image.Image, working_side: int) -> Colours:
-    """An opened picture, whose pixels are not read yet, as colours."""
+def unpack(image: Image.Image, working_side: int) -> Picture:
+    """An opened picture, whose pixels are not read yet."""
     width, height = image.size
     if width * height > (MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_PIXELS):
-        raise PictureError(f"{width:,} x {height:,} pixels are too many; at most {MAX_PIXELS:,} are unpacked. Scale it down first.")
+        raise PictureError(
+            f"{width:,} x {height:,} pixels are too many; at most {MAX_PIXELS:,} are unpacked. Scale it down first."
+        )
     # A JPEG can be decoded at a half, quarter or eighth of its size, which saves the memory.
     image.draft(None, (working_side, working_side))
     if image.width * image.height > MAX_PIXELS:
-        raise PictureError(f"{width:,} x {height:,} pixels are too many; at most {MAX_PIXELS:,} are unpacked. Scale it down first.")
+        raise PictureError(
+            f"{width:,} x {height:,} pixels are too many; at most {MAX_PIXELS:,} are unpacked. Scale it down first."
+        )
     orientation = image.getexif().get(0x0112, 1)
     image.load()
     shrunk = shrink(eight_bits(image), working_side)
     for step in UPRIGHT.get(orientation, ()):
         shrunk = shrunk.transpose(step)
-    return opaque(np.asarray(shrunk.convert("RGBA")))
+    return Picture(opaque(np.asarray(shrunk.convert("RGBA"))), max(width, height) / max(shrunk.size))
 
 
 def eight_bits(image: Image.Image) -> Image.Image:

@@ -67,12 +67,32 @@ def missing_light(plane: Plane) -> Plane:
 def paper_light(plane: Plane) -> Plane:
     """The light of the empty paper at every pixel: strokes are closed over, what is left is smoothed."""
     cells = cell_medians(plane)
+    trend = quadratic_trend(cells)
     window = max(3, int(WIDEST_STROKE * max(cells.shape)) | 1)
-    closed = -slide_max(-slide_max(cells, window), window)
+    closed = -slide_max(-slide_max(cells - trend, window), window)
     # The brightest of a window is as much too bright as its grain is coarse; the strokes are what is far below it.
     for _ in range(3):
         closed = box_mean(closed, 5)
-    return enlarge(closed, plane.shape[0], plane.shape[1])
+    return enlarge(closed + trend, plane.shape[0], plane.shape[1])
+
+
+def quadratic_trend(cells: Plane) -> Plane:
+    """The quadratic surface that the brighter part of the cells lies on: most of what uneven light does.
+
+    Least squares, repeated with less weight for what lies far off; ink, which is darker, counts least.
+    """
+    rows, columns = np.meshgrid(*(np.linspace(-1, 1, side) for side in cells.shape), indexing="ij")
+    terms = np.stack([rows**0, rows, columns, rows**2, rows * columns, columns**2], axis=-1).reshape(-1, 6)
+    values = cells.reshape(-1).astype(np.float64)
+    weights = np.ones(len(values))
+    fit = np.full(len(values), np.median(values))
+    for _ in range(8):
+        off = values - fit
+        spread = 1.4826 * np.median(np.abs(off)) + 0.5
+        weights = 1 / (1 + (off / spread) ** 2) * np.where(off < -spread, 0.3, 1)
+        root = np.sqrt(weights)
+        fit = terms @ np.linalg.lstsq(terms * root[:, None], values * root, rcond=None)[0]
+    return fit.reshape(cells.shape).astype(np.float32)
 
 
 def is_light_on_dark(plane: Plane) -> bool:
