@@ -1,0 +1,63 @@
+"""``mnist-predict``: recognise the digits of people's own pictures."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mnist_trainer.cli.exit import exit_codes
+from mnist_trainer.startup import wait_politely
+
+EPILOG = """\
+examples:
+  mnist-predict outputs/latest seven.jpg             one photograph
+  mnist-predict outputs/latest photos/ 'scan*.png'   a folder and a pattern
+  mnist-predict outputs/latest --digits many note.jpg --show
+  cat seven.png | mnist-predict outputs/latest - --json
+
+Any size and colour, dark on light or light on dark, ruled paper, shading. A picture that cannot be used is named with what
+is wrong with it, the others are still recognised, and the exit code is 2."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    with exit_codes("mnist-predict"):
+        arguments = parse(sys.argv[1:])
+        wait_politely()
+        from mnist_trainer.picture_answers import answer_all
+
+        code = answer_all(arguments)
+    sys.exit(code)
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The command line; argparse ends the process with exit code 2 where it is mistaken."""
+    parser = argparse.ArgumentParser(
+        prog="mnist-predict",
+        description="Recognise the digits of your own pictures with a trained network.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
+    add("pictures", metavar="IMAGE", nargs="+", help="files, folders, patterns; - reads one picture from standard input")
+    add("--digits", choices=("one", "many"), default="one", help="how many are in each picture (default: one)")
+    add("--top", type=at_least_one, default=3, metavar="K", help="classes that are listed for each digit (default: 3)")
+    add("--show", action="store_true", help="draw what the network is shown, here and as PNG files")
+    add("--show-dir", type=Path, default=Path("seen"), metavar="DIR", help="folder of the PNG files (default: seen)")
+    add("--json", action="store_true", help="one JSON document in place of text")
+    add("--checkpoint", default="best", metavar="NAME", help="best, last, or a checkpoint file (default: best)")
+    add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps (default: auto)")
+    return parser.parse_args(words)
+
+
+def at_least_one(text: str) -> int:
+    """A count of 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
+    return int(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What the network was shown, for people to look at: in the terminal and as PNG files; probabilities as bars."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from mnist_trainer.pictures import FoundDigit, Picture
+from mnist_trainer.run_folder import atomic_write
+
+BAR_WIDTH = 24
+EIGHTHS = " ▏▎▍▌▋▊▉"
+SHADES = " ░▒▓█"
+ASCII_SHADES = " .:*#"
+BOX_COLOUR, LABEL_COLOUR = (214, 69, 65), (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the output can show."""
+
+    blocks: bool
+    """Whether block characters can be written."""
+    colours: int
+    """Bits of colour: 24, 8, or 0 for none."""
+
+
+def choose_style() -> Style:
+    """By the encoding of standard output and by who reads it."""
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    blocks = encoding.startswith("utf")
+    watched = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    if not (blocks and watched):
+        return Style(blocks, 0)
+    return Style(blocks, 24 if os.environ.get("COLORTERM") in ("truecolor", "24bit") else 8)
+
+
+def bar(share: float, style: Style) -> str:
+    """A bar as long as a probability is large."""
+    if not style.blocks:
+        return "#" * round(share * BAR_WIDTH)
+    eighths = round(share * BAR_WIDTH * 8)
+    return "█" * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")
+
+
+def printable(name: str) -> str:
+    """A file name without what would steer the terminal or cannot be encoded."""
+    encoding = sys.stdout.encoding or "ascii"
+    shown = "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in name)
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def shown_in_terminal(image: NDArray[np.uint8], style: Style) -> str:
+    """(28, 28) in 14 lines: a character shows two pixels, one above the other."""
+    lines = []
+    for above, below in zip(image[::2].tolist(), image[1::2].tolist(), strict=True):
+        pairs = list(zip(above, below, strict=True))
+        if style.colours == 24:
+            line = "".join(f"\x1b[38;2;{a};{a};{a};48;2;{b};{b};{b}m▀" for a, b in pairs) + "\x1b[0m"
+        elif style.colours == 8:
+            line = "".join(f"\x1b[38;5;{grey(a)};48;5;{grey(b)}m▀" for a, b in pairs) + "\x1b[0m"
+        else:
+            shades = SHADES if style.blocks else ASCII_SHADES
+            line = "".join(shades[round((a + b) / 510 * 4)] for a, b in pairs)
+        lines.append(f"  {line}")
+    return "\n".join(lines)
+
+
+def grey(level: int) -> int:
+    """The nearest of the 24 greys of a palette of 256 colours."""
+    return 232 + round(level / 255 * 23)
+
+
+def write_seen(picture: Picture, digits: Sequence[FoundDigit], names: Sequence[str], folder: Path, stem: str) -> list[Path]:
+    """The 28x28 pixels of each digit as a PNG of that size, and for several digits the picture with boxes around them.
+
+    Raises:
+        MachineError: a file cannot be written.
+    """
+    stem = re.sub(r"[^\w.-]+", "_", stem)[:80] or "picture"
+    free, number = stem, 2
+    while (folder / f"{free}.png").exists() or (folder / f"{free}-boxes.png").exists():
+        free, number = f"{stem}-{number}", number + 1
+    if len(digits) == 1:
+        return [write_png(Image.fromarray(digits[0].image), folder / f"{free}.png")]
+    written = [write_png(boxes(picture, digits, names), folder / f"{free}-boxes.png")]
+    for index, digit in enumerate(digits, start=1):
+        written.append(write_png(Image.fromarray(digit.image), folder / f"{free}-digit{index}.png"))
+    return written
+
+
+def boxes(picture: Picture, digits: Sequence[FoundDigit], names: Sequence[str]) -> Image.Image:
+    """The picture as it was worked on, with a box and a name at each digit."""
+    image = Image.fromarray(picture.colours)
+    draw = ImageDraw.Draw(image)
+    line = max(1, max(image.size) // 400)
+    size = max(12, max(image.size) // 32)
+    font = ImageFont.load_default(size)
+    for digit, name in zip(digits, names, strict=True):
+        box = digit.box
+        draw.rectangle((box.left - line, box.top - line, box.right + line, box.bottom + line), outline=BOX_COLOUR, width=line)
+        top = box.top - line - size if box.top > size + line else box.bottom + line
+        place = draw.textbbox((box.left, top), name, font=font)
+        draw.rectangle((place[0] - 2, place[1] - 2, place[2] + 2, place[3] + 2), fill=BOX_COLOUR)
+        draw.text((box.left, top), name, fill=LABEL_COLOUR, font=font)
+    return image
+
+
+def write_png(image: Image.Image, path: Path) -> Path:
+    """Save a picture whole or not at all."""
+    with atomic_write(path) as file:
+        image.save(file, "PNG")
+    return path

@@ -1,0 +1,93 @@
+"""From the words of a command line to pictures: files, folders, patterns, standard input."""
+
+import glob
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from mnist_trainer.pictures.opening import MAX_BYTES, SUFFIXES, Picture, PictureError, open_picture
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture that was asked for, or why there is none."""
+
+    name: str
+    file: Path | None
+    """None for standard input."""
+    problem: str | None = None
+
+    def open(self, working_side: int) -> Picture:
+        """Raises:
+        PictureError: it cannot be used; the message does not name it.
+        """
+        if self.problem:
+            raise PictureError(self.problem)
+        return open_picture(self.file or standard_input(), working_side)
+
+
+def find_pictures(words: Sequence[str]) -> list[Source]:
+    """The pictures in the order of the words, those of a folder by name; each once."""
+    sources: dict[str, Source] = {}
+    for word in words:
+        for source in sources_of(word):
+            sources.setdefault(str(source.file.resolve()) if source.file else source.name, source)
+    return list(sources.values())
+
+
+def sources_of(word: str) -> Iterator[Source]:
+    """What one word stands for."""
+    path = Path(word)
+    if word == STANDARD_INPUT:
+        yield Source("standard input", None)
+    elif "\0" in word or not word:
+        yield Source(word, None, "not a name that a file can have.")
+    elif path.is_dir():
+        yield from in_folder(path)
+    elif path.exists() or not glob.has_magic(word):
+        yield Source(word, path)
+    else:
+        matches = sorted(Path(match) for match in glob.glob(word, recursive=True))
+        if not matches:
+            yield Source(word, None, "no file matches this pattern.")
+        for match in matches:
+            yield from in_folder(match) if match.is_dir() else [Source(str(match), match)]
+
+
+def in_folder(folder: Path) -> Iterator[Source]:
+    """The pictures anywhere below a folder, by the ends of their names; hidden ones are left out."""
+    try:
+        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and is_shown(path, folder))
+    except OSError as error:
+        yield Source(str(folder), None, f"the folder cannot be read: {error.strerror}.")
+        return
+    if not found:
+        yield Source(str(folder), None, "no picture in this folder.")
+    for path in found:
+        yield Source(str(path), path)
+
+
+def is_shown(path: Path, folder: Path) -> bool:
+    """Whether no part of the name below the folder begins with a dot."""
+    return path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def standard_input() -> BinaryIO:
+    """All of standard input, which must fit the limit of files.
+
+    Raises:
+        PictureError: nothing, or too much.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise PictureError("nothing is piped into it. Use: mnist-predict RUN - < picture.png")
+    content = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if not content:
+        raise PictureError("empty (0 bytes).")
+    if len(content) > MAX_BYTES:
+        raise PictureError(f"more than {MAX_BYTES:,} bytes.")
+    return io.BytesIO(content)
