@@ -14,6 +14,7 @@ TRUST_VARIABLE = "MNIST_TRAINER_TRUST"
 ALLOWED_MODULES = (
     "mnist_trainer.losses",
     "mnist_trainer.models",
+    "mnist_trainer.optimizers",
     "mnist_trainer.schedulers",
     "mnist_trainer.transforms",
     "torch.nn",
