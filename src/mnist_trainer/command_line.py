@@ -193,6 +193,8 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
         raise ConfigError(f"{hidden.input_line}: Hydra's own settings cannot be swept.")
     if not multirun and not command.inspects:
         refuse_launcher_without_sweep(command.overrides)
+    if any(override.key_or_group == "hydra.sweep.subdir" for override in overrides):
+        raise ConfigError("hydra.sweep.subdir: a sweep names the folders of its jobs itself, so that it finds them again.")
     config, launcher = first_possible(hydra, command.config_name, overrides)
     if resumption and multirun:
         raise ConfigError("resume= goes on with one run; -m starts many. Leave one of them out.")

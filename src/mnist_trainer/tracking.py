@@ -34,6 +34,16 @@ HPARAM_OPTIONS: dict[str, float | str] = {
     "hidden": "none",
     "channels": "none",
 }
+# For the tab "Custom Scalars": the curves that are to be looked at together, in one chart.
+CHARTS = {
+    "Train and validation": {
+        name: ["Multiline", [f"{name}/{split}" for split in ("train", "validation", "test")]] for name in ("loss", "accuracy")
+    },
+    "Learning": {
+        "learning rate": ["Multiline", ["learning_rate/train_steps"]],
+        "gradient norm": ["Multiline", ["gradient_norm/train_steps"]],
+    },
+}
 FINAL_METRICS = ("validation_accuracy", "validation_loss", "test_accuracy", "test_loss")
 
 
@@ -142,6 +152,7 @@ class TensorBoard:
         self.writer: Any = SummaryWriter(str(folder), purge_step=purge_step)
 
     def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
+        self.writer.add_custom_scalars(CHARTS)
         self.writer.add_text("config", f"```yaml\n{config.yaml}\n```")
         if self.settings.images:
             self.writer.add_image("training_images", image_grid(images[:GRID_IMAGES].float().cpu()))

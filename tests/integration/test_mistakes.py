@@ -26,6 +26,9 @@ MISTAKES = [
     (["model._target_=os.system"], "not on the list"),
     (["hydra.job_logging.handlers.file.class=os.system"], "may not appear"),
     (["-m", "hydra.run.dir=a,b"], "cannot be swept"),
+    (["-m", "seed=0,1", "hydra.sweep.subdir=x"], "names the folders of its jobs itself"),
+    (["-m", "seed=0,1", "trainer.epoch=5"], "Did you mean trainer.epochs?"),
+    (["-m", "seed=0,1", "trainer.batch_size=0,-1"], "at least 1"),
     (["name=.."], "not usable"),
     (["data.validation_size=60000"], "less than the 60,000"),
     # These need torch to be found out.

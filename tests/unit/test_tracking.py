@@ -1,17 +1,24 @@
 """What is written is read back: by TensorBoard's own reader, and as JSON lines."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups, plugin_data_pb2
 
+from mnist_trainer.errors import DivergedError
 from mnist_trainer.run import train
 from mnist_trainer.run_folder import RunFolder
-from mnist_trainer.tracking import flat_hparams, image_grid
+from mnist_trainer.tracking import FINAL_METRICS, TensorBoard, flat_hparams, image_grid
 from tests.conftest import Compose
 
 WORDS = ("device=cpu", "debug=limit", "data.train_limit=640", "trainer.epochs=2", "trainer.log_every=5", "transforms=augment")
@@ -88,3 +95,67 @@ def test_a_grid_keeps_every_image_in_its_place() -> None:
     grid = image_grid(images, columns=4)
     assert grid.shape == (1, 8, 12)
     assert grid[0, ::2, ::3].flatten().tolist() == pytest.approx([k / 15 for k in range(16)])
+
+
+def test_weights_beyond_all_bins_do_not_end_a_run(compose: Compose, tmp_path: Path) -> None:
+    board = TensorBoard(tmp_path, compose(), None)
+    model = torch.nn.Linear(2, 2)
+    torch.nn.init.constant_(model.weight, 3e30)
+    board.epoch_ended(model, 1)
+    board.close()
+    events = EventAccumulator(str(tmp_path), {"histograms": 0})
+    events.Reload()
+    assert events.Histograms("weights/weight")[0].histogram_value.num == 4
+
+
+@pytest.fixture
+def two_models_and_a_failure(compose: Compose, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    runs = {"0-fcn": ["model=fcn"], "1-cnn": ["model=cnn"], "2-diverges": ["model=linear", "optimizer.lr=1e38"]}
+    for name, words in runs.items():
+        (tmp_path / "sweep" / name).mkdir(parents=True)
+        config = compose(*WORDS, "data.test_limit=100", "trainer.epochs=1", f"data.root={data_root}", *words)
+        with contextlib.suppress(DivergedError):
+            train(config, RunFolder(tmp_path / "sweep" / name), time.perf_counter())
+    return tmp_path / "sweep"
+
+
+def test_tensorboards_own_table_shows_all_models_with_their_final_metrics(two_models_and_a_failure: Path) -> None:
+    """Through the backend that the tab HParams asks."""
+    multiplexer = EventMultiplexer()
+    multiplexer.AddRunsFromDirectory(str(two_models_and_a_failure))
+    multiplexer.Reload()
+    provider = MultiplexerDataProvider(multiplexer, str(two_models_and_a_failure))
+    backend = backend_context.Context(TBContext(logdir=str(two_models_and_a_failure), data_provider=provider))
+    columns = [api_pb2.ColParams(hparam=name) for name in ("model", "hidden", "channels", "lr", "batch_size")]
+    columns += [api_pb2.ColParams(metric=api_pb2.MetricName(tag=f"final/{name}")) for name in FINAL_METRICS]
+    request = api_pb2.ListSessionGroupsRequest(
+        allowed_statuses=[api_pb2.STATUS_UNKNOWN, api_pb2.STATUS_SUCCESS, api_pb2.STATUS_RUNNING],
+        col_params=columns,
+        start_index=0,
+        slice_size=100,
+    )
+    table = list_session_groups.Handler(RequestContext(), backend, "", request).run()
+    rows = {group.hparams["model"].string_value: group for group in table.session_groups}
+    assert rows.keys() == {"fcn", "cnn"}, "a run that diverged has no final metrics, and no row"
+    assert rows["fcn"].hparams.keys() == rows["cnn"].hparams.keys()
+    assert rows["fcn"].hparams["hidden"].string_value == "[512, 256, 128, 64]"
+    assert rows["fcn"].hparams["channels"].string_value == "none"
+    for model, folder in (("fcn", "0-fcn"), ("cnn", "1-cnn")):
+        result = json.loads((two_models_and_a_failure / folder / "result.json").read_text())
+        metrics = {value.name.tag: value.value for value in rows[model].metric_values}
+        for split in ("validation", "test"):
+            for name in ("accuracy", "loss"):
+                assert metrics[f"final/{split}_{name}"] == pytest.approx(result[split][name])
+
+
+def test_custom_scalars_show_train_and_validation_in_one_chart(folder: Path) -> None:
+    events = EventAccumulator(str(folder), {"tensors": 0})
+    events.Reload()
+    (tensor,) = events.Tensors("custom_scalars__config__")
+    layout = layout_pb2.Layout.FromString(tensor.tensor_proto.string_val[0])
+    charts = {chart.title: list(chart.multiline.tag) for category in layout.category for chart in category.chart}
+    for name in ("loss", "accuracy"):
+        assert {f"{name}/train", f"{name}/validation"} <= set(charts[name])
+    drawn = set(events.Tags()["scalars"])
+    assert {tag for tags in charts.values() for tag in tags} - drawn == {"loss/test", "accuracy/test"}, "no chart without a curve"

@@ -77,8 +77,6 @@ def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan, words: Sequence
 
 def claim(checked: Plan) -> Path:
     """The folder of the sweep, which may be there already."""
-    if "hydra.sweep.subdir" in checked.fixed_keys:
-        raise ConfigError("hydra.sweep.subdir: a sweep names the folders of its jobs itself, so that it finds them again.")
     if checked.sweep_dir is None:
         return claim_sweep_folder(checked.config.sweep)
     checked.sweep_dir.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """Between Hydra's sweeper, which says what to run, and its launcher, which runs it: who each job is, and what is left to do."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from mnist_trainer.errors import ConfigError, RefusedError
+from mnist_trainer.errors import ConfigError, MachineError, RefusedError
 from mnist_trainer.run_folder import RunFolder, leading_number, run_label
 from mnist_trainer.sweep.compose import Composer, checked_settings
 from mnist_trainer.sweep.identity import apart, identity
@@ -27,6 +28,8 @@ from mnist_trainer.sweep.records import (
     record_failure,
     validation_accuracy,
 )
+
+PROCESS_DIED = "Its process died, or was killed with that of another job: for want of memory, as a rule. It goes on next time."
 
 
 class RecordedLauncher(Launcher):
@@ -65,11 +68,25 @@ class RecordedLauncher(Launcher):
         for each in new:
             if each.problem:
                 _record_impossible(each.job, each.problem)
-        words = [self._make_ready(each) for each in todo]
-        if words:
-            with Watcher(self.sweep, [each.job for each in todo]):
-                self.inner.launch(words, initial_job_idx)
+        self._launch([(each.job, self._make_ready(each)) for each in todo], initial_job_idx)
         return [_returned(words, each.job) for words, each in zip(job_overrides, asked, strict=True)]
+
+    def _launch(self, todo: list[tuple[Job, list[str]]], initial_job_idx: int) -> None:
+        """Run jobs; where processes die and take the launcher with them, the jobs that had not begun are launched again."""
+        while todo:
+            attempts = {job.number: job.attempts() for job, _ in todo}
+            try:
+                with Watcher(self.sweep, [job for job, _ in todo]):
+                    self.inner.launch([words for _, words in todo], initial_job_idx)
+                return
+            except BrokenExecutor as error:
+                begun = [job for job, _ in todo if job.attempts() > attempts[job.number]]
+                if not begun:
+                    raise MachineError(f"The launcher could not start its processes: {error}") from error
+                for job in begun:
+                    if job.result() is None:
+                        record_failure(job, MachineError(PROCESS_DIED), 0.0)
+                todo = [(job, words) for job, words in todo if job not in begun]
 
     def _identify(self, words: list[str], index: int) -> "Asked":
         """The job that these words stand for: the one whose folder is there already, or a new one.

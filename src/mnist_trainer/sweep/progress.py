@@ -127,9 +127,10 @@ class Watcher:
         for job in list(self.waiting):
             if job.attempts() > self.attempts[job.number]:
                 self.waiting.remove(job)
-                if (read_result(job.record) or {}).get("pid") != os.getpid():
+                record = read_result(job.record) or {}
+                if record.get("pid") != os.getpid():
                     self.running.append(job)
-                    say(started_line(job, goes_on=self.attempts[job.number] > 0))
+                    say(started_line(job, goes_on=bool(record.get("from_checkpoint"))))
         for job in list(self.running):
             if job.result() is not None:
                 self.running.remove(job)

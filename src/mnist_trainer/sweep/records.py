@@ -118,8 +118,10 @@ def begin(job: Job) -> bool:
     job.folder.result.unlink(missing_ok=True)
     now = f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}"
     place = {"host": socket.gethostname(), "pid": os.getpid()}
-    write_json(job.record, {**job.plain(), "attempts": job.attempts() + 1, "goes_on": True, "started": now, **place})
-    return any(job.folder.checkpoints.glob("*.pt"))
+    has_begun = any(job.folder.checkpoints.glob("*.pt"))
+    told = {"attempts": job.attempts() + 1, "goes_on": True, "from_checkpoint": has_begun, "started": now}
+    write_json(job.record, {**job.plain(), **told, **place})
+    return has_begun
 
 
 def make_ready(job: Job) -> None:

@@ -1,5 +1,6 @@
 """The answer of a sweep: groups of jobs that differ in the seed alone, best first."""
 
+import contextlib
 import statistics
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ from mnist_trainer.sweep.records import Job, Status
 
 REPEATED = "seed"
 """The setting over which groups are averaged."""
+LONGEST_NUMBER = 10
 NOT_RANKED = (
     "In the order of the sweep, not ranked: no images were held out (data.validation_size=0), and to choose by the test"
     " images would make their accuracy worth nothing as a test."
@@ -83,6 +85,14 @@ def spread(values: Sequence[float]) -> str:
     return f"{100 * statistics.fmean(values):.2f}{deviation} %"
 
 
+def shown(value: str) -> str:
+    """A setting as it is read with ease: of a number that a sweeper drew, four digits."""
+    if len(value) > LONGEST_NUMBER and "." in value:
+        with contextlib.suppress(ValueError):
+            return f"{float(value):.4g}"
+    return value
+
+
 def rows(jobs: Sequence[Job]) -> list[list[str]]:
     """Head and lines of the table: rank, settings, number of results, validation, test, seconds a job, status."""
     found = ranked(groups(jobs))
@@ -92,7 +102,7 @@ def rows(jobs: Sequence[Job]) -> list[list[str]]:
     for place, group in enumerate(found, start=1):
         rank = [str(place) if group.validation else "-"] if is_ranked else []
         time = duration(statistics.fmean(group.seconds)) if group.seconds else "-"
-        values = [group.settings.get(key, "-") for key in keys]
+        values = [shown(group.settings.get(key, "-")) for key in keys]
         lines.append([*rank, *values, str(len(group.test)), spread(group.validation), spread(group.test), time, group.status])
     return lines
 
