@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import RefusedError
+from mnist_trainer.hydra_plugins import forget_schemas
 from mnist_trainer.launching import hazards
 from mnist_trainer.targets import TRUST_VARIABLE, check_hydra_section, is_trusted, refusal, refused_targets
 
@@ -89,6 +90,7 @@ class GuardedConfigLoader(ConfigLoaderImpl):
         """Raises:
         RefusedError: something in it is not on the list.
         """
+        forget_schemas()
         config = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
         section: Any = OmegaConf.to_container(config.hydra, resolve=False)
         refuse_swept_hydra(section)

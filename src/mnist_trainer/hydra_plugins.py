@@ -8,12 +8,13 @@ import importlib
 import os
 from collections import defaultdict
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.plugins.plugin import Plugin
 from omegaconf import DictConfig
 
-from mnist_trainer.launching import EXTRAS, RAY
+from mnist_trainer.launching import EXTRAS, OPTUNA, RAY
 from mnist_trainer.targets import trusted_packages
 
 CORE = "hydra._internal.core_plugins"
@@ -41,7 +42,20 @@ class NeededPlugins(Plugins):
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             module, _, name = target.rpartition(".")
             self.register(getattr(importlib.import_module(module), name))
-        return super()._instantiate(config)
+        plugin = super()._instantiate(config)
+        if target == OPTUNA:
+            from mnist_trainer.optuna_study import StudySweeper
+
+            return StudySweeper(plugin, config.get("storage"), config.get("study_name"))
+        return plugin
+
+
+def forget_schemas() -> None:
+    """Drop what imported plugins have said of their settings: they are told by the files in ``configs/hydra``."""
+    groups = ConfigStore.instance().repo.get("hydra", {})
+    for extra in EXTRAS.values():
+        group, _, choice = extra.choice.removeprefix("hydra/").partition("=")
+        groups.get(group, {}).pop(f"{choice}.yaml", None)
 
 
 def keep_plugins_out() -> None:

@@ -27,6 +27,7 @@ class Extra:
 
 JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
 RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher"
+OPTUNA = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
 EXTRAS = {
     JOBLIB: Extra("joblib", "joblib", "hydra/launcher=joblib"),
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher": Extra(
@@ -36,7 +37,7 @@ EXTRAS = {
         "submitit", "submitit", "hydra/launcher=submitit_slurm"
     ),
     RAY: Extra("ray", "ray", "hydra/launcher=ray"),
-    "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper": Extra("optuna", "optuna", "hydra/sweeper=optuna"),
+    OPTUNA: Extra("optuna", "optuna", "hydra/sweeper=optuna"),
 }
 # Ray runs what it is told to set up, and believes what a cluster sends it.
 RAY_KEYS = {

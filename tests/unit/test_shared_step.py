@@ -106,9 +106,14 @@ def test_all_parts_together_are_the_update_in_every_step(
             assert torch.equal(torch.cat([part[index][0] for part in parts]), images)
 
 
+# Threads share one generator, processes do not.
+GENERATOR = threading.Lock()
+
+
 def state_of(config: RunConfig) -> TrainingState:
-    torch.manual_seed(5)
-    model = build_model(config.model, 10)
+    with GENERATOR:
+        torch.manual_seed(5)
+        model = build_model(config.model, 10)
     optimizer = build_optimizer(config.optimizer, model)
     device = torch.device("cpu")
     return TrainingState(
@@ -127,6 +132,7 @@ def state_of(config: RunConfig) -> TrainingState:
 def train(config: RunConfig, cpu: Device, data: LabelledImages, world: World, update_size: int, epochs: int = 2) -> TrainingState:
     """Some epochs, as the trainer makes them."""
     state = state_of(config)
+    world.sum(torch.zeros(1))  # Nobody seeds a step while another still draws its weights.
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
     part = len(range(update_size)[part_of(update_size, world.place)])
     inner = ResidentBatches(data, transforms, cpu, part)
