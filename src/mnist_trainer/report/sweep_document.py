@@ -30,7 +30,7 @@ from mnist_trainer.report.groups import (
 from mnist_trainer.report.records import RunRecord
 
 SETTINGS_FOR_PARALLEL = 2
-RUNS_FOR_PARALLEL = 8
+RUNS_FOR_PARALLEL = 6
 NO_RANKS = (
     "Not ranked: these runs held nothing out for validation (data.validation_size=0), and to choose by the test images would"
     " spoil them as a test."
