@@ -120,11 +120,12 @@ def draw_overlay(groups: Sequence[Group], split: str, alt: str) -> str:
                 per_epoch, _ = epochs_axis(run.points)
                 x, y = _series(run.points, kind, part, name, per_epoch, scale)
                 axes.plot(x, y, color=color, alpha=0.75, linewidth=1.2, marker="o" if kind == "epoch" else None)
-                seen += y[1:] or y
+                seen += y if kind == "epoch" else y[1:] or y
                 if y and color != MUTED:
                     ends.setdefault(id(group), []).append((x[-1], y[-1], short(group.label, 30), color))
             _limits(axes, seen, name)
             axes.set(title=title, xlabel="epoch")
+            axes.locator_params(axis="x", integer=epochs > 1)
             if axes is figure.axes[-1]:
                 label_ends(axes, [(e[0][0], sorted(y for _, y, _, _ in e)[len(e) // 2], *e[0][2:]) for e in ends.values()], 0.055)
         return element(figure, alt)
@@ -204,6 +205,8 @@ def draw_time(groups: Sequence[Group], split: str, alt: str) -> str:
             pairs = [
                 (t, 100 * s.accuracy) for run in group.completed if (s := score_of(run, split)) and (t := run.seconds("total"))
             ]
+            if not pairs:
+                continue
             named = short(group.label) if place < len(SERIES) else "others" if place == len(SERIES) else None
             look = {"color": color_of(place), "marker": "osD^vPXh"[min(place, len(SERIES))], "linestyle": "none"}
             axes.plot([t for t, _ in pairs], [a for _, a in pairs], markersize=6.5, alpha=0.85, label=named, **look)

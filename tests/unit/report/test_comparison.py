@@ -75,7 +75,7 @@ def test_a_repeated_run_is_counted_once(runs_of: RunsOf) -> None:
 
 
 def test_unfinished_runs_are_left_out_and_named(runs_of: RunsOf) -> None:
-    running = runs_of("c", [None], first_seed=2)  # type: ignore[list-item]
+    running = runs_of("c", [None], first_seed=2)
     found = compare([*runs_of("a", [0.9, 0.91]), *running], runs_of("b", [0.99, 0.98], settings={"model": "fcn"}), AB)
     assert len(found.a.runs) == 2
     assert "c-2 (running)" in found.notes[0]
