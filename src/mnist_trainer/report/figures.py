@@ -69,8 +69,9 @@ def draw_curves(run: RunRecord, alt: str) -> str:
                 line = coarse if coarse[0] else fine
                 if line[0]:
                     ends.append((line[0][-1], line[1][-1], split, color))
-                    seen += line[1] + fine[1][1:]
-            _limits(axes, seen, name, logarithmic=name == "loss")
+                    # The steep beginning may leave the picture; the epochs may not.
+                    seen += coarse[1] + fine[1][len(fine[1]) // 4 if len(coarse[1]) < 2 else -1 :]
+            _limits(axes, seen, name)
             axes.set(title="loss" if name == "loss" else "accuracy in %", xlabel=unit)
             axes.locator_params(axis="x", integer=unit == "epoch" and len(coarse[0]) > 1)
             label_ends(axes, ends)
@@ -88,23 +89,22 @@ def _series(
     return [x for x, _ in pairs], [y for _, y in pairs]
 
 
-def _limits(axes: Any, values: Sequence[float], name: str, *, logarithmic: bool = False) -> None:
-    """Room for the values; the steep beginning of an accuracy may leave the picture."""
+def _limits(axes: Any, values: Sequence[float], name: str) -> None:
+    """Room for these values, on a scale for what falls by factors where it is a loss."""
     if not values:
         return
     low, high = min(values), max(values)
-    if logarithmic and low > 0:
-        axes.set_yscale("log")
-        axes.set_ylim(low / 1.15, high * 1.15)
+    if name == "loss" and low > 0:
         from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+        axes.set_yscale("log")
+        axes.set_ylim(low / 1.15, high * 1.15)
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
-    elif name == "accuracy":
-        low = max(low, sorted(values)[len(values) // 10])
-        margin = max(0.05 * (high - low), 0.05)
-        axes.set_ylim(low - margin, min(high + margin, 100.2))
+    else:
+        margin = max(0.06 * (high - low), 0.05)
+        axes.set_ylim(low - margin, high + margin)
 
 
 def draw_overlay(groups: Sequence[Group], split: str, alt: str) -> str:
@@ -120,11 +120,12 @@ def draw_overlay(groups: Sequence[Group], split: str, alt: str) -> str:
                 per_epoch, _ = epochs_axis(run.points)
                 x, y = _series(run.points, kind, part, name, per_epoch, scale)
                 axes.plot(x, y, color=color, alpha=0.75, linewidth=1.2, marker="o" if kind == "epoch" else None)
-                seen += y[1:] or y
+                seen += y if kind == "epoch" else y[1:] or y
                 if y and color != MUTED:
                     ends.setdefault(id(group), []).append((x[-1], y[-1], short(group.label, 30), color))
-            _limits(axes, seen, name, logarithmic=name == "loss")
+            _limits(axes, seen, name)
             axes.set(title=title, xlabel="epoch")
+            axes.locator_params(axis="x", integer=epochs > 1)
             if axes is figure.axes[-1]:
                 label_ends(axes, [(e[0][0], sorted(y for _, y, _, _ in e)[len(e) // 2], *e[0][2:]) for e in ends.values()], 0.055)
         return element(figure, alt)
@@ -175,8 +176,9 @@ def draw_parallel(groups: Sequence[Group], split: str, alt: str) -> str:
         for place, key in enumerate(settings):
             axes.axvline(place, color=MUTED, linewidth=0.8)
             for index, value in enumerate(values[key]):
+                spot, offset = (place, _height(index, len(values[key]))), (7 if place else -7, 0)
                 label = axes.annotate(
-                    short(value, 18), (place, _height(index, len(values[key]))), (7, 0), textcoords="offset points", va="center"
+                    short(value, 18), spot, offset, textcoords="offset points", va="center", ha="left" if place else "right"
                 )
                 label.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 1.5, "alpha": 0.85})
         axes.axvline(len(settings), color=MUTED, linewidth=0.8)
@@ -197,26 +199,20 @@ def _height(index: int, count: int) -> float:
 
 def draw_time(groups: Sequence[Group], split: str, alt: str) -> str:
     """Accuracy against the time that a run took."""
-    with canvas(0.82 * WIDTH, 3.7) as figure:
+    with canvas(WIDTH, 3.7) as figure:
         axes = figure.subplots()
-        for place, group in reversed(list(enumerate(groups))):
+        for place, group in enumerate(groups):
             pairs = [
                 (t, 100 * s.accuracy) for run in group.completed if (s := score_of(run, split)) and (t := run.seconds("total"))
             ]
             if not pairs:
                 continue
-            color, marker = color_of(place), "osD^vPX"[place % 7]
-            axes.plot([t for t, _ in pairs], [a for _, a in pairs], marker, color=color, markersize=6, alpha=0.85)
-            if place < len(SERIES):
-                x, y = (sum(part) / len(pairs) for part in zip(*pairs, strict=True))
-                note = axes.annotate(
-                    f"{short(group.label)}", (x, y), (9, 7), textcoords="offset points", color=color, fontsize=9.5
-                )
-                note.set_bbox({"facecolor": SURFACE, "edgecolor": "none", "pad": 0.5, "alpha": 0.6})
+            named = short(group.label) if place < len(SERIES) else "others" if place == len(SERIES) else None
+            look = {"color": color_of(place), "marker": "osD^vPXh"[min(place, len(SERIES))], "linestyle": "none"}
+            axes.plot([t for t, _ in pairs], [a for _, a in pairs], markersize=6.5, alpha=0.85, label=named, **look)
         axes.set(xlabel="seconds for the whole run", title=f"{split} accuracy in %")
-        axes.margins(x=0.12, y=0.12)
-        left, right = axes.get_xlim()
-        axes.set_xlim(max(0, left), right + 0.3 * (right - left))
+        axes.margins(x=0.08, y=0.1)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, labelcolor="linecolor")
         return element(figure, alt)
 
 

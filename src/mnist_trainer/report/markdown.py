@@ -28,7 +28,8 @@ def _block(block: Block) -> str:
         return _table(Table(block.caption, ("test image", "truth", "predicted", "probability"), rows, frozenset(range(4))))
     if isinstance(block, Listing):
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", block.text)), default=0))
-        return f"{_text(block.caption)}:\n\n{fence}yaml\n{block.text.rstrip()}\n{fence}"
+        lines = "\n".join(map(clean, block.text.rstrip().splitlines()))
+        return f"{_text(block.caption)}:\n\n{fence}yaml\n{lines}\n{fence}"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ RUNNING_SECONDS = 120
 """A run without a result that has written something since then is taken to be running."""
 LOG_TAIL = 4096
 MESSAGE_LIMIT = 300
+LOG_HEAD = re.compile(r"^\S+ \S+ [A-Z]+ +[\w.]+: ")
+"""Time, level and place of a line of train.log."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +241,8 @@ def _last_line(path: Path) -> str:
             lines = file.read().decode("utf-8", "replace").split("\n")
     except OSError:
         return ""
-    return next((line.strip()[:MESSAGE_LIMIT] for line in reversed(lines) if line.strip()), "")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return LOG_HEAD.sub("", last)[:MESSAGE_LIMIT]
 
 
 def _read_points(path: Path, notes: list[str]) -> list[Point]:

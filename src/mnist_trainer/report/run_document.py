@@ -180,6 +180,6 @@ def _environment(environment: Mapping[str, Any]) -> Table:
         ("platform", environment.get("platform")),
         ("packages", ", ".join(f"{k} {v}" for k, v in packages.items() if v) if isinstance(packages, dict) else packages),
         ("git revision", environment.get("git_revision")),
-        ("data SHA-256", ", ".join(f"{k} {str(v)[:12]}…" for k, v in hashes.items()) if isinstance(hashes, dict) else hashes),
+        ("data hashes", ", ".join(f"{k} {str(v)[:12]}…" for k, v in hashes.items()) if isinstance(hashes, dict) else hashes),
     ]
     return Table("What it ran on", ("what", "value"), rows_of(pairs))

@@ -28,9 +28,10 @@ from mnist_trainer.report.groups import (
     value_of,
 )  # fmt: skip
 from mnist_trainer.report.records import RunRecord
+from mnist_trainer.run_folder import display_path
 
 SETTINGS_FOR_PARALLEL = 2
-RUNS_FOR_PARALLEL = 8
+RUNS_FOR_PARALLEL = 6
 NO_RANKS = (
     "Not ranked: these runs held nothing out for validation (data.validation_size=0), and to choose by the test images would"
     " spoil them as a test."
@@ -173,7 +174,7 @@ def _effects(effects: Sequence[Effect], split: str) -> list[Block]:
     if split == "test":
         note += " These runs held nothing out, so these are test accuracies: not for choosing."
     if len({effect.spread.n for effect in effects if effect.setting == effects[0].setting}) > 1:
-        note += " Values with different n met different companions: read their means with care."
+        note += " Values with unlike numbers of runs met other settings unlike often: read their means with care."
     best = {e.setting: max((x for x in effects if x.setting == e.setting), key=lambda x: x.spread.mean) for e in effects}
     alt = "; ".join(f"{key}: highest mean with {effect.value}, {spread_text(effect.spread)}" for key, effect in best.items())
     return [
@@ -184,9 +185,11 @@ def _effects(effects: Sequence[Effect], split: str) -> list[Block]:
 
 def _runs(runs: Sequence[RunRecord], groups: Sequence[Group]) -> list[Block]:
     settings = tuple(groups[0].settings)
+    base = runs[0].folder.path.parent
+    shared = all(run.folder.path.parent == base for run in runs)
     rows = tuple(
         (
-            run.path, *(value_of(run, key) for key in settings), "" if run.seed is None else str(run.seed), run.status,
+            run.name if shared else run.path, *(value_of(run, key) for key in settings), "" if run.seed is None else str(run.seed), run.status,
             percent(run.validation.accuracy if run.validation else None), percent(run.test.accuracy if run.test else None),
             seconds_text(run.seconds("total")),
         )
@@ -194,13 +197,20 @@ def _runs(runs: Sequence[RunRecord], groups: Sequence[Group]) -> list[Block]:
     )  # fmt: skip
     width = len(settings)
     columns = ("run", *settings, "seed", "status", "validation", "test", "time")
-    blocks: list[Block] = [Table("Every run", columns, rows, frozenset({width + 1, width + 3, width + 4, width + 5}))]
-    unwell = tuple((run.path, run.status, run.message or DASH) for run in runs if not run.completed)
+    blocks: list[Block] = [
+        Table(
+            f"Every run, below {display_path(base)}" if shared else "Every run",
+            columns,
+            rows,
+            frozenset({width + 1, width + 3, width + 4, width + 5}),
+        )
+    ]
+    unwell = tuple((run.name if shared else run.path, run.status, run.message or DASH) for run in runs if not run.completed)
     if unwell:
         note = (
             ""
             if not any(run.status == "interrupted" for run in runs)
-            else "An interrupted run goes on with mnist-train resume=RUN."
+            else "An interrupted run goes on with mnist-train resume=FOLDER."
         )
         blocks.append(Table("Runs without a result", ("run", "status", "what it said last"), unwell, note=note))
     return [*blocks, *(Paragraph(note) for run in runs for note in run.notes)]

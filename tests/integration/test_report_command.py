@@ -1,0 +1,86 @@
+"""``mnist-report`` on runs that were really trained."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import QUICK, Command
+
+pytestmark = pytest.mark.integration
+WITHOUT = """import sys
+for name in ("scipy", "matplotlib", "torch"):
+    sys.modules[name] = None
+"""
+
+
+def report(cwd: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mnist_trainer.cli.report", *words],
+        cwd=cwd, env={**os.environ, "COLUMNS": "200", **environment}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def test_from_training_to_every_form_of_report(mnist_train: Command, tmp_path: Path) -> None:
+    sweep = ("-m", "model=linear,two_layer", "seed=0,1", "sweep=s", *QUICK)
+    assert mnist_train(*sweep).code == 0
+    shown = report(tmp_path, "outputs/multirun/s")
+    assert shown.returncode == 0, shown.stderr
+    assert "4 runs (4 completed), 2 groups over seeds" in shown.stdout
+    rows = list(csv.DictReader(io.StringIO(report(tmp_path, "outputs/multirun/s", "--csv").stdout)))
+    results = [json.loads(path.read_text()) for path in sorted((tmp_path / "outputs/multirun/s").glob("*/result.json"))]
+    assert [float(row["test_accuracy"]) for row in rows] == [result["test"]["accuracy"] for result in results]
+    assert [row["model"] for row in rows] == ["linear", "linear", "two_layer", "two_layer"]
+
+    ended = report(tmp_path, "outputs/multirun/s", "--html", "--markdown", "s.md", "--json", "s.json")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("written: ") == 3
+    groups = json.loads((tmp_path / "s.json").read_text())["groups"]
+    assert [group["rank"] for group in groups] == [1, 2]
+    assert (tmp_path / "s.md").read_text().startswith("# s\n")
+
+    # One run: its worst mistakes are MNIST's own pictures.
+    page = report(tmp_path, "outputs/latest", "--html", "-")
+    assert page.returncode == 0, page.stderr
+    assert page.stdout.count("data:image/png") == 24
+    # One folder that holds two recipes is clear.
+    compared = report(tmp_path, "outputs/multirun/s", "--compare", "--json")
+    assert compared.returncode == 0, compared.stderr
+    assert json.loads(compared.stdout)["verdict"] in ("distinguishable", "not distinguishable")
+
+    # Without the extra, and without torch: what needs none of them works, the rest says what to install.
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text(WITHOUT)
+    bare = {"PYTHONPATH": f"{tmp_path / 'without'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    for folder in ("outputs/latest", "outputs/multirun/s"):
+        plain = report(tmp_path, folder, **bare)
+        assert plain.returncode == 0, plain.stderr
+    assert "is not tested: pip install 'mnist-trainer[report]'" in plain.stdout
+    for words in (("outputs/multirun/s", "--compare"), ("outputs/latest", "--html")):
+        refused = report(tmp_path, *words, **bare)
+        assert refused.returncode == 6
+        assert "pip install 'mnist-trainer[report]'" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("nowhere",), 2, "nowhere: there is no such folder"),
+        ((".",), 2, "holds no run"),
+        ((), 2, "no folder was named"),
+        ((".", "--wrong"), 2, "--wrong"),
+        (("--help",), 0, "mnist-report A B --compare"),
+        (("--version",), 0, "mnist-report"),
+    ],
+)
+def test_mistakes_and_questions(words: tuple[str, ...], code: int, said: str, tmp_path: Path) -> None:
+    ended = report(tmp_path, *words)
+    assert ended.returncode == code
+    assert said in (ended.stderr if code else ended.stdout)
+    assert "Traceback" not in ended.stderr
