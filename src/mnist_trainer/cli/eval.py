@@ -1,0 +1,130 @@
+"""``mnist-eval``: what a trained network gets right, and what it gets wrong."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+from mnist_trainer.cli.arguments import ArgumentParser
+from mnist_trainer.cli.exit import exit_codes
+from mnist_trainer.errors import MachineError
+from mnist_trainer.extras import require_extra
+from mnist_trainer.run_folder import display_path, safe_name, write_json
+from mnist_trainer.run_lookup import Located, locate_checkpoint
+from mnist_trainer.settings import DataSettings
+from mnist_trainer.startup import wait_politely
+
+EPILOG = """\
+examples:
+  mnist-eval outputs/latest
+  mnist-eval outputs/latest --split validation --checkpoint last
+  mnist-eval outputs/latest --data qmnist --json --no-figures
+
+Written to RUN: evaluation.json, figures/evaluation-*.png, and evaluation/ for TensorBoard. The names of other splits, data
+and checkpoints say so, as in evaluation-validation.json."""
+
+DATA_NAMES = get_args(get_type_hints(DataSettings)["name"])
+SPLITS = ("test", "validation", "train")
+ELSEWHERE = "--output DIR"
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    with exit_codes("mnist-eval"):
+        evaluate(parse(sys.argv[1:]))
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The command line.
+
+    Raises:
+        ConfigError: it is mistaken.
+    """
+    parser = ArgumentParser("mnist-eval", "Score a trained network: accuracy, classes, confusion, calibration; figures.", EPILOG)
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
+    add("--checkpoint", metavar="NAME", help="best, last, or a file (default: the one that the run has tested)")
+    add("--data", choices=DATA_NAMES, metavar="NAME", help=f"{', '.join(DATA_NAMES)} (default: the run's own)")
+    add("--data-root", metavar="DIR", help="folder of the data sets (default: the run's own)")
+    add("--split", choices=SPLITS, default="test", metavar="NAME", help="test, validation or train (default: test)")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
+    add("--output", type=Path, metavar="DIR", help="folder to write to (default: RUN)")
+    add("--json", action="store_true", help="print the content of evaluation.json in place of tables")
+    add("--no-figures", action="store_true", help="no PNG files and nothing for TensorBoard")
+    return parser.parse_args(words)
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Find the network, score it, write and show what comes of it."""
+    located = locate_checkpoint(arguments.run, arguments.checkpoint)
+    folder = output_folder(arguments.output, located)
+    if not arguments.no_figures:
+        require_extra("eval", "matplotlib")
+    wait_politely()
+    from mnist_trainer.scoring.scored_run import data_settings, score_run
+    from mnist_trainer.trained import load_run
+
+    trained = load_run(arguments.run, arguments.checkpoint, arguments.device)
+    settings = data_settings(trained, arguments.data, arguments.data_root)
+    scored = score_run(trained, settings, arguments.split)
+    stem = name_of(arguments, settings.name if settings.name != trained.config.data.name else None, located)
+    path = folder / f"{stem}.json"
+    written = [path]
+    write_json(path, scored.as_json(), elsewhere=ELSEWHERE)
+    if not arguments.no_figures:
+        from mnist_trainer.scoring.pictures import draw, write_pictures, write_tensorboard
+
+        drawn = draw(scored)
+        written += write_pictures(drawn, folder / "figures", stem)
+        write_tensorboard(scored, drawn, folder / stem)
+    if arguments.json:
+        print(json.dumps(scored.as_json(), indent=2, ensure_ascii=False))
+        return
+    from mnist_trainer.scoring.tables import show
+
+    show(scored)
+    say_written(written, None if arguments.no_figures else folder / stem)
+
+
+def output_folder(asked: Path | None, located: Located) -> Path:
+    """Where to write.
+
+    Raises:
+        MachineError: a file is in the way.
+    """
+    folder = located.home if asked is None else asked.expanduser()
+    existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not existing.is_dir():
+        raise MachineError(f"{folder}: {existing} is a file where a folder is needed. Choose another place with {ELSEWHERE}.")
+    return folder
+
+
+def name_of(arguments: argparse.Namespace, other_data: str | None, located: Located) -> str:
+    """``evaluation``, and what sets this one apart from that of the run's own test: nothing is overwritten by another."""
+    parts = ["evaluation"]
+    if other_data:
+        parts.append(other_data)
+    if arguments.split != "test":
+        parts.append(arguments.split)
+    if located.folder and located.checkpoint.resolve() != locate_checkpoint(located.folder.path).checkpoint.resolve():
+        parts.append(safe_name(located.checkpoint.stem))
+    return "-".join(parts)
+
+
+def say_written(written: Sequence[Path], board: Path | None) -> None:
+    """What there is to look at now."""
+    from mnist_trainer.terminal import quote
+
+    rows = [("numbers", display_path(written[0]))]
+    if board:
+        rows.append(("figures", f"{display_path(written[1].parent)}, {len(written) - 1} PNG files"))
+        rows.append(("TensorBoard", f"tensorboard --logdir {quote(display_path(board))}  (Images, Projector)"))
+    width = max(len(name) for name, _ in rows) + 2
+    for name, value in rows:
+        print(f"{name + ':':<{width}}{value}")
+
+
+if __name__ == "__main__":
+    main()
