@@ -47,7 +47,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--show", action="store_true", help="draw what the network is shown, here and as PNG files")
     add("--show-dir", type=Path, default=Path("seen"), metavar="DIR", help="folder of the PNG files (default: seen)")
     add("--json", action="store_true", help="one JSON document in place of text")
-    add("--checkpoint", default="best", metavar="NAME", help="best, last, or a checkpoint file (default: best)")
+    add("--checkpoint", metavar="NAME", help="best, last, or a checkpoint file (default: the one that the run has tested)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps (default: auto)")
     return parser.parse_args(words)
 
