@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from mnist_trainer.errors import ConfigError, MachineError
 
 OUTPUTS = Path("outputs")
+ELSEWHERE = "hydra.run.dir=PATH"
 NAME_LIMIT = 100
 """Longest name of a folder, in characters; file systems allow 255 bytes."""
 
@@ -24,7 +25,7 @@ RUN_MARKS = ("config.yaml", "metrics.jsonl", "result.json", "checkpoints")
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path, needed: int | None = None) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, needed: int | None = None, *, elsewhere: str = ELSEWHERE) -> Iterator[BinaryIO]:
     """A binary file that appears under its name whole and on disk, or not at all.
 
     Writes to a temporary file in the same folder, flushes it to disk, renames it over ``path`` and flushes the folder,
@@ -32,6 +33,7 @@ def atomic_write(path: Path, needed: int | None = None) -> Iterator[BinaryIO]:
 
     Args:
         needed: bytes that are going to be written, for the message where they do not fit.
+        elsewhere: what a user types to have it written to another place.
 
     Raises:
         MachineError: the file could not be written; nothing is left of it.
@@ -51,7 +53,7 @@ def atomic_write(path: Path, needed: int | None = None) -> Iterator[BinaryIO]:
         if temporary:
             # First of all, so that the free bytes that are told are those without it.
             Path(temporary).unlink(missing_ok=True)
-        raise write_failure(path, error, needed) from error
+        raise write_failure(path, error, needed, elsewhere) from error
     finally:
         if temporary:
             with contextlib.suppress(OSError):
@@ -85,11 +87,11 @@ def sweep_temporaries(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
+def write_json(path: Path, values: Mapping[str, Any], *, elsewhere: str = ELSEWHERE) -> None:
     """Write a JSON object, indented for people, through ``atomic_write``."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     content = text.encode() + b"\n"
-    with atomic_write(path, len(content)) as file:
+    with atomic_write(path, len(content), elsewhere=elsewhere) as file:
         file.write(content)
 
 
@@ -108,7 +110,7 @@ def _fsync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def write_failure(path: Path, error: OSError, needed: int | None = None) -> MachineError:
+def write_failure(path: Path, error: OSError, needed: int | None = None, elsewhere: str = ELSEWHERE) -> MachineError:
     """What to tell of a file that could not be written: why, what it needs and what there is, and the way out."""
     try:
         free = f" {shutil.disk_usage(path.parent).free:,} bytes are free there."
@@ -117,7 +119,7 @@ def write_failure(path: Path, error: OSError, needed: int | None = None) -> Mach
     needs = "" if needed is None else f" It needs {needed:,} bytes."
     return MachineError(
         f"{path} could not be written: {error.strerror or error}.{needs}{free}"
-        " Free some space, or choose another place with hydra.run.dir=PATH."
+        f" Free some space, or choose another place with {elsewhere}."
     )
 
 

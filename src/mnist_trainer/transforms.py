@@ -112,10 +112,13 @@ class Transforms:
 
     def prepare(self, images: Tensor) -> Tensor:
         """uint8 (N, 1, H, W) to float32, scaled to 0..1 and with the fixed transforms applied."""
-        prepared = images.to(torch.float32).div_(255)
+        return self.apply_fixed(images.to(torch.float32).div_(255))
+
+    def apply_fixed(self, images: Tensor) -> Tensor:
+        """The fixed transforms, in order; float32 (N, 1, H, W), 0..1."""
         for transform in self.fixed:
-            prepared = transform(prepared)
-        return prepared
+            images = transform(images)
+        return images
 
     def augment(self, images: Tensor, draws: Tensor) -> Tensor:
         """The random transforms, in order; images (N, 1, H, W), draws (N, num_draws)."""

@@ -4,6 +4,7 @@ What its scripts compute is tested to be what ``mnist-predict`` computes of the 
 """
 
 import base64
+import dataclasses
 import hashlib
 import html
 import json
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.evaluation import VIEWS
+from mnist_trainer.export import Exported
 from mnist_trainer.run_folder import atomic_write
 from mnist_trainer.transforms import CenterCrop, Normalize
 
@@ -39,20 +41,22 @@ WITHOUT_EFFECT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.Id
 Layer = dict[str, Any]
 
 
-def write_page(trained: "TrainedModel", path: Path) -> int:
-    """Write the page of a trained network.
-
-    Returns:
-        Its size in bytes.
+def write_html(trained: "TrainedModel", path: Path) -> Exported:
+    """Write the page of a trained network. It averages as many shifted views of a drawing as the run's own test does.
 
     Raises:
         ConfigError: the network has a part that the page cannot compute; the message names it.
         MachineError: the file cannot be written.
     """
-    content = page(trained).encode("utf-8")
+    as_tested = dataclasses.replace(trained, translations=trained.config.trainer.translations)
+    content = page(as_tested).encode("utf-8")
     with atomic_write(path, len(content)) as file:
         file.write(content)
-    return len(content)
+    findings = (
+        ("network", f"{parameters_of(trained):,} parameters as float32, computed in the browser"),
+        ("size", f"{len(content) / 1000:,.0f} kB, everything in one file; it contacts no server"),
+    )
+    return Exported((path,), findings)
 
 
 def page(trained: "TrainedModel") -> str:
@@ -89,19 +93,21 @@ def page(trained: "TrainedModel") -> str:
 def policy(script: str) -> str:
     """The content security policy: this very script, styles, and nothing from anywhere."""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-    )
+    return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def provenance(trained: "TrainedModel") -> str:
     """Which network this is, in a sentence."""
-    parameters = sum(parameter.numel() for parameter in trained.model.parameters())
     config = trained.config
     return (
-        f"Network: {config.model.choice}, {parameters:,} parameters (float32), trained on {config.data.name}"
+        f"Network: {config.model.choice}, {parameters_of(trained):,} parameters (float32), trained on {config.data.name}"
         f" for {trained.checkpoint.epoch} epochs; weights {trained.checkpoint.sha256[:12]}."
     )
+
+
+def parameters_of(trained: "TrainedModel") -> int:
+    """Numbers that were learned."""
+    return sum(parameter.numel() for parameter in trained.model.parameters())
 
 
 def describe(trained: "TrainedModel") -> dict[str, Any]:

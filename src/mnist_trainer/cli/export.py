@@ -1,0 +1,92 @@
+"""``mnist-export``: take a trained network elsewhere."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mnist_trainer.cli.arguments import ArgumentParser
+from mnist_trainer.cli.exit import exit_codes
+from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.export import ELSEWHERE, FORMATS, Exported
+from mnist_trainer.extras import require_extra
+from mnist_trainer.run_folder import display_path
+from mnist_trainer.run_lookup import locate_checkpoint
+from mnist_trainer.startup import wait_politely
+
+EPILOG = """\
+formats:
+{formats}
+
+examples:
+  mnist-export outputs/latest --format onnx
+  mnist-export outputs/latest --format safetensors --output digits.safetensors
+  mnist-export outputs/latest --format html --output digits.html
+
+Beside a file of weights a model card is written. Without --output it is RUN/export/model.SUFFIX."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    with exit_codes("mnist-export"):
+        arguments = parse(sys.argv[1:])
+        form = FORMATS[arguments.format]
+        located = locate_checkpoint(arguments.run, arguments.checkpoint)
+        path = output_path(arguments.output, located.home, form.suffix)
+        require_extra("export", *form.modules)
+        wait_politely()
+        from mnist_trainer.trained import load_run
+
+        # As others will compute it: one view, 32 bits, on the processor that everybody has.
+        trained = load_run(arguments.run, arguments.checkpoint, "cpu", translations=1, precision="fp32")
+        show(form.load()(trained, path))
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The command line.
+
+    Raises:
+        ConfigError: it is mistaken.
+    """
+    width = max(map(len, FORMATS))
+    formats = "\n".join(f"  {name:<{width}}  {each.about}" for name, each in FORMATS.items())
+    parser = ArgumentParser(
+        "mnist-export", "Write a trained network as a file that is safe to load.", EPILOG.format(formats=formats)
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
+    add("--format", required=True, choices=FORMATS, metavar="FORMAT", help=", ".join(FORMATS))
+    add("--output", type=Path, metavar="PATH", help="the file to write, or a folder for it")
+    add("--checkpoint", metavar="NAME", help="best, last, or a file (default: the one that the run has tested)")
+    return parser.parse_args(words)
+
+
+def output_path(asked: Path | None, home: Path, suffix: str) -> Path:
+    """The file to write.
+
+    Raises:
+        ConfigError: its ending is that of another format.
+        MachineError: there is something else in its place.
+    """
+    path = home / "export" / f"model{suffix}" if asked is None else asked.expanduser()
+    if path.is_dir():
+        path = path / f"model{suffix}"
+    if path.suffix != suffix:
+        raise ConfigError(f"--output {path}: a file of this format ends in {suffix}. Type: --output {path.with_suffix(suffix)}")
+    parent = next(ancestor for ancestor in path.absolute().parents if ancestor.exists())
+    if not parent.is_dir():
+        raise MachineError(f"{path} cannot be written: {parent} is a file, not a folder. Choose another place with {ELSEWHERE}.")
+    return path
+
+
+def show(exported: Exported) -> None:
+    """What was written and what was checked."""
+    rows = [*exported.findings]
+    rows += [("written", f"{display_path(path)} ({path.stat().st_size:,} bytes)") for path in exported.files]
+    width = max(len(name) for name, _ in rows) + 2
+    for name, value in rows:
+        print(f"{name + ':':<{width}}{value}")
+
+
+if __name__ == "__main__":
+    main()
