@@ -8,13 +8,22 @@ Every picture goes through a file format and back. Same seed, same pictures.
 
 import argparse
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
+
+from mnist_trainer import load_run
+from mnist_trainer.data import load_dataset
+from mnist_trainer.data.images import LabelledImages
+from mnist_trainer.data.split import stratified_holdout
+from mnist_trainer.metrics import wilson_interval
+from mnist_trainer.pictures import PictureError, find_digit, open_picture
+from mnist_trainer.pictures.components import label_components
+from mnist_trainer.trained import TrainedModel
 
 Grey = NDArray[np.float64]
 PAPERS = ((250, 247, 238), (238, 232, 210), (225, 226, 228), (255, 255, 255), (244, 236, 190), (214, 226, 236))
@@ -104,8 +113,6 @@ def written(digit: NDArray[np.uint8], kind: Kind, rng: np.random.Generator) -> G
 
 def broken(image: Image.Image) -> int:
     """In how many pieces a digit is."""
-    from mnist_trainer.pictures.components import label_components
-
     return len(label_components(np.asarray(image) > 100)[1])
 
 
@@ -156,9 +163,78 @@ def shading(height: int, width: int, rng: np.random.Generator) -> Grey:
     return np.asarray(side * corners)
 
 
-def pictures(images: NDArray[np.uint8], labels: NDArray[np.int64], count: int, seed: int) -> Iterator[tuple[Kind, int, bytes]]:
-    """``count`` pictures of each kind, with their labels; digits drawn by the seed."""
+@dataclass(frozen=True)
+class Mistake:
+    """A picture that was misread, or not read at all."""
+
+    kind: str
+    label: int
+    said: str
+    content: bytes
+    seen: NDArray[np.uint8]
+    """(28, 28), what the network was shown; all 0 where nothing was found."""
+
+
+def read_all(trained: TrainedModel, digits: LabelledImages, count: int, seed: int) -> Iterator[tuple[Kind, list[Mistake]]]:
+    """``count`` digits drawn by the seed, as pictures of each kind, read as ``mnist-predict`` reads them."""
     for number, kind in enumerate(KINDS):
         rng = np.random.default_rng([seed, number])
-        for index in rng.choice(len(images), count, replace=False):
-            yield kind, int(labels[index]), people_picture(images[index], kind, rng)
+        mistakes = []
+        for index in rng.choice(len(digits), count, replace=False):
+            content = people_picture(digits.images[index, 0].numpy(), kind, rng)
+            label = int(digits.labels[index])
+            try:
+                seen = find_digit(open_picture(io.BytesIO(content), 640).colours).image
+                said = str(int(trained.logits(seen).argmax()))
+            except PictureError as error:
+                seen, said = np.zeros((28, 28), np.uint8), str(error)
+            if said != str(label):
+                mistakes.append(Mistake(kind.name, label, said, content, seen))
+        yield kind, mistakes
+
+
+def sheet_of(mistakes: Sequence[Mistake]) -> Image.Image:
+    """All pictures that were misread, each with what the network was shown and what it said."""
+    columns, side = 6, 190
+    lines = -(-max(1, len(mistakes)) // columns)
+    sheet = Image.new("RGB", (columns * side, lines * (side + 120)), (246, 247, 249))
+    draw = ImageDraw.Draw(sheet)
+    for position, mistake in enumerate(mistakes):
+        left, top = position % columns * side + 4, position // columns * (side + 120) + 4
+        picture = Image.open(io.BytesIO(mistake.content)).convert("RGB")
+        picture.thumbnail((side - 8, side - 8))
+        sheet.paste(picture, (left, top))
+        sheet.paste(Image.fromarray(mistake.seen).resize((84, 84), Image.Resampling.NEAREST), (left, top + side - 4))
+        draw.text((left, top + side + 84), f"{mistake.kind}: {mistake.label}, read {mistake.said[:12]}", fill=(32, 38, 46))
+    return sheet
+
+
+def main() -> None:
+    """Print the share that was read rightly, by kind, and save the pictures that were not."""
+    parser = argparse.ArgumentParser(description="How well people's pictures are read.")
+    parser.add_argument("run", help="a run folder")
+    parser.add_argument("--count", type=int, default=60, help="digits of each kind of picture")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--split", choices=("test", "validation"), default="test")
+    parser.add_argument("--failures", type=Path, default=Path("people_pictures_misread.png"), metavar="PNG")
+    arguments = parser.parse_args()
+    trained = load_run(arguments.run)
+    dataset = load_dataset(trained.config.data)
+    held_out = stratified_holdout(dataset.train.labels, 5000, 0)[1]
+    digits = dataset.test if arguments.split == "test" else dataset.train.select(held_out)
+    misread: list[Mistake] = []
+    for kind, mistakes in read_all(trained, digits, arguments.count, arguments.seed):
+        right = arguments.count - len(mistakes)
+        print(f"{kind.name:<24} {right:>5} / {arguments.count}  {right / arguments.count:6.1%}", flush=True)
+        misread += mistakes
+    total = arguments.count * len(KINDS)
+    low, high = wilson_interval(total - len(misread), total)
+    right = total - len(misread)
+    print(f"{'all':<24} {right:>5} / {total}  {right / total:6.1%}  (95 % interval {low:.1%} to {high:.1%})")
+    if misread:
+        sheet_of(misread).save(arguments.failures)
+        print(f"misread: {arguments.failures}")
+
+
+if __name__ == "__main__":
+    main()

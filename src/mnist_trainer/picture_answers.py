@@ -96,10 +96,7 @@ def recognise(source: Source, digits: str, trained: Any, other_things: bool) -> 
     """One picture, from its file to an answer; what is wrong with it is part of the answer."""
     try:
         picture = source.open(WORKING_SIDE[digits])
-        if digits == "many":
-            found = find_digits(picture.colours)
-        else:
-            found = [find_digit(picture.colours, other_things=other_things)]
+        found = find_digits(picture.colours) if digits == "many" else [find_digit(picture.colours, other_things=other_things)]
     except PictureError as error:
         return Answer(source, None, (), str(error))
     logits = np.asarray(trained.logits(np.stack([digit.image for digit in found])), np.float64)  # (N, num_classes)

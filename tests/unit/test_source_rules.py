@@ -14,8 +14,8 @@ SOURCE = Path(mnist_trainer.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 # These answer mistakes, so they are there before torch is.
 EARLY = (
-    "cli.train", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides", "settings",
-    "targets", "resume", "engine_rules", "run_folder", "errors", "faults", "startup", "hydra_guard", "hydra_plugins",
+    "cli.train", "cli.predict", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides",
+    "settings", "targets", "resume", "engine_rules", "run_folder", "errors", "faults", "startup", "hydra_guard", "hydra_plugins",
     "job", "sweep.command", "sweep.compose", "sweep.identity", "sweep.job", "sweep.launch", "sweep.progress", "sweep.records",
     "sweep.table", "result", "formulas.activations", "distributed", "interruption", "launching",
 )  # fmt: skip

@@ -21,8 +21,9 @@ formats:
 examples:
   mnist-export outputs/latest --format onnx
   mnist-export outputs/latest --format safetensors --output digits.safetensors
+  mnist-export outputs/latest --format html --output digits.html
 
-Beside the file a model card is written. Without --output it is RUN/export/model.SUFFIX."""
+Beside a file of weights a model card is written. Without --output it is RUN/export/model.SUFFIX."""
 
 
 def main() -> None:

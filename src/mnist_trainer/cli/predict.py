@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mnist_trainer.cli.arguments import ArgumentParser
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.startup import wait_politely
 
@@ -31,14 +32,12 @@ def main() -> None:
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """The command line; argparse ends the process with exit code 2 where it is mistaken."""
-    parser = argparse.ArgumentParser(
-        prog="mnist-predict",
-        description="Recognise the digits of your own pictures with a trained network.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    """The command line.
+
+    Raises:
+        ConfigError: it is mistaken.
+    """
+    parser = ArgumentParser("mnist-predict", "Recognise the digits of your own pictures with a trained network.", EPILOG)
     add = parser.add_argument
     add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
     add("pictures", metavar="IMAGE", nargs="+", help="files, folders, patterns; - reads one picture from standard input")
@@ -47,7 +46,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--show", action="store_true", help="draw what the network is shown, here and as PNG files")
     add("--show-dir", type=Path, default=Path("seen"), metavar="DIR", help="folder of the PNG files (default: seen)")
     add("--json", action="store_true", help="one JSON document in place of text")
-    add("--checkpoint", default="best", metavar="NAME", help="best, last, or a checkpoint file (default: best)")
+    add("--checkpoint", metavar="NAME", help="best, last, or a checkpoint file (default: the one that the run has tested)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps (default: auto)")
     return parser.parse_args(words)
 

@@ -56,4 +56,10 @@ FORMATS = {
         "the weights and what they are",
         ("safetensors",),
     ),
+    "html": Format(
+        "mnist_trainer.export.html:write_html",
+        ".html",
+        "a page to draw digits on; the network runs in the browser, offline",
+        (),
+    ),
 }

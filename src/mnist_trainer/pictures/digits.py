@@ -86,7 +86,7 @@ def ink_of_photograph(colours: Colours) -> Ink:
     if level < least:
         raise PictureError(NO_INK)
     low = max(0.2 * level, min(3 * strength.noise, 0.4 * level))
-    return np.clip((strength.values - low) / (0.85 * level - low), 0, 1).astype(np.float64)
+    return np.asarray(np.clip((strength.values - low) / (0.85 * level - low), 0, 1), np.float64)
 
 
 def main_ink(ink: Ink) -> Ink:
@@ -125,7 +125,7 @@ def weight(piece: Component, shape: tuple[int, ...]) -> float:
     column = (piece.box.left + piece.box.right) / (2 * shape[1]) - 0.5
     central = 1 - max(abs(row), abs(column))  # 1 in the middle, 0.5 at an edge
     # A line that was not taken out is long and thin; so is a 1, but not across the whole picture.
-    return piece.box.side * np.sqrt(piece.area) * central * (0.1 if touches_edge(piece.box, shape) else 1)
+    return piece.box.side * piece.area**0.5 * central * (0.1 if touches_edge(piece.box, shape) else 1.0)
 
 
 def without_frames(components: list[Component], labels: NDArray[np.int32], shape: tuple[int, ...]) -> list[Component]:

@@ -40,7 +40,7 @@ class Strength:
 def ink_strength(colours: Colours) -> Strength:
     """Take paper and shading away from a picture of ink on paper, or of chalk on a board."""
     planes = [colours[..., channel].astype(np.float32) for channel in range(3)]
-    if is_light_on_dark(np.asarray(sum(planes), np.float32) / 3):
+    if is_light_on_dark(np.mean(planes, axis=0, dtype=np.float32)):
         planes = [255 - plane for plane in planes]
     missing = np.stack([missing_light(plane) for plane in planes])
     most, least = missing.max(axis=0), missing.min(axis=0)

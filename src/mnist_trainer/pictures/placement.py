@@ -86,7 +86,7 @@ def as_dark_as_mnist(ink: Ink) -> NDArray[np.uint8]:
     """Bytes in which a quarter of the pixels with ink are white or nearly so, as in MNIST: hair lines come out brighter."""
     present = np.sort(ink[ink >= 0.1 * ink.max()])
     level = min(present[(3 * len(present)) // 4 if len(present) > 1 else 0], 1.0)
-    return np.floor(np.minimum(ink / level, 1) * 255 + TIE).astype(np.uint8)
+    return np.asarray(np.floor(np.minimum(ink / level, 1) * 255 + TIE), np.uint8)
 
 
 def centred(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:

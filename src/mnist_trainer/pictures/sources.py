@@ -52,7 +52,8 @@ def sources_of(word: str) -> Iterator[Source]:
     elif path.exists() or not glob.has_magic(word):
         yield Source(word, path)
     else:
-        matches = sorted(Path(match) for match in glob.glob(word, recursive=True))
+        # Path.glob refuses absolute patterns.
+        matches = sorted(Path(match) for match in glob.glob(word, recursive=True))  # noqa: PTH207
         if not matches:
             yield Source(word, None, "no file matches this pattern.")
         for match in matches:

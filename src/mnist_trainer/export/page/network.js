@@ -1,0 +1,145 @@
+// The network, layer by layer, in plain loops. A tensor is {channels, height, width, data}.
+"use strict";
+
+// erf by the series of Abramowitz and Stegun 7.1.6 near 0 and the continued fraction 7.1.14 (Lentz) further out.
+function erf(z) {
+  const x = Math.abs(z);
+  let value;
+  if (x < 2.5) {
+    let term = x, sum = x;
+    for (let n = 1; n < 80; n++) { term *= (2 * x * x) / (2 * n + 1); sum += term; }
+    value = (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+  } else {
+    let fraction = x;
+    for (let k = 60; k > 0; k--) fraction = x + k / 2 / fraction;
+    value = 1 - Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction);
+  }
+  return z < 0 ? -value : value;
+}
+
+const sigmoid = (z) => 1 / (1 + Math.exp(-z));
+
+const FUNCTIONS = {
+  relu: () => (z) => Math.max(z, 0),
+  leaky_relu: ({ slope }) => (z) => (z >= 0 ? z : slope * z),
+  sigmoid: () => sigmoid,
+  tanh: () => Math.tanh,
+  gelu: () => (z) => (z / 2) * (1 + erf(z / Math.SQRT2)),
+  gelu_tanh: () => (z) => (z / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z ** 3))),
+  silu: () => (z) => z * sigmoid(z),
+  softplus: ({ beta, threshold }) => (z) => (z * beta > threshold ? z : Math.log1p(Math.exp(z * beta)) / beta),
+  softsign: () => (z) => z / (1 + Math.abs(z)),
+  elu: ({ alpha }) => (z) => (z > 0 ? z : alpha * Math.expm1(z)),
+  erf: () => (z) => erf((Math.sqrt(Math.PI) / 2) * z),
+  algebraic: () => (z) => z / Math.sqrt(1 + z * z),
+  arctan: () => (z) => (2 / Math.PI) * Math.atan((Math.PI / 2) * z),
+  gd: () => (z) => (4 / Math.PI) * Math.atan(Math.tanh((Math.PI / 4) * z)),
+};
+
+const LAYERS = {
+  map: (layer, input) => ({ ...input, data: input.data.map(FUNCTIONS[layer.function](layer)) }),
+  affine: (layer, input) => ({ ...input, data: input.data.map((value) => (value - layer.mean) / layer.std) }),
+  crop(layer, { channels, height, width, data }) {
+    const top = Math.floor((height - layer.size) / 2), left = Math.floor((width - layer.size) / 2);
+    const output = tensor(channels, layer.size, layer.size);
+    for (let c = 0, i = 0; c < channels; c++)
+      for (let y = 0; y < layer.size; y++)
+        for (let x = 0; x < layer.size; x++) output.data[i++] = data[(c * height + top + y) * width + left + x];
+    return output;
+  },
+  flatten: (layer, { data }) => ({ channels: data.length, height: 1, width: 1, data }),
+  linear(layer, { data }) {
+    const output = tensor(layer.outputs, 1, 1);
+    for (let o = 0; o < layer.outputs; o++) {
+      let sum = layer.bias ? layer.bias[o] : 0;
+      for (let i = 0; i < data.length; i++) sum += layer.weight[o * data.length + i] * data[i];
+      output.data[o] = sum;
+    }
+    return output;
+  },
+  batch_norm: (layer, input) => {
+    const size = input.height * input.width;
+    return { ...input, data: input.data.map((value, i) => value * layer.scale[Math.floor(i / size)] + layer.shift[Math.floor(i / size)]) };
+  },
+  conv(layer, { channels, height, width, data }) {
+    const [kh, kw] = layer.kernel, [sy, sx] = layer.stride, [py, px] = layer.padding;
+    const rows = Math.floor((height + 2 * py - kh) / sy) + 1, columns = Math.floor((width + 2 * px - kw) / sx) + 1;
+    const output = tensor(layer.outputs, rows, columns);
+    for (let o = 0; o < layer.outputs; o++)
+      for (let y = 0; y < rows; y++)
+        for (let x = 0; x < columns; x++) {
+          let sum = layer.bias ? layer.bias[o] : 0;
+          for (let c = 0; c < channels; c++)
+            for (let ky = 0; ky < kh; ky++) {
+              const row = y * sy - py + ky;
+              if (row < 0 || row >= height) continue;
+              for (let kx = 0; kx < kw; kx++) {
+                const column = x * sx - px + kx;
+                if (column >= 0 && column < width)
+                  sum += layer.weight[((o * channels + c) * kh + ky) * kw + kx] * data[(c * height + row) * width + column];
+              }
+            }
+          output.data[(o * rows + y) * columns + x] = sum;
+        }
+    return output;
+  },
+  pool(layer, { channels, height, width, data }) {
+    const [kh, kw] = layer.kernel, [sy, sx] = layer.stride;
+    const rows = Math.floor((height - kh) / sy) + 1, columns = Math.floor((width - kw) / sx) + 1;
+    const output = tensor(channels, rows, columns);
+    for (let c = 0; c < channels; c++)
+      for (let y = 0; y < rows; y++)
+        for (let x = 0; x < columns; x++) {
+          let most = -Infinity, sum = 0;
+          for (let ky = 0; ky < kh; ky++)
+            for (let kx = 0; kx < kw; kx++) {
+              const value = data[(c * height + y * sy + ky) * width + x * sx + kx];
+              most = Math.max(most, value); sum += value;
+            }
+          output.data[(c * rows + y) * columns + x] = layer.average ? sum / (kh * kw) : most;
+        }
+    return output;
+  },
+};
+
+function tensor(channels, height, width) {
+  return { channels, height, width, data: new Float64Array(channels * height * width) };
+}
+
+// Base64 of little-endian float32, and where in it the numbers of each layer are.
+function unpack(network) {
+  const bytes = Uint8Array.from(atob(network.weights), (sign) => sign.charCodeAt(0));
+  const view = new DataView(bytes.buffer);
+  const numbers = ([start, count]) => Float64Array.from({ length: count }, (_, i) => view.getFloat32(4 * (start + i), true));
+  for (const layer of network.layers)
+    for (const name of ["weight", "bias", "scale", "shift"]) if (layer[name]) layer[name] = numbers(layer[name]);
+  return network;
+}
+
+// Logits of one image of 28x28 bytes; of several shifted views the logarithm of their mean probability.
+function logitsOf(network, image) {
+  let prepared = { channels: 1, height: 28, width: 28, data: Float64Array.from(image, (level) => level / 255) };
+  for (const layer of network.transforms) prepared = LAYERS[layer.type](layer, prepared);
+  const views = network.views.map((shift) => forward(network, shifted(prepared, shift)));
+  if (views.length === 1) return views[0];
+  const mean = new Float64Array(views[0].length);
+  for (const view of views) softmax(view).forEach((share, i) => { mean[i] += share / views.length; });
+  return mean.map((share) => Math.log(Math.max(share, 1.1754943508222875e-38)));
+}
+
+function forward(network, input) {
+  return network.layers.reduce((value, layer) => LAYERS[layer.type](layer, value), input).data;
+}
+
+function shifted({ channels, height, width, data }, [down, right]) {
+  const output = tensor(channels, height, width), within = (i, side) => Math.min(Math.max(i, 0), side - 1);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) output.data[y * width + x] = data[within(y + down, height) * width + within(x + right, width)];
+  return output;
+}
+
+function softmax(logits) {
+  const most = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const powers = logits.map((logit) => Math.exp(logit - most)), sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
