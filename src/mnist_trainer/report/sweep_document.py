@@ -189,12 +189,16 @@ def _runs(runs: Sequence[RunRecord], groups: Sequence[Group]) -> list[Block]:
     shared = all(run.folder.path.parent == base for run in runs)
     rows = tuple(
         (
-            run.name if shared else run.path, *(value_of(run, key) for key in settings), "" if run.seed is None else str(run.seed), run.status,
-            percent(run.validation.accuracy if run.validation else None), percent(run.test.accuracy if run.test else None),
+            run.name if shared else run.path,
+            *(value_of(run, key) for key in settings),
+            "" if run.seed is None else str(run.seed),
+            run.status,
+            percent(run.validation.accuracy if run.validation else None),
+            percent(run.test.accuracy if run.test else None),
             seconds_text(run.seconds("total")),
         )
         for run in runs
-    )  # fmt: skip
+    )
     width = len(settings)
     columns = ("run", *settings, "seed", "status", "validation", "test", "time")
     blocks: list[Block] = [
