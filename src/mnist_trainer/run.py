@@ -10,7 +10,7 @@ from mnist_trainer.checkpoint import Checkpoints
 from mnist_trainer.clock import Clock
 from mnist_trainer.data import LabelledImages, Splits, load_dataset, split
 from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches
-from mnist_trainer.device import Device, select_device
+from mnist_trainer.device import Device, select_device, unchanged_threads
 from mnist_trainer.engine_rules import device_for
 from mnist_trainer.engines import make_engine
 from mnist_trainer.environment import describe_environment
@@ -35,6 +35,7 @@ from mnist_trainer.update import FiniteWatch, Update
 log = logging.getLogger(__name__)
 
 
+@unchanged_threads()
 def train(config: RunConfig, folder: RunFolder, started: float) -> Result:
     """Train and test as configured, and leave everything that later commands need in the folder.
 
