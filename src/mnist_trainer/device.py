@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import platform
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,16 @@ class Device:
             torch.cuda.synchronize(self.torch_device)
         elif self.type == "mps":
             torch.mps.synchronize()
+
+
+@contextlib.contextmanager
+def unchanged_threads() -> Iterator[None]:
+    """Leave PyTorch's number of threads as it was found: a sweep makes many runs in one process."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def select_device(settings: DeviceSettings, place: Place = THE_ONLY_ONE) -> Device:

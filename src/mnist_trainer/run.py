@@ -9,7 +9,7 @@ from mnist_trainer.checkpoint import Checkpoints, load_checkpoint
 from mnist_trainer.clock import Clock
 from mnist_trainer.data import LabelledImages, Splits, load_dataset, load_splits
 from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches
-from mnist_trainer.device import Device, select_device
+from mnist_trainer.device import Device, select_device, unchanged_threads
 from mnist_trainer.distributed import ALONE, World
 from mnist_trainer.engine_rules import device_for
 from mnist_trainer.engines import make_engine
@@ -35,6 +35,7 @@ from mnist_trainer.update import FiniteWatch, Step, Update
 log = logging.getLogger(__name__)
 
 
+@unchanged_threads()
 def train(config: RunConfig, folder: RunFolder, started: float, terminal: Terminal | None = None, world: World = ALONE) -> Result:
     """Train and test as configured, and leave everything that later commands need in the folder.
 

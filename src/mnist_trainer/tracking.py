@@ -282,7 +282,7 @@ def flat_hparams(config: RunConfig) -> dict[str, float | str | bool]:
     flat["transforms"] = next((c.choice for c in (*config.random_transforms, *config.fixed_transforms)), "none")
     flat |= {"data": config.data.name, "device": config.device.type, "precision": config.device.precision}
     trainer = config.trainer
-    flat |= {"epochs": trainer.epochs, "batch_size": trainer.batch_size * trainer.accumulation}
+    flat |= {"engine": trainer.engine, "epochs": trainer.epochs, "batch_size": trainer.batch_size * trainer.accumulation}
     flat |= {"clip_norm": trainer.clip_norm or 0.0, "ema_decay": trainer.ema_decay or 0.0, "seed": config.seed}
     options = {**config.loss.options, **config.optimizer.options, **config.model.options}
     for name, absent in HPARAM_OPTIONS.items():

@@ -78,6 +78,14 @@ def test_same_seed_same_weights_and_another_seed_others(model: str, run: Run) ->
     assert first.weights_sha256 != other.weights_sha256
 
 
+@pytest.mark.parametrize("words", [("device.threads=1",), ("trainer.engine=numpy",)], ids=" ".join)
+def test_a_run_leaves_the_next_one_its_threads(words: tuple[str, ...], run: Run) -> None:
+    """In a sweep many runs share a process."""
+    torch.set_num_threads(2)
+    run("model=linear", "data.train_limit=64", "trainer.epochs=1", *words)
+    assert torch.get_num_threads() == 2
+
+
 def test_watching_does_not_change_what_is_watched(run: Run) -> None:
     words = ("model.dropout=0.3", "transforms=augment")
     silent = run(*words, folder="silent")

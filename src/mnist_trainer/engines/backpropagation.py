@@ -87,10 +87,12 @@ def backward(xp: Namespace, layers: Sequence[Layer], passed: Sequence[Passed], d
     gradients from that; and hands the rest to the layer before it.
     """
     gradients = []
-    for layer, way in zip(reversed(layers), reversed(passed), strict=True):
+    for number in reversed(range(len(layers))):
+        layer, way = layers[number], passed[number]
         if way.m is not None:
             dL_da = dL_da * way.m
         delta = dL_da * layer.f.derivative(xp, way.z)  # (N, out)                            BP1, BP2
         gradients.append(Gradient(dW=delta.T @ way.a_before, db=delta.sum(0)))  # (out, N) @ (N, in); (out,)  BP4, BP3
-        dL_da = delta @ layer.W  # (N, out) @ (out, in) -> (N, in): the output of the layer before
+        if number > 0:  # Nobody asks for the gradient of the images.
+            dL_da = delta @ layer.W  # (N, out) @ (out, in) -> (N, in): the output of the layer before
     return gradients[::-1]

@@ -97,6 +97,23 @@ def test_dropout_drops_the_units_that_autograd_would_drop(engine: str) -> None:
     assert_same_as_autograd(engine, lambda: FCN([24, 16], "relu", 0.4, 10), nn.CrossEntropyLoss())
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_on_a_gpu_too(dropout: float) -> None:
+    device = Device(torch.device("cuda"), "fp32", torch.channels_last, "cuda")
+    images, labels = (tensor.cuda() for tensor in batch(37))
+    gradients = []
+    for name in ("autograd", "manual"):
+        torch.manual_seed(0)
+        model = FCN([24, 16], "gelu", dropout, 10).cuda().train()
+        engine = make_engine(name, model, nn.CrossEntropyLoss(), device.grad_scaler(), device)
+        loss, _ = engine.backpropagate(images, labels, 1.0)
+        assert loss.device.type == "cuda"
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("engine", BY_HAND)
 def test_a_share_scales_loss_and_gradients(engine: str) -> None:
     assert_same_as_autograd(engine, lambda: MODELS["two_layer"]("relu"), nn.CrossEntropyLoss(), share=0.25)
