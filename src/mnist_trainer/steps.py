@@ -162,7 +162,7 @@ def _all_finite(loss: Tensor, gradients: list[Tensor]) -> Tensor:
     if not plain or loss.device.type not in ("cpu", "cuda"):
         # NaN and infinity survive addition.
         return torch.stack([tensor.sum().isfinite() for tensor in looked_through]).all()
-    found = torch.zeros((), device=loss.device)
+    found = torch.zeros((), dtype=torch.float32, device=loss.device)
     torch._amp_foreach_non_finite_check_and_unscale_(looked_through, found, _one(loss.device))
     return found == 0
 
@@ -170,7 +170,7 @@ def _all_finite(loss: Tensor, gradients: list[Tensor]) -> Tensor:
 @functools.cache
 def _one(device: torch.device) -> Tensor:
     """The scale that changes nothing; made before any step is recorded, and kept."""
-    return torch.ones((), device=device)
+    return torch.ones((), dtype=torch.float32, device=device)
 
 
 def count_correct(logits: Tensor, labels: Tensor) -> Tensor:
