@@ -16,7 +16,6 @@ from mnist_trainer.config_files import config_dir, group_choices
 from mnist_trainer.engine_rules import engine_problems
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.formulas.activations import ACTIVATIONS
-from mnist_trainer.run_folder import run_label
 from mnist_trainer.settings import (
     KIND_NAMES,
     NUM_TRAINING_IMAGES,
@@ -94,10 +93,6 @@ OPTION_CHOICES: dict[str, tuple[str, ...]] = {
     "pooling": ("max", "average"),
     "shape": ("cosine", "linear"),
 }
-
-
-OmegaConf.register_new_resolver("run_label", run_label, replace=True)
-"""Names the folder of a job in a sweep, here because a job may be unpacked in a process that has seen nothing else."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

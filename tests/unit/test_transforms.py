@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from mnist_trainer.transforms import CenterCrop, Normalize, RandomAffine, Transforms
 
@@ -68,3 +69,37 @@ def test_draws_are_handed_out_in_order() -> None:
 def test_a_crop_is_the_middle() -> None:
     images = torch.rand(2, 1, 28, 28)
     assert torch.equal(CenterCrop(24)(images), images[..., 2:26, 2:26])
+
+
+def make_transforms(recipe: str | None, *fixed: nn.Module) -> Transforms:
+    return Transforms(fixed, (), recipe)
+
+
+def test_images_are_prepared_once_for_all_runs_of_a_process() -> None:
+    images = torch.randint(0, 256, (5, 1, 28, 28), dtype=torch.uint8)
+    first = make_transforms("a", Normalize(0.1, 0.3)).prepare_once(images)
+    assert torch.equal(first, Transforms((Normalize(0.1, 0.3),), ()).prepare(images))
+    assert make_transforms("a", Normalize(0.1, 0.3)).prepare_once(images) is first
+    other = make_transforms("b", Normalize(0.2, 0.3)).prepare_once(images)
+    assert not torch.equal(other, first)
+    # A layer that works in place spoils what it is given: the next run gets the images that it would have had alone.
+    before = other.clone()
+    with torch.inference_mode():
+        other[2:4].relu_()
+    assert not torch.equal(other, before)
+    assert torch.equal(make_transforms("b", Normalize(0.2, 0.3)).prepare_once(images), before)
+
+
+def test_not_where_random_numbers_were_drawn_or_nobody_knows_what_was_done() -> None:
+    class Noise(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images + torch.rand(1)
+
+    images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+    torch.manual_seed(0)
+    first = make_transforms("noise", Noise()).prepare_once(images)
+    state = torch.get_rng_state()
+    torch.manual_seed(0)
+    assert torch.equal(make_transforms("noise", Noise()).prepare_once(images), first)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert make_transforms(None).prepare_once(images) is not make_transforms(None).prepare_once(images)

@@ -81,7 +81,7 @@ def num_ended(sweep: Sweep) -> int:
 def duration(seconds: float) -> str:
     """Seconds as people say them."""
     if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
     minutes = round(seconds / 60) if seconds >= 600 else int(seconds // 60)
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60} min"
