@@ -195,7 +195,9 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
         refuse_launcher_without_sweep(command.overrides)
     if any(override.key_or_group == "hydra.sweep.subdir" for override in overrides):
         raise ConfigError("hydra.sweep.subdir: a sweep names the folders of its jobs itself, so that it finds them again.")
-    config, launcher = first_possible(hydra, command.config_name, overrides)
+    config, launcher, sweeper = first_possible(hydra, command.config_name, overrides)
+    if multirun:
+        check_sweeper(sweeper, config, swept)
     if resumption and multirun:
         raise ConfigError("resume= goes on with one run; -m starts many. Leave one of them out.")
     if resumption and not config.resume_allow_changes:
@@ -213,8 +215,8 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
     )
 
 
-def first_possible(hydra: Hydra, config_name: str, overrides: list[Override]) -> tuple[RunConfig, str]:
-    """The settings of the run, and the class that launches jobs; of a sweep, those of a combination that is possible.
+def first_possible(hydra: Hydra, config_name: str, overrides: list[Override]) -> tuple[RunConfig, str, str]:
+    """The settings of the run, and the classes that launch and choose jobs; of a sweep, those of a combination that is possible.
 
     A sweep goes on past jobs that are impossible, and records them. If of the first combinations tried none is possible,
     the mistake is taken to be in all of them.
@@ -230,15 +232,32 @@ def first_possible(hydra: Hydra, config_name: str, overrides: list[Override]) ->
             composed = compose(hydra, config_name, words, overrides)
             choices = {group: choice for group, choice in composed.hydra.runtime.choices.items() if isinstance(choice, str)}
             require_extras(composed.hydra)
-            launcher = str(composed.hydra.launcher._target_)
+            launcher, sweeper = (str(composed.hydra[part]._target_) for part in ("launcher", "sweeper"))
             with open_dict(composed):
                 del composed["hydra"]
-            return read_config(composed, choices), launcher
+            return read_config(composed, choices), launcher, sweeper
         except RefusedError:
             raise
         except ConfigError as error:
             problem = problem or error
     raise problem or ConfigError("Nothing is left to run: a swept setting has no values.")
+
+
+def check_sweeper(sweeper: str, config: RunConfig, swept: list[Override]) -> None:
+    """Raises:
+    ConfigError: the sweeper cannot do what is asked of it.
+    """
+    if not sweeper.endswith(".BasicSweeper"):
+        if config.data.validation_size == 0:
+            raise ConfigError(
+                "data.validation_size=0: a sweeper that chooses as it goes looks at validation images, and there are none."
+                " Hold some out: data.validation_size=5000"
+            )
+    elif interval := next((override for override in swept if not override.is_discrete_sweep()), None):
+        raise ConfigError(
+            f"{interval.input_line}: an interval needs a sweeper that draws from it, such as hydra/sweeper=optuna;"
+            f" or name the values: {interval.key_or_group}=0.01,0.1"
+        )
 
 
 def resumed_run(typed: list[Override]) -> Resumption | None:

@@ -27,6 +27,7 @@ MISTAKES = [
     (["hydra.job_logging.handlers.file.class=os.system"], "may not appear"),
     (["-m", "hydra.run.dir=a,b"], "cannot be swept"),
     (["-m", "seed=0,1", "hydra.sweep.subdir=x"], "names the folders of its jobs itself"),
+    (["-m", "optimizer.lr=interval(0.01,0.1)"], "hydra/sweeper=optuna"),
     (["-m", "seed=0,1", "trainer.epoch=5"], "Did you mean trainer.epochs?"),
     (["-m", "seed=0,1", "trainer.batch_size=0,-1"], "at least 1"),
     (["name=.."], "not usable"),
