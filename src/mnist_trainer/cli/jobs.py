@@ -45,7 +45,8 @@ def run_command(words: Sequence[str], started: float) -> None:
         checked = plan(hydra, command)
         check_place(place, checked)
     if command.inspects:
-        hand_to_hydra()
+        if place.rank == 0:
+            hand_to_hydra()
     elif checked.multirun:
         run_sweep(hydra, command, checked)
     else:
