@@ -11,8 +11,12 @@ class InterruptedRunError(UserError):
     """A run that was asked to stop, and has saved where it was."""
 
     def __init__(self, message: str, number: int) -> None:
-        super().__init__(message)
+        # Both are kept, so that a job in another process can send it home.
+        super().__init__(message, number)
         self.exit_code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Interruption:

@@ -37,11 +37,13 @@ def run_command(words: Sequence[str], started: float) -> None:
         checked = plan(hydra, command)
         check_place(place, checked)
     if command.inspects:
-        hand_to_hydra()
+        if place.rank == 0:
+            hand_to_hydra()
     elif command.explain:
         from mnist_trainer.cli.explain import print_explanation
 
-        print_explanation(checked.config, command.explain)
+        if place.rank == 0:
+            print_explanation(checked.config, command.explain)
     elif checked.multirun:
         run_many(hydra, command, checked, words)
     else:
