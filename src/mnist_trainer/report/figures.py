@@ -160,10 +160,11 @@ def draw_effects(effects: Sequence[Effect], split: str, alt: str) -> str:
 
 def draw_parallel(groups: Sequence[Group], split: str, alt: str) -> str:
     """A line a run through its settings to its accuracy; the better, the stronger its colour."""
-    settings = list(groups[0].settings)
+    effects = main_effects(groups, split)
+    settings = list(dict.fromkeys(effect.setting for effect in effects))
     runs = [(scored.accuracy, group, run) for group in groups for run in group.completed if (scored := score_of(run, split))]
     runs.sort(key=lambda each: each[0])
-    values = {key: [effect.value for effect in main_effects(groups, split) if effect.setting == key] for key in settings}
+    values = {key: [effect.value for effect in effects if effect.setting == key] for key in settings}
     low, high = runs[0][0], runs[-1][0]
     with canvas(WIDTH, 3.6) as figure:
         axes = figure.subplots()

@@ -145,7 +145,7 @@ class Effect:
 
 
 def main_effects(groups: Sequence[Group], split: str) -> list[Effect]:
-    """Accuracy for each value of each setting, over all values of the others and all seeds.
+    """Accuracy for each value of each setting that has several, over all values of the others and all seeds.
 
     Args:
         split: validation or test.
@@ -160,6 +160,8 @@ def main_effects(groups: Sequence[Group], split: str) -> list[Effect]:
         Effect(key, value, tuple(accuracies), over) for (key, value), accuracies in found.items() if (over := spread(accuracies))
     ]
     order = list(groups[0].settings) if groups else []
+    # Where only one value has come to a result there is nothing to compare it with.
+    effects = [effect for effect in effects if sum(other.setting == effect.setting for other in effects) > 1]
     return sorted(effects, key=lambda effect: (order.index(effect.setting), _by_number(effect.value)))
 
 
