@@ -122,7 +122,7 @@ def draw_overlay(groups: Sequence[Group], split: str, alt: str) -> str:
                 axes.plot(x, y, color=color, alpha=0.75, linewidth=1.2, marker="o" if kind == "epoch" else None)
                 seen += y if kind == "epoch" else y[1:] or y
                 if y and color != MUTED:
-                    ends.setdefault(id(group), []).append((x[-1], y[-1], short(group.label, 30), color))
+                    ends.setdefault(id(group), []).append((x[-1], y[-1], short(group.label, 38), color))
             _limits(axes, seen, name)
             axes.set(title=title, xlabel="epoch")
             axes.locator_params(axis="x", integer=epochs > 1)
@@ -138,7 +138,7 @@ def draw_effects(effects: Sequence[Effect], split: str, alt: str) -> str:
     rows = math.ceil(len(settings) / columns)
     with canvas(WIDTH if columns > 1 else 0.6 * WIDTH, 2.9 * rows) as figure:
         panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flat
-        for axes, setting in zip(panels, settings, strict=False):
+        for setting, axes in zip(settings, panels, strict=False):
             own = [effect for effect in effects if effect.setting == setting]
             for place, effect in enumerate(own):
                 axes.plot(

@@ -18,6 +18,8 @@ IGNORED = (
 # Parts that are chosen by name, so that the name says more than the options that came with it.
 CHOSEN = ("model", "loss", "optimizer", "scheduler", "transforms")
 ABSENT = "-"
+PLAIN = ("null", "true", "false")
+"""Values that say nothing without their setting."""
 LEVEL = 0.05
 
 
@@ -51,8 +53,13 @@ class Group:
 
     @property
     def label(self) -> str:
-        """Short name: the values where there are settings, else the recipe."""
-        return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in self.settings.items()) or self.runs[0].recipe
+        """Short name: names stand for themselves, numbers say what they are; without settings, the recipe."""
+        parts = [
+            value if value[:1].isalpha() and value not in PLAIN else f"{key.rpartition('.')[2]}={value}"
+            for key, value in self.settings.items()
+            if value != ABSENT
+        ]
+        return ", ".join(parts) or self.runs[0].recipe
 
     @property
     def states(self) -> str:
