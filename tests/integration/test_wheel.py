@@ -46,7 +46,13 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_data_and_configurations(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("configs/config.yaml", "configs/experiment/docs_cnn.yaml", "data/mnist/train-images-idx3-ubyte.xz", "py.typed"):
+    for name in (
+        "configs/config.yaml",
+        "configs/experiment/docs_cnn.yaml",
+        "data/mnist/train-images-idx3-ubyte.xz",
+        "report/style.css",
+        "py.typed",
+    ):
         assert f"mnist_trainer/{name}" in names
     assert not [name for name in names if name.startswith(("tests", "configs", "outputs"))]
     assert wheel.stat().st_size < 12e6

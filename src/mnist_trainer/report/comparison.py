@@ -112,9 +112,10 @@ def compare_named(names: Sequence[str], parts: Sequence[Sequence[RunRecord]]) ->
 def judge(a: Side, b: Side, difference: Difference | None, pairs: Sequence[Pair]) -> tuple[str, str]:
     """The verdict, and the plain sentence for it."""
     if difference is None:
-        alone = a.name if len(a.runs) == 1 else b.name
+        alone = [side.name for side in (a, b) if len(side.runs) == 1]
+        who = f"{alone[0]} was" if len(alone) == 1 else "each was"
         return "no verdict", (
-            f"No verdict on {a.name} and {b.name}: {alone} was trained with one seed, and without a second one no"
+            f"No verdict on {a.name} and {b.name}: {who} trained with one seed, and without a second one no"
             f" interval over seeds is possible. {_about_weights(a, b, pairs)}"
         ).strip()
     seeds = f"{len(a.runs)} and {len(b.runs)} seeds"

@@ -122,7 +122,7 @@ def draw_overlay(groups: Sequence[Group], split: str, alt: str) -> str:
                 axes.plot(x, y, color=color, alpha=0.75, linewidth=1.2, marker="o" if kind == "epoch" else None)
                 seen += y if kind == "epoch" else y[1:] or y
                 if y and color != MUTED:
-                    ends.setdefault(id(group), []).append((x[-1], y[-1], short(group.label, 30), color))
+                    ends.setdefault(id(group), []).append((x[-1], y[-1], short(group.label, 38), color))
             _limits(axes, seen, name)
             axes.set(title=title, xlabel="epoch")
             axes.locator_params(axis="x", integer=epochs > 1)
@@ -138,7 +138,7 @@ def draw_effects(effects: Sequence[Effect], split: str, alt: str) -> str:
     rows = math.ceil(len(settings) / columns)
     with canvas(WIDTH if columns > 1 else 0.6 * WIDTH, 2.9 * rows) as figure:
         panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flat
-        for axes, setting in zip(panels, settings, strict=False):
+        for setting, axes in zip(settings, panels, strict=False):
             own = [effect for effect in effects if effect.setting == setting]
             for place, effect in enumerate(own):
                 axes.plot(
@@ -160,10 +160,11 @@ def draw_effects(effects: Sequence[Effect], split: str, alt: str) -> str:
 
 def draw_parallel(groups: Sequence[Group], split: str, alt: str) -> str:
     """A line a run through its settings to its accuracy; the better, the stronger its colour."""
-    settings = list(groups[0].settings)
+    effects = main_effects(groups, split)
+    settings = list(dict.fromkeys(effect.setting for effect in effects))
     runs = [(scored.accuracy, group, run) for group in groups for run in group.completed if (scored := score_of(run, split))]
     runs.sort(key=lambda each: each[0])
-    values = {key: [effect.value for effect in main_effects(groups, split) if effect.setting == key] for key in settings}
+    values = {key: [effect.value for effect in effects if effect.setting == key] for key in settings}
     low, high = runs[0][0], runs[-1][0]
     with canvas(WIDTH, 3.6) as figure:
         axes = figure.subplots()

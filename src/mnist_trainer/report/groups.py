@@ -18,6 +18,8 @@ IGNORED = (
 # Parts that are chosen by name, so that the name says more than the options that came with it.
 CHOSEN = ("model", "loss", "optimizer", "scheduler", "transforms")
 ABSENT = "-"
+PLAIN = ("null", "true", "false")
+"""Values that say nothing without their setting."""
 LEVEL = 0.05
 
 
@@ -51,8 +53,13 @@ class Group:
 
     @property
     def label(self) -> str:
-        """Short name: the values where there are settings, else the recipe."""
-        return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in self.settings.items()) or self.runs[0].recipe
+        """Short name: names stand for themselves, numbers say what they are; without settings, the recipe."""
+        parts = [
+            value if value[:1].isalpha() and value not in PLAIN else f"{key.rpartition('.')[2]}={value}"
+            for key, value in self.settings.items()
+            if value != ABSENT
+        ]
+        return ", ".join(parts) or self.runs[0].recipe
 
     @property
     def states(self) -> str:
@@ -145,7 +152,7 @@ class Effect:
 
 
 def main_effects(groups: Sequence[Group], split: str) -> list[Effect]:
-    """Accuracy for each value of each setting, over all values of the others and all seeds.
+    """Accuracy for each value of each setting that has several, over all values of the others and all seeds.
 
     Args:
         split: validation or test.
@@ -160,6 +167,8 @@ def main_effects(groups: Sequence[Group], split: str) -> list[Effect]:
         Effect(key, value, tuple(accuracies), over) for (key, value), accuracies in found.items() if (over := spread(accuracies))
     ]
     order = list(groups[0].settings) if groups else []
+    # Where only one value has come to a result there is nothing to compare it with.
+    effects = [effect for effect in effects if sum(other.setting == effect.setting for other in effects) > 1]
     return sorted(effects, key=lambda effect: (order.index(effect.setting), _by_number(effect.value)))
 
 

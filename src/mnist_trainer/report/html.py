@@ -13,6 +13,8 @@ from mnist_trainer.report.document import Block, Document, Gallery, Listing, Mat
 
 # Even if something slipped through: the page may load nothing, run nothing and send nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+SHORT = 34
+"""Characters of a cell that is kept on one line."""
 STATES = ("completed", "failed", "diverged", "unreadable", "interrupted", "running", "not started", "best")
 
 
@@ -82,6 +84,7 @@ def _listing(listing: Listing) -> str:
 def _table(table: Table) -> str:
     def cell(place: int, text: str) -> str:
         kinds = ["number"] if place in table.numeric else []
+        kinds += ["short"] if len(text) <= SHORT else []
         kinds += [text.replace(" ", "-")] if text in STATES else []
         kind = f' class="{" ".join(kinds)}"' if kinds else ""
         return f'<th scope="row"{kind}>{_text(text)}</th>' if place == 0 else f"<td{kind}>{_text(text)}</td>"

@@ -187,8 +187,11 @@ def _read_yaml(path: Path, notes: list[str]) -> Any:
     if not path.is_file():
         return None
     try:
+        text, loader = path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
+            raise ValueError("it holds aliases, by which a small file becomes a huge one")
         # The loader of plain values: no tag makes it build anything else.
-        return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        return yaml.load(text, loader)  # noqa: S506
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         notes.append(f"{display_path(path)}: cannot be read: {str(error).splitlines()[0]}")
         return None

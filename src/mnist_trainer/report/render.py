@@ -55,11 +55,12 @@ def _deliver(request: Request, document: Callable[[str], Document], data: Callab
         require("matplotlib", "A report in HTML")
     for form, target in request.targets.items():
         text = TEXTS[form](document(form)) if form in TEXTS else data(form)
+        # Names of folders may hold bytes that are no text.
+        content = text.encode(errors="replace")
         if target == STDOUT:
-            sys.stdout.buffer.write(text.encode())
+            sys.stdout.buffer.write(content)
             sys.stdout.flush()
             continue
-        content = text.encode()
         with atomic_write(Path(target), len(content)) as file:
             file.write(content)
         said = sys.stderr if STDOUT in request.targets.values() else sys.stdout

@@ -1,7 +1,9 @@
 """The report of many runs: which settings are the best, what each setting does, what became of every run."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from mnist_trainer.report.document import (
     DASH,
@@ -50,7 +52,7 @@ def sweep_document(runs: Sequence[RunRecord], title: str) -> Document:
     if effects:
         sections.append(Section("Effect of each setting", tuple(_effects(effects, split))))
     counted = sum(len(group.completed) for group in groups)
-    if len(groups[0].settings) >= SETTINGS_FOR_PARALLEL and counted >= RUNS_FOR_PARALLEL:
+    if len({effect.setting for effect in effects}) >= SETTINGS_FOR_PARALLEL and counted >= RUNS_FOR_PARALLEL:
         alt = f"Each run as a line through its settings to its {split} accuracy; the best: {groups[0].label}"
         caption = "A line a run, from its settings to its accuracy; the darker in light, the brighter in dark, the better"
         sections.append(Section("Settings together", (Picture(caption, alt, partial(draw_parallel, groups, split)),)))
@@ -126,7 +128,8 @@ def _ranking(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
         blocks.append(_table("Groups without a completed run", without, settings, last))
     repeats = sum(run.completed for run in runs) - sum(len(group.completed) for group in groups)
     if repeats:
-        blocks.append(Paragraph(f"{repeats} runs repeat the weights of another, with the same seed, and are counted once."))
+        who = "1 run repeats" if repeats == 1 else f"{repeats} runs repeat"
+        blocks.append(Paragraph(f"{who} the weights of another, with the same seed: equal weights are counted once."))
     return blocks
 
 
@@ -185,11 +188,11 @@ def _effects(effects: Sequence[Effect], split: str) -> list[Block]:
 
 def _runs(runs: Sequence[RunRecord], groups: Sequence[Group]) -> list[Block]:
     settings = tuple(groups[0].settings)
-    base = runs[0].folder.path.parent
-    shared = all(run.folder.path.parent == base for run in runs)
+    base = Path(os.path.commonpath([run.folder.path.parent for run in runs]))
+    names = {run.path: run.path if base == Path(base.anchor) else str(run.folder.path.relative_to(base)) for run in runs}
     rows = tuple(
         (
-            run.name if shared else run.path,
+            names[run.path],
             *(value_of(run, key) for key in settings),
             "" if run.seed is None else str(run.seed),
             run.status,
@@ -203,13 +206,13 @@ def _runs(runs: Sequence[RunRecord], groups: Sequence[Group]) -> list[Block]:
     columns = ("run", *settings, "seed", "status", "validation", "test", "time")
     blocks: list[Block] = [
         Table(
-            f"Every run, below {display_path(base)}" if shared else "Every run",
+            f"Every run, below {display_path(base)}",
             columns,
             rows,
             frozenset({width + 1, width + 3, width + 4, width + 5}),
         )
     ]
-    unwell = tuple((run.name if shared else run.path, run.status, run.message or DASH) for run in runs if not run.completed)
+    unwell = tuple((names[run.path], run.status, run.message or DASH) for run in runs if not run.completed)
     if unwell:
         note = (
             ""

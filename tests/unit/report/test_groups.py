@@ -36,7 +36,7 @@ def test_groups_are_ranked_by_validation_and_not_by_test(grid: list[RunRecord]) 
     assert groups[0].validation is not None
     assert groups[0].validation.mean == pytest.approx(0.9105)
     assert groups[0].validation.sd == pytest.approx(0.0005)
-    assert groups[0].label == "model=cnn, lr=0.2"
+    assert groups[0].label == "cnn, lr=0.2"
 
 
 def test_without_validation_nothing_is_ranked(runs_of: RunsOf) -> None:

@@ -96,6 +96,15 @@ def test_a_config_builds_nothing(make_run: MakeRun, tmp_path: Path) -> None:
     assert "config.yaml" in run.notes[0]
 
 
+def test_a_small_config_does_not_become_a_huge_one(make_run: MakeRun) -> None:
+    folder = make_run("run")
+    lines = ["a0: &a0 {x: 1, y: 2}"] + [f"a{k}: &a{k} {{x: *a{k - 1}, y: *a{k - 1}}}" for k in range(1, 40)]
+    (folder / "config.yaml").write_text("\n".join(lines))
+    run = read_run(folder)
+    assert run.config == {}
+    assert "aliases" in run.notes[0]
+
+
 def test_odd_values_break_nothing(make_run: MakeRun) -> None:
     folder = make_run("run")
     for name in ("environment.json", "result.json"):
