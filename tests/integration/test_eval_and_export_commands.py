@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_trainer.run import RunFolder
+from mnist_trainer.run_folder import RunFolder
 from tests.conftest import Compose
 from tests.integration.conftest import QUICK, Command
 from tests.saved_runs import SMALL, save_run
@@ -59,6 +59,7 @@ def test_each_split_and_checkpoint_has_a_file_of_its_own(mnist_train: Command, s
         (EVAL, ["runs"], 2, "runs/one"),
         (EVAL, ["run/one"], 2, "Did you mean runs?"),
         (EVAL, ["runs/one", "--checkpoint=seventh"], 4, "This run has: best.pt, last.pt"),
+        (EVAL, ["runs/one", "--data=emnist_letters", "--no-figures"], 2, "it has 26 classes"),
         (EVAL, ["runs/one", "--output=runs/one/config.yaml"], 6, "--output DIR"),
         (EXPORT, ["runs/one"], 2, "--format"),
         (EXPORT, ["runs/one", "--format=pickle"], 2, "onnx"),

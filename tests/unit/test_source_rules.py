@@ -15,7 +15,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # These answer mistakes, so they are there before torch is.
 EARLY = (
     "cli.train", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides", "settings",
-    "targets", "resume",
+    "targets", "resume", "run_lookup", "extras", "export", "cli.eval", "cli.export", "cli.arguments",
     "run_folder", "errors", "faults", "startup", "hydra_guard", "result",
 )  # fmt: skip
 
@@ -65,7 +65,9 @@ def test_only_the_reader_of_checkpoints_catches_everything(path: Path) -> None:
 
 @pytest.mark.parametrize("module", EARLY)
 def test_no_torch_at_module_level(module: str) -> None:
-    tree = ast.parse((SOURCE / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    path = SOURCE / module.replace(".", "/")
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    tree = ast.parse(source.read_text(encoding="utf-8"))
     names = {name.partition(".")[0] for node in tree.body for name in imported(node)}
     assert not names & {"torch", "torchvision", "numpy", "tensorboard", "rich"}
 
