@@ -73,7 +73,7 @@ def reliability_diagram(confidence: Array, accuracy: Array, count: Array, error:
     top.bar(edges[filled], accuracy[filled], width=1 / bins, align="edge", color=BLUE, alpha=0.35, edgecolor=BLUE, label="right")
     top.plot(confidence[filled], accuracy[filled], "o", color=ORANGE, label="mean of the bin")
     top.set(
-        ylabel="share of right answers", xlim=(0, 1), ylim=(0, 1.02), title=f"{title}\nexpected calibration error {error:.4f}"
+        ylabel="share of right answers", xlim=(0, 1), ylim=(-0.02, 1.02), title=f"{title}\nexpected calibration error {error:.4f}"
     )
     top.legend(loc="upper left", frameon=False)
     bottom.bar(edges, count, width=1 / bins, align="edge", color=GREY, edgecolor="white")
@@ -122,8 +122,8 @@ def gallery(mistakes: Sequence[Mistake], title: str, columns: int = 8) -> Figure
 def filters(weights: Array, title: str, columns: int = 8) -> Figure:
     """Weights of the first layer as pictures, (F, H, W): orange is above zero, purple below, white is zero."""
     shown = weights[:MAX_FILTERS]
-    columns = min(columns, len(shown))
     rows = -(-len(shown) // columns)
+    columns = -(-len(shown) // rows)  # No wider than it has to be: 10 are two rows of 5.
     figure = Figure(figsize=(1.15 * columns + 1, 1.3 * rows + 0.6), layout="constrained")
     more = f", {len(shown)} of {len(weights)}" if len(shown) < len(weights) else ""
     figure.suptitle(f"{title}{more}")

@@ -85,7 +85,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from mnist_trainer.scoring.tables import show
 
     show(scored)
-    say_written(written, None if arguments.no_figures else folder / stem)
+    say_written(written, None if arguments.no_figures else folder)
 
 
 def output_folder(asked: Path | None, located: Located) -> Path:

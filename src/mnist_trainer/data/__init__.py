@@ -3,13 +3,22 @@
 from functools import lru_cache
 from pathlib import Path
 
-from mnist_trainer.data.embedded import load_mnist
+from mnist_trainer.data.embedded import DIGITS, load_mnist
 from mnist_trainer.data.images import DataSet, LabelledImages
-from mnist_trainer.data.published import load_published
+from mnist_trainer.data.published import PUBLISHED, load_published
 from mnist_trainer.data.split import Splits, split
 from mnist_trainer.settings import DataSettings
 
-__all__ = ["DataSet", "LabelledImages", "Splits", "cache_root", "load_dataset", "load_splits", "split"]
+__all__ = [
+    "DataSet",
+    "LabelledImages",
+    "Splits",
+    "cache_root",
+    "class_names_of",
+    "load_dataset",
+    "load_splits",
+    "split",
+]
 
 
 def cache_root(settings: DataSettings) -> Path:
@@ -28,6 +37,11 @@ def load_dataset(settings: DataSettings) -> DataSet:
         DataError: files are missing, damaged, or not what they claim to be.
     """
     return _load(settings.name, cache_root(settings), settings.download, settings.mirror)
+
+
+def class_names_of(name: str) -> tuple[str, ...]:
+    """The classes of a data set, without reading or downloading it."""
+    return DIGITS if name == "mnist" else PUBLISHED[name]().class_names
 
 
 @lru_cache(maxsize=2)

@@ -106,7 +106,7 @@ def write_tensorboard(scored: ScoredRun, drawn: "dict[str, Figure]", folder: Pat
         clear(folder)
         with contextlib.closing(SummaryWriter(str(folder))) as writer, quiet():
             for name, figure in drawn.items():
-                canvas = FigureCanvasAgg(figure)
+                canvas: Any = FigureCanvasAgg(figure)
                 canvas.draw()
                 writer.add_image(name, np.asarray(canvas.buffer_rgba())[..., :3], step, dataformats="HWC")
             writer.add_scalar("evaluation/accuracy", scored.metrics.accuracy, step)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mnist_trainer.build import build_loss
 from mnist_trainer.config_files import config_dir
-from mnist_trainer.data import LabelledImages, load_dataset, split
+from mnist_trainer.data import LabelledImages, class_names_of, load_dataset, split
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.evaluation import VIEWS
 from mnist_trainer.meter import Meter
@@ -102,20 +102,19 @@ def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> Score
         part: test, validation or train.
 
     Raises:
-        ConfigError: the data do not fit the network, or the split is empty.
+        ConfigError: the data do not fit the network, or the run has no such split.
         DataError: the data cannot be read.
     """
-    dataset = load_dataset(settings)
-    if len(dataset.class_names) != trained.num_classes:
+    class_names = class_names_of(settings.name)
+    # Before anything is downloaded for nothing.
+    if len(class_names) != trained.num_classes:
         raise ConfigError(
-            f"--data {settings.name}: it has {len(dataset.class_names)} classes, and this network was trained on"
+            f"--data {settings.name}: it has {len(class_names)} classes, and this network was trained on"
             f" {trained.config.data.name}, which has {trained.num_classes}. Name a data set with {trained.num_classes} classes."
         )
-    images: LabelledImages = getattr(split(dataset, settings), part)
-    if not len(images):
-        raise ConfigError(
-            f"--split {part}: this run held out no validation images (data.validation_size=0). Use --split test or train"
-        )
+    if part == "validation" and settings.validation_size == 0:
+        raise ConfigError("--split validation: this run held out no images (data.validation_size=0). Use --split test or train")
+    images: LabelledImages = getattr(split(load_dataset(settings), settings), part)
     logits = {views: dataclasses.replace(trained, translations=views).logits(images.images) for views in VIEWS}
     own = logits[trained.translations]
     # In double precision no two classes become equal that were not.
@@ -125,14 +124,14 @@ def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> Score
         trained=trained,
         data=settings.name,
         split=part,
-        class_names=dataset.class_names,
+        class_names=class_names,
         images=images.images,
         labels=images.labels.numpy(),
         probabilities=probabilities,
         metrics=metrics,
         scores=score(images.labels.numpy(), probabilities),
         by_views={views: int(count_correct(each, images.labels)) for views, each in logits.items()},
-        notes=tuple(find_notes(trained, settings, part, dataset.class_names, metrics)),
+        notes=tuple(find_notes(trained, settings, part, class_names, metrics)),
     )
 
 

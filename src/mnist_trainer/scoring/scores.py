@@ -113,4 +113,5 @@ def confident_mistakes(labels: Ints, probabilities: Floats, most: int) -> Ints:
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     """Element by element; 0 where the whole is 0."""
-    return np.divide(part, whole, out=np.zeros(len(whole), dtype=float), where=whole != 0)
+    shares: Floats = np.divide(part, whole, out=np.zeros(len(whole), dtype=float), where=whole != 0)
+    return shares

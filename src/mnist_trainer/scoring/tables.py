@@ -15,7 +15,7 @@ MAX_CONFUSIONS = 10
 
 def show(scored: ScoredRun) -> None:
     """Print everything."""
-    summary = [(f"{name}:", value) for name, value in summarize(scored)]
+    summary: list[Row] = [(f"{name}:", value) for name, value in summarize(scored)]
     tables: list[tuple[str, list[Row], bool]] = [("", summary, False), ("By class", list(class_rows(scored)), True)]
     if len(scored.class_names) <= MAX_COLUMNS:
         tables.append(("Confusion: truth down, answer across", list(confusion_rows(scored)), True))
@@ -94,13 +94,14 @@ def print_rich(title: str, rows: list[Row], has_head: bool) -> None:
 
 
 def print_plain(title: str, rows: list[Row]) -> None:
+    """Columns of a table with a title are aligned for numbers, to the right; those of the summary are names and texts."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [title] if title else []
     for row in rows:
         cells = [
-            cell.rjust(width) if column else cell.ljust(width)
+            cell.rjust(width) if title and column else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append("  ".join(row[:1] + tuple(row[1:]) if not title else cells).rstrip())
+        lines.append("  ".join(cells).rstrip())
     encoding = sys.stdout.encoding or "ascii"
     print("\n".join([*lines, ""]).encode(encoding, "replace").decode(encoding), flush=True)
