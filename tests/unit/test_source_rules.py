@@ -14,8 +14,8 @@ SOURCE = Path(mnist_trainer.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 # These answer mistakes, so they are there before torch is.
 EARLY = (
-    "cli.train", "cli.predict", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides", "settings",
-    "targets", "resume",
+    "cli.train", "cli.predict", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides",
+    "settings", "targets", "resume",
     "run_folder", "errors", "faults", "startup", "hydra_guard", "result",
 )  # fmt: skip
 
