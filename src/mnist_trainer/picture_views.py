@@ -114,6 +114,6 @@ def boxes(picture: Picture, digits: Sequence[FoundDigit], names: Sequence[str]) 
 
 def write_png(image: Image.Image, path: Path) -> Path:
     """Save a picture whole or not at all."""
-    with atomic_write(path) as file:
+    with atomic_write(path, elsewhere="--show-dir DIR") as file:
         image.save(file, "PNG")
     return path
