@@ -6,6 +6,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +26,7 @@ from mnist_trainer.models import CNN, ConvNet, LeNet5
 from mnist_trainer.pictures import find_digit, open_picture
 from mnist_trainer.trained import TrainedModel
 from tests.browser import Browser, browser, find_browser
-from tests.integration.conftest import QUICK, Command
+from tests.integration.conftest import QUICK
 
 THREE = [(0.3, 0.22), (0.42, 0.15), (0.58, 0.15), (0.66, 0.25), (0.62, 0.38), (0.48, 0.47)]
 THREE += [(0.62, 0.53), (0.7, 0.66), (0.62, 0.8), (0.46, 0.86), (0.3, 0.8)]
@@ -45,13 +47,15 @@ def tab() -> Iterator[Browser]:
         yield opened
 
 
-@pytest.fixture
-def trained(mnist_train: Command, tmp_path: Path) -> TrainedModel:
+@pytest.fixture(scope="module")
+def trained(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     """Crop, batch normalisation and three views: what makes a page hardest to get right."""
-    recipe = ("experiment=fast99", "model.batch_norm=true", "data.validation_size=200")
-    ended = mnist_train(*recipe, *QUICK, f"hydra.run.dir={tmp_path}/run")
-    assert ended.code == 0, ended.err
-    return load_run(tmp_path / "run", device="cpu", precision="fp32")
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    words = ["experiment=fast99", "model.batch_norm=true", *QUICK, f"hydra.run.dir={folder}", f"data.root={data_root}"]
+    subprocess.run(
+        [sys.executable, "-m", "mnist_trainer", *words], cwd=folder.parent, check=True, capture_output=True, timeout=280
+    )
+    return load_run(folder, device="cpu", precision="fp32")
 
 
 def corners(tab: Browser, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
