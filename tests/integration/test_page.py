@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,7 @@ def test_it_asks_nothing_of_the_network(tab: Browser, trained: TrainedModel, tmp
     assert tab.value("rows[0].querySelector('th').textContent") == hostile.class_names[0]
 
 
-MODELS = {
+MODELS: dict[str, Callable[[str], nn.Module]] = {
     "cnn": lambda name: CNN([4, 6], 5, 1, 2, [12], name, 0.3, 10, 24),
     "convnet": lambda name: ConvNet(
         [{"channels": 4, "kernel_size": 5, "stride": 2, "padding": 2}, {"channels": 6, "kernel_size": 3, "pool": 2}],
@@ -142,7 +142,7 @@ def test_every_layer_and_activation_computes_what_pytorch_does(tab: Browser, tra
     tab.open(tmp_path / "page.html")
     for each in [lenet, *others]:
         for module in each.model.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
                 torch.nn.init.uniform_(module.running_mean, -1, 1)
                 torch.nn.init.uniform_(module.running_var, 0.5, 2)
         found = tab.value(f"Array.from(logitsOf(unpack({json.dumps(describe(each))}), {image.reshape(-1).tolist()}))")

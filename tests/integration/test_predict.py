@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.people_pictures import KINDS, read_all
+from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_trainer import load_run
@@ -52,7 +53,7 @@ def predict(tmp_path: Path) -> Predict:
     return command
 
 
-def photograph(digits: np.ndarray) -> Image.Image:  # type: ignore[type-arg]
+def photograph(digits: NDArray[np.uint8]) -> Image.Image:
     """Digits (N, 28, 28) side by side, six times as large, dark on off-white."""
     row = np.concatenate(list(digits), axis=1)
     large = Image.fromarray(row).resize((row.shape[1] * 6, 168), Image.Resampling.BICUBIC)
