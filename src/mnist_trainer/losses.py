@@ -59,7 +59,7 @@ class MSE(nn.Module):
 
 
 class Poly1(_OfTheRightClass):
-    """Cross entropy + ε (1 − p_t): Poly-1 (Leng et al. 2022, eq. 5)."""
+    """Cross entropy + ε (1 − p_t): Poly-1 (Leng et al. 2022)."""
 
     def __init__(self, epsilon: float) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Poly1(_OfTheRightClass):
 
 
 class PolyN(_OfTheRightClass):
-    """Cross entropy + Σ ε_j (1 − p_t)^j: Poly-N (Leng et al. 2022, eq. 4)."""
+    """Cross entropy + Σ ε_j (1 − p_t)^j: Poly-N (Leng et al. 2022)."""
 
     def __init__(self, epsilons: Sequence[float]) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class PolyN(_OfTheRightClass):
 
 
 class PolySeries(_OfTheRightClass):
-    """The first terms of the series of cross entropy, Σ (1 − p_t)^j / j (Leng et al. 2022, section 4.1)."""
+    """The first terms of the series of cross entropy, Σ (1 − p_t)^j / j (Leng et al. 2022)."""
 
     def __init__(self, terms: int) -> None:
         """Raises:

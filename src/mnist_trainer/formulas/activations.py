@@ -42,7 +42,7 @@ def sigmoid(xp: Namespace, z: Array) -> Array:
 
 
 def sigmoid_derivative(xp: Namespace, z: Array) -> Array:
-    """σ'(z) = σ(z) (1 − σ(z)) (Goodfellow et al. 2016, eq. 3.32), where 1 − σ(z) = σ(−z)."""
+    """σ'(z) = σ(z) (1 − σ(z)) (Goodfellow et al. 2016, eq. 3.34), where 1 − σ(z) = σ(−z)."""
     return sigmoid(xp, z) * sigmoid(xp, -z)
 
 
@@ -67,7 +67,7 @@ def relu_derivative(xp: Namespace, z: Array) -> Array:
 
 
 def leaky_relu(xp: Namespace, z: Array) -> Array:
-    """f(z) = z where z > 0, else z / 100 (Maas, Hannun and Ng 2013, eq. 2)."""
+    """f(z) = z where z > 0, else z / 100 (Maas, Hannun and Ng 2013)."""
     return xp.where(z > 0, z, LEAK * z)
 
 
@@ -88,12 +88,12 @@ def gelu_derivative(xp: Namespace, z: Array) -> Array:
 
 
 def silu(xp: Namespace, z: Array) -> Array:
-    """f(z) = z σ(z) (Elfwing, Uchibe and Doya 2018, eq. 6), also called swish."""
+    """f(z) = z σ(z) (Elfwing, Uchibe and Doya 2018), also called swish."""
     return z * sigmoid(xp, z)
 
 
 def silu_derivative(xp: Namespace, z: Array) -> Array:
-    """f'(z) = σ(z) (1 + z (1 − σ(z))) (Elfwing et al. 2018, eq. 7)."""
+    """f'(z) = σ(z) (1 + z (1 − σ(z))) (Elfwing et al. 2018)."""
     return sigmoid(xp, z) * (1 + z * sigmoid(xp, -z))
 
 
@@ -103,7 +103,7 @@ def softplus(xp: Namespace, z: Array) -> Array:
 
 
 def softplus_derivative(xp: Namespace, z: Array) -> Array:
-    """f'(z) = σ(z) (Goodfellow et al. 2016, eq. 3.34)."""
+    """f'(z) = σ(z) (Goodfellow et al. 2016, eq. 3.37)."""
     return sigmoid(xp, z)
 
 
@@ -131,7 +131,7 @@ def algebraic_derivative(xp: Namespace, z: Array) -> Array:
 
 
 def softsign(xp: Namespace, z: Array) -> Array:
-    """f(z) = z / (1 + |z|) (Glorot and Bengio 2010, section 2)."""
+    """f(z) = z / (1 + |z|) (Glorot and Bengio 2010)."""
     return z / (1 + xp.abs(z))
 
 

@@ -131,9 +131,9 @@ class NegativeLogLikelihood(OfTheRightClass):
 
 @dataclass(frozen=True)
 class Poly(OfTheRightClass):
-    """Poly-N: the first N coefficients of the series −ln p_t = Σ q^j / j are changed by ε_j (Leng et al. 2022, eq. 4).
+    """Poly-N: the first N coefficients of the series −ln p_t = Σ q^j / j are changed by ε_j (Leng et al. 2022).
 
-    With a single ε it is Poly-1 (their eq. 5). An ε_j of −1/j takes its term out.
+    With a single ε it is Poly-1. An ε_j of −1/j takes its term out.
     """
 
     epsilons: tuple[float, ...]
@@ -152,7 +152,7 @@ class Poly(OfTheRightClass):
 
 @dataclass(frozen=True)
 class TruncatedPoly(OfTheRightClass):
-    """The first N terms of the series −ln p_t = Σ q^j / j, the others dropped (Leng et al. 2022, section 4.1)."""
+    """The first N terms of the series −ln p_t = Σ q^j / j, the others dropped (Leng et al. 2022)."""
 
     terms: int
 
