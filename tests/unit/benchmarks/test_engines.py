@@ -4,7 +4,8 @@ import json
 
 import pytest
 import torch
-from benchmarks.engines import PAGE, RESULTS, Reversed, Trained, compare, refresh, table
+from benchmarks.engines import PAGE, Reversed, Trained, compare, refresh, table
+from benchmarks.results import RESULTS
 
 from mnist_trainer.data.batches import EpochPlan
 
