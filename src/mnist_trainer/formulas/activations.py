@@ -122,12 +122,12 @@ def erf_sigmoid_derivative(xp: Namespace, z: Array) -> Array:
 
 def algebraic(xp: Namespace, z: Array) -> Array:
     """f(z) = z / √(1 + z²)"""
-    return z / xp.hypot(xp.ones_like(z), z)
+    return z / hypotenuse(xp, z)
 
 
 def algebraic_derivative(xp: Namespace, z: Array) -> Array:
     """f'(z) = (1 + z²)^(−3/2)"""
-    return (1 / xp.hypot(xp.ones_like(z), z)) ** 3
+    return (1 / hypotenuse(xp, z)) ** 3
 
 
 def softsign(xp: Namespace, z: Array) -> Array:
@@ -147,7 +147,7 @@ def arctan(xp: Namespace, z: Array) -> Array:
 
 def arctan_derivative(xp: Namespace, z: Array) -> Array:
     """f'(z) = 1 / (1 + (π/2 · z)²)"""
-    return (1 / xp.hypot(xp.ones_like(z), math.pi / 2 * z)) ** 2
+    return (1 / hypotenuse(xp, math.pi / 2 * z)) ** 2
 
 
 def gudermannian(xp: Namespace, z: Array) -> Array:
@@ -164,6 +164,15 @@ def sech(xp: Namespace, x: Array) -> Array:
     """1 / cosh x = 2 e^−|x| / (1 + e^−2|x|)"""
     e = xp.exp(-xp.abs(x))
     return 2 * e / (1 + e**2)
+
+
+def hypotenuse(xp: Namespace, x: Array) -> Array:
+    """√(1 + x²), as m √((1/m)² + (x/m)²) with m = max(1, |x|), so that nothing large is squared.
+
+    Both libraries have a ``hypot`` of their own, but ONNX has none.
+    """
+    m = xp.clip(xp.abs(x), 1.0, None)
+    return m * xp.sqrt((1 / m) ** 2 + (x / m) ** 2)
 
 
 def bell(xp: Namespace, x: Array) -> Array:
