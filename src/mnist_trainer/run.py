@@ -11,7 +11,7 @@ from mnist_trainer.clock import Clock
 from mnist_trainer.data import LabelledImages, Splits, load_dataset, split
 from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches
 from mnist_trainer.device import Device, select_device, unchanged_threads
-from mnist_trainer.engine_rules import device_for
+from mnist_trainer.engine_rules import BY_HAND, device_for
 from mnist_trainer.engines import make_engine
 from mnist_trainer.environment import describe_environment
 from mnist_trainer.graphs import choose_step
@@ -175,8 +175,8 @@ def announce(config: RunConfig, splits: Splits, size: int, device: Device, state
         f"data    {config.data.name}: {len(splits.train):,} images for training{held_out}, {len(splits.test):,} for the test",
         f"device  {device.type} ({device.name}), {device.precision}",
     ]
-    if config.trainer.engine != "autograd":
-        lines.append(f"engine  {config.trainer.engine}: gradients by formulas derived by hand, without automatic differentiation")
+    if how := BY_HAND.get(config.trainer.engine):
+        lines.append(f"engine  {config.trainer.engine}: {how}")
     for line in lines:
         log.info(line)
     terminal.started(lines, summarize(state.model, (1, size, size)))
