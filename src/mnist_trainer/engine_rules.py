@@ -7,7 +7,11 @@ import dataclasses
 
 from mnist_trainer.settings import DeviceSettings, RunConfig
 
-BY_HAND = ("manual", "numpy")
+# Engine to what it does, for people.
+BY_HAND = {
+    "manual": "gradients by formulas derived by hand, on tensors",
+    "numpy": "gradients by formulas derived by hand, in NumPy, which has threads of its own",
+}
 # Target to the choice that names it on the command line.
 MODELS = {
     "mnist_trainer.models.Linear": "linear",

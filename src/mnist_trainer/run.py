@@ -11,7 +11,7 @@ from mnist_trainer.data import LabelledImages, Splits, load_dataset, load_splits
 from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches
 from mnist_trainer.device import Device, select_device, unchanged_threads
 from mnist_trainer.distributed import ALONE, World
-from mnist_trainer.engine_rules import device_for
+from mnist_trainer.engine_rules import BY_HAND, device_for
 from mnist_trainer.engines import make_engine
 from mnist_trainer.environment import describe_environment
 from mnist_trainer.graphs import choose_step
@@ -211,8 +211,8 @@ def announce(
         f"data    {config.data.name}: {len(splits.train):,} images for training{held_out}, {len(splits.test):,} for the test",
         f"device  {device.type} ({device.name}), {device.precision}{f', {world.size} processes' if world.size > 1 else ''}",
     ]
-    if config.trainer.engine != "autograd":
-        lines.append(f"engine  {config.trainer.engine}: gradients by formulas derived by hand, without automatic differentiation")
+    if how := BY_HAND.get(config.trainer.engine):
+        lines.append(f"engine  {config.trainer.engine}: {how}")
     for line in lines:
         log.info(line)
     terminal.started(lines, summarize(state.model, (1, size, size)))
