@@ -9,8 +9,8 @@ from mnist_trainer.errors import ConfigError
 from mnist_trainer.report.records import RunRecord, read_run
 from mnist_trainer.run_folder import OUTPUTS, display_path
 
-# Any of these files in a folder makes it a run's. A job that failed before it began has only the last.
-MARKS = ("config.yaml", "metrics.jsonl", "result.json", ".hydra/overrides.yaml")
+# Any of these files in a folder makes it a run's. A job that failed before it began has only one of the last.
+MARKS = ("config.yaml", "metrics.jsonl", "result.json", ".hydra/overrides.yaml", "job.json")
 SUCH_AS = "Name the folder of a run or of a sweep, such as outputs/latest or outputs/multirun/NAME."
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
-from mnist_trainer.report.records import RunRecord, Score
+from mnist_trainer.report.records import RunRecord, Score, shown
 from mnist_trainer.report.statistics import Spread, holm, spread, welch
 
 # What a run is called, where its files are and how closely it is watched: none of it changes what is learned.
@@ -98,15 +98,6 @@ def value_of(run: RunRecord, key: str) -> str:
     if key in run.config:
         return shown(run.config[key])
     return run.choices.get(key) or run.overrides.get(key) or ABSENT
-
-
-def shown(value: Any) -> str:
-    """A value as one types it on the command line."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value).replace(" ", "") if isinstance(value, list | dict) else str(value)
 
 
 def differing_settings(runs: Sequence[RunRecord]) -> list[str]:

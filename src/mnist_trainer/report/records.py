@@ -86,7 +86,8 @@ class RunRecord:
     @property
     def seed(self) -> int | None:
         seed = self.config.get("seed", self.result.get("seed"))
-        return seed if isinstance(seed, int) else None
+        typed = self.overrides.get("seed", "")
+        return seed if isinstance(seed, int) else int(typed) if typed.isdecimal() else None
 
     @property
     def weights(self) -> str | None:
@@ -131,6 +132,7 @@ def read_run(path: Path) -> RunRecord:
     config = _read_yaml(config_path, notes)
     hydra = _read_yaml(path / ".hydra" / "hydra.yaml", notes)
     words = _read_yaml(path / ".hydra" / "overrides.yaml", notes)
+    job = _read_json(path / "job.json", notes)
     chosen = _below(hydra, "hydra", "runtime", "choices")
     status, message = _status(folder, result, notes)
     return RunRecord(
@@ -140,7 +142,8 @@ def read_run(path: Path) -> RunRecord:
         config=flatten(config if isinstance(config, dict) else {}),
         config_text=_text(config_path),
         choices={str(group): choice for group, choice in chosen.items() if isinstance(choice, str) and "/" not in str(group)},
-        overrides=_split_words(words),
+        # A job of a sweep that failed before it was composed has only what the sweep noted of it.
+        overrides=_split_words(words) or {str(key): shown(value) for key, value in _below(job, "settings").items()},
         environment=_read_json(folder.environment, notes) or {},
         result=result or {},
         test=_score(_below(result, "test")),
@@ -148,6 +151,15 @@ def read_run(path: Path) -> RunRecord:
         points=tuple(_read_points(folder.metrics, notes)),
         notes=tuple(notes),
     )
+
+
+def shown(value: Any) -> str:
+    """A value as one types it on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).replace(" ", "") if isinstance(value, list | dict) else str(value)
 
 
 def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:

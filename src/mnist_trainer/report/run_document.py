@@ -24,9 +24,8 @@ from mnist_trainer.report.document import (
     seconds_text,
 )  # fmt: skip
 from mnist_trainer.report.figures import draw_curves
-from mnist_trainer.report.groups import shown
 from mnist_trainer.report.images import images_of
-from mnist_trainer.report.records import Point, RunRecord
+from mnist_trainer.report.records import Point, RunRecord, shown
 
 WORST = 24
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_trainer.report.discovery import find_runs
 from mnist_trainer.report.records import flatten, read_run
 from tests.unit.report.conftest import MakeRun
 
@@ -62,6 +63,14 @@ def test_a_job_that_never_began(tmp_path: Path) -> None:
     (tmp_path / ".hydra" / "overrides.yaml").write_text("- model=cnn\n- seed=1\n")
     run = read_run(tmp_path)
     assert (run.status, run.overrides["model"], run.completed) == ("not started", "cnn", False)
+
+
+def test_a_job_that_failed_before_it_was_composed(tmp_path: Path) -> None:
+    """What a sweep writes of it: its own note, and how it ended."""
+    (tmp_path / "job.json").write_text(json.dumps({"number": 3, "settings": {"model": "cnn", "seed": 1}, "attempts": 1}))
+    (tmp_path / "result.json").write_text(json.dumps({"status": "failed", "error": "DataError", "message": "no files"}))
+    (run,) = find_runs(str(tmp_path))
+    assert (run.status, run.message, run.overrides["model"], run.seed) == ("failed", "no files", "cnn", 1)
 
 
 @pytest.mark.parametrize(
