@@ -130,7 +130,7 @@ def show(jobs: Sequence[Job], others: int, folder: str) -> None:
     lines = rows(jobs)
     say("")
     if is_watched():
-        _show_rich(lines, f"{len(jobs)} jobs")
+        _show_rich(lines)
     else:
         widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
         for line in lines:
@@ -139,16 +139,18 @@ def show(jobs: Sequence[Job], others: int, folder: str) -> None:
         say(caption)
 
 
-def _show_rich(lines: list[list[str]], title: str) -> None:
+def _show_rich(lines: list[list[str]]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     head, *body = lines
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, padding=(0, 2, 0, 0))
+    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
     for name in head:
         justify: Any = "right" if name in ("rank", "n", "validation", "test", "time") else "left"
         table.add_column(name, justify=justify)
     for line in body:
-        bad = line[-1] != "done"
-        table.add_row(*line, style="bold green" if line[0] == "1" and not bad else "red" if bad and "-" in line[-3] else None)
+        has_result, is_whole = line[-3] != "-", line[-1] == "done"
+        style = "red" if not has_result else "yellow" if not is_whole else "bold green" if line[0] == "1" else None
+        table.add_row(*map(escape, line), style=style)
     Console(highlight=False, file=sys.stdout).print(table)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mnist_trainer.sweep.table import captions, groups, ranked, rows, show, spread
+from mnist_trainer.sweep.table import _show_rich, captions, groups, ranked, rows, show, spread
 from tests.unit.sweep.conftest import MakeJob
 
 
@@ -67,3 +67,10 @@ def test_a_plain_table_is_aligned(make_job: MakeJob, capsys: pytest.CaptureFixtu
     column = lines[0].index("validation")
     assert [line[column:].split()[0] for line in lines[1:3]] == ["90.00", "80.00"]
     assert "1 other job in the folder" in lines[-1]
+
+
+def test_on_a_terminal_values_in_brackets_are_shown_as_they_are(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
+    _show_rich(rows([make_job(0, 0.9, act="[relu]"), make_job(1, 0.8, act="[8,16]")]))
+    shown = capsys.readouterr().out
+    assert "[relu]" in shown
+    assert "[8,16]" in shown
