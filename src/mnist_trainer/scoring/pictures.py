@@ -115,7 +115,7 @@ def write_tensorboard(scored: ScoredRun, drawn: "dict[str, Figure]", folder: Pat
             writer.add_embedding(
                 features(scored.trained, images),
                 metadata=describe(scored, len(images)),
-                metadata_header=["truth", "answer", "right"],
+                metadata_header=["right", "answer", "truth"],
                 label_img=sprites(images),
                 global_step=step,
                 tag="last_features",
@@ -125,10 +125,13 @@ def write_tensorboard(scored: ScoredRun, drawn: "dict[str, Figure]", folder: Pat
 
 
 def describe(scored: ScoredRun, count: int) -> list[list[str]]:
-    """One row of words for each of the first images: truth, answer, and whether they agree."""
+    """One row of words for each of the first images: whether truth and answer agree, the answer, the truth.
+
+    In this order because the projector labels its points by the last one.
+    """
     answers = scored.probabilities[:count].argmax(axis=1)
     return [
-        [scored.class_names[label], scored.trained.class_names[answer], "right" if label == answer else "wrong"]
+        ["right" if label == answer else "wrong", scored.trained.class_names[answer], scored.class_names[label]]
         for label, answer in zip(scored.labels[:count].tolist(), answers.tolist(), strict=True)
     ]
 
