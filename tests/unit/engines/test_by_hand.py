@@ -46,7 +46,7 @@ def backpropagated(
 ) -> tuple[Tensor, Tensor, list[Tensor | None]]:
     """Loss, right answers and gradients, from the same weights and the same random numbers each time."""
     torch.manual_seed(0)
-    model = make_model().train()
+    model = make_model().train().to(images.dtype)
     loss, correct = make_engine(engine, model, criterion, CPU.grad_scaler(), CPU).backpropagate(images, labels, share)
     return loss, correct, [parameter.grad for parameter in model.parameters()]
 
@@ -54,11 +54,13 @@ def backpropagated(
 def assert_same_as_autograd(
     engine: str, make_model: Callable[[], nn.Module], criterion: nn.Module, count: int = 6, share: float = 1.0
 ) -> None:
+    """In float64, where what rounding leaves cannot be taken for a mistake, nor a mistake for rounding."""
     images, labels = batch(count)
+    images = images.double()
     loss, correct, gradients = backpropagated(engine, make_model, criterion, images, labels, share)
     expected_loss, expected_correct, expected = backpropagated("autograd", make_model, criterion, images, labels, share)
     assert (loss.shape, correct.shape) == ((), ())
-    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-5)
+    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-12)
     assert correct.item() == expected_correct.item()
     assert any(gradient is not None and gradient.abs().max() > 1e-4 for gradient in expected)
     for ours, theirs in zip(gradients, expected, strict=True):
@@ -66,7 +68,20 @@ def assert_same_as_autograd(
         if ours is not None and theirs is not None:
             assert ours.dtype == theirs.dtype
             assert ours.stride() == theirs.stride()
-            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-7)
+            torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("engine", BY_HAND)
+def test_in_the_precision_of_training_the_gradients_differ_by_rounding(engine: str) -> None:
+    images, labels = batch(64)
+    loss, _, gradients = backpropagated(engine, lambda: MODELS["fcn"]("relu"), nn.CrossEntropyLoss(), images, labels)
+    _, _, expected = backpropagated("autograd", lambda: MODELS["fcn"]("relu"), nn.CrossEntropyLoss(), images, labels)
+    assert loss.dtype == torch.float32
+    for ours, theirs in zip(gradients, expected, strict=True):
+        assert ours is not None
+        assert theirs is not None
+        assert ours.dtype == torch.float32
+        assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().max()
 
 
 @pytest.mark.parametrize("engine", BY_HAND)
