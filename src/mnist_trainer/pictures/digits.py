@@ -21,6 +21,9 @@ FAINT = 0.06
 PART = 0.04
 """Least area of a piece of a digit, as a share of its largest piece: less is a speck."""
 
+AT_THE_EDGE = 0.01
+"""How much less likely a piece that the edge of the picture cuts is the digit."""
+
 NO_INK = "there is no digit in it: nothing stands out from the background."
 
 
@@ -126,7 +129,7 @@ def weight(piece: Component, shape: tuple[int, ...]) -> float:
     column = (piece.box.left + piece.box.right) / (2 * shape[1]) - 0.5
     central = 1 - max(abs(row), abs(column))  # 1 in the middle, 0.5 at an edge
     # A line that was not taken out is long and thin; so is a 1, but not across the whole picture.
-    return piece.box.side * math.sqrt(piece.area) * central * (0.1 if touches_edge(piece.box, shape) else 1.0)
+    return piece.box.side * math.sqrt(piece.area) * central * (AT_THE_EDGE if touches_edge(piece.box, shape) else 1.0)
 
 
 def without_frames(components: list[Component], labels: NDArray[np.int32], shape: tuple[int, ...]) -> list[Component]:
@@ -138,7 +141,9 @@ def without_frames(components: list[Component], labels: NDArray[np.int32], shape
         wide = outer.box.height >= 0.5 * shape[0] and outer.box.width >= 0.5 * shape[1]
         if tall and wide and hollow(labels, outer):
             kept.remove(outer)
-    floor = max(4, PART * 0.25 * kept[0].area) if kept else 0
+    # A table around the sheet is larger than any digit: it says nothing of how small a speck is.
+    whole = [piece for piece in kept if not touches_edge(piece.box, shape)] or kept
+    floor = max(4, PART * 0.25 * whole[0].area) if whole else 0
     return [piece for piece in kept if piece.area >= floor]
 
 

@@ -92,8 +92,8 @@ def thin_peaks(scores: Plane, least: float, thickest: int) -> list[tuple[int, in
         while bottom < len(scores) - 1 and scores[bottom + 1] >= half:
             bottom += 1
         free[max(0, top - 1) : bottom + 2] = 0
-        touches_edge = top == 0 or bottom == len(scores) - 1
-        if bottom + 1 - top <= (thickest * 4 if touches_edge else thickest):
+        # What is thicker is a table or a wide frame: left whole, it touches the edge, and is known by that later.
+        if bottom + 1 - top <= thickest:
             peaks.append((top, bottom + 1))
     return peaks
 
