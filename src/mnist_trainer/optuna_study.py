@@ -42,6 +42,8 @@ class StudySweeper(Sweeper):
         import optuna
 
         optuna.logging.set_verbosity(logging.WARNING)
+        # The sweep itself tells which job failed, and why.
+        logging.getLogger("hydra_plugins.hydra_optuna_sweeper").setLevel(logging.ERROR)
         if self.storage is not None and self.storage.startswith(SQLITE):
             note_version(Path(self.storage.removeprefix(SQLITE)))
         try:

@@ -153,8 +153,10 @@ def launch_all(hydra: Hydra, command: CommandLine, checked: Plan, sweep: Sweep) 
         sweeper: Any = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=sweep_job, config=config)
         sweep.total = int(config.hydra.sweeper.get("n_trials") or 0)
         say(f"sweep {sweep.folder.name}: {sweep.total or 'some'} jobs in {sweep}")
-        # Sweepers that live in plugins are shells around one that is imported only when it is used.
-        inner = getattr(sweeper, "sweeper", sweeper)
+        # Sweepers that live in plugins are shells around one that is imported only when it is used, or shells of shells.
+        inner = sweeper
+        while hasattr(inner, "sweeper"):
+            inner = inner.sweeper
         inner.launcher = recorded(inner.launcher)
         sweeper.sweep(arguments=typed(config))
     callbacks.on_multirun_end(config=config, config_name=command.config_name)

@@ -1,5 +1,6 @@
 """Between Hydra's sweeper, which says what to run, and its launcher, which runs it: who each job is, and what is left to do."""
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class RecordedLauncher(Launcher):
         """Run what is left to do of these jobs.
 
         Returns:
-            For each the validation accuracy that was recorded; NaN where there is none.
+            For each the validation accuracy that was recorded; a failure where there is none.
         """
         asked = [self._identify(list(words), index) for index, words in enumerate(job_overrides, start=initial_job_idx)]
         known = {job.folder.path for job in self.sweep.jobs}
@@ -158,9 +159,27 @@ def _swept(words: Sequence[str], fixed_keys: frozenset[str]) -> Iterator[tuple[s
             yield key, value.strip("'\"")
 
 
+class FailedJob(JobReturn):
+    """To look at its value raises: so a sweeper notes a failed trial, where a NaN would end Optuna's search.
+
+    Hydra's own would print what the sweep has told already.
+    """
+
+    @property
+    def return_value(self) -> Any:
+        raise ValueError(f"{' '.join(self.overrides or ())}: no validation accuracy")
+
+    @return_value.setter
+    def return_value(self, _: Any) -> None:
+        raise AttributeError("a job that failed has no value")
+
+
 def _returned(words: Sequence[str], job: Job) -> JobReturn:
+    accuracy = validation_accuracy(job.result())
+    if math.isnan(accuracy):
+        return FailedJob(overrides=list(words), status=JobStatus.FAILED)
     returned = JobReturn(overrides=list(words), status=JobStatus.COMPLETED)
-    returned.return_value = validation_accuracy(job.result())
+    returned.return_value = accuracy
     return returned
 
 

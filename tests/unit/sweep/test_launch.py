@@ -1,7 +1,6 @@
 """What reaches the launcher that runs the jobs, and what the sweeper hears of them."""
 
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig
@@ -48,14 +47,14 @@ def complete(job: Job) -> None:
     job.folder.result.write_text(json.dumps(result))
 
 
-Launch = Callable[..., tuple[list[float], Pretended, Sweep]]
+Launch = Callable[..., tuple[list[float | None], Pretended, Sweep]]
 
 
 @pytest.fixture
 def launch(tmp_path: Path) -> Iterator[Launch]:
     """Start a command in the folder of a sweep."""
 
-    def started(*words: str, act: Callable[[Job], None] = complete) -> tuple[list[float], Pretended, Sweep]:
+    def started(*words: str, act: Callable[[Job], None] = complete) -> tuple[list[float | None], Pretended, Sweep]:
         command = parse_command_line(["-m", *words])
         hydra = start_hydra(command)
         checked = plan(hydra, command)
@@ -65,11 +64,20 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
         launcher = RecordedLauncher(inner, sweep, Composer(hydra, "config", config), checked.fixed_keys)
         (batch,) = grid(config, typed(config))
         sweep.total = len(batch)
-        returned: list[Any] = [each.return_value for each in launcher.launch(batch, 0)]
+        returned: list[Any] = [value_of(each) for each in launcher.launch(batch, 0)]
         return returned, inner, sweep
 
     yield started
     GlobalHydra.instance().clear()
+
+
+def value_of(returned: JobReturn) -> Any:
+    """As a sweeper gets it: None where to look at it raises, which a sweeper takes for a failed trial."""
+    try:
+        return returned.return_value
+    except ValueError:
+        assert returned.status is JobStatus.FAILED
+        return None
 
 
 def test_finished_jobs_are_not_launched_but_answered_from_their_records(launch: Launch) -> None:
@@ -97,7 +105,7 @@ def test_a_failure_is_not_a_number_and_is_launched_again(launch: Launch) -> None
         record_failure(job, DivergedError("x"), 0.0)
 
     values, _, _ = launch("seed=1,2", act=diverge)
-    assert all(math.isnan(value) for value in values)
+    assert values == [None, None]
     values, inner, _ = launch("seed=1,2")
     assert values == [0.1, 0.2]
     assert inner.launched == [["0-seed=1", "1-seed=2"]]
@@ -122,7 +130,7 @@ def test_where_a_process_dies_the_others_are_launched_again(launch: Launch) -> N
     values, inner, sweep = launch("seed=1,2,3", act=die_once)
     assert inner.launched == [["0-seed=1", "1-seed=2", "2-seed=3"], ["2-seed=3"]]
     assert values[0::2] == [0.1, 0.3]
-    assert math.isnan(values[1])
+    assert values[1] is None
     assert "Its process died" in (sweep.jobs[1].result() or {})["message"]
 
     def die(_: Job) -> None:
