@@ -53,8 +53,11 @@ def strength_of(plane: Plane) -> Strength:
     """Smooth the grain a little where there are pixels enough, and measure what is left of it."""
     if min(plane.shape) >= 150:
         plane = blur(plane)
-    middle = np.median(plane)
-    grain = float(1.4826 * np.median(np.abs(plane - middle)))
+    # Of the paper alone: ink can be nearly half of a picture.
+    empty = plane[plane < 0.15]
+    paper = empty if len(empty) > 0.2 * plane.size else plane.ravel()
+    middle = np.median(paper)
+    grain = float(1.4826 * np.median(np.abs(paper - middle)))
     return Strength(np.clip(plane - middle, 0, 1), max(grain, 1e-3))
 
 
