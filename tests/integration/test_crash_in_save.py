@@ -1,23 +1,35 @@
 """R2: a crash at each point of a save leaves the old checkpoint or the new one, and never a third state."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from mnist_trainer.checkpoint import Checkpoints, load_checkpoint
 from tests.unit.test_checkpoint import state
 
-# Saves step 1 as a whole; then step 2 up to a chosen point, where it ends as a power cut does.
+# For each line: saves step 1 as a whole; then step 2 up to a chosen point, where it ends as a power cut does. In a process of
+# its own, forked from one that has imported torch already.
 SAVE = """
-import os, pathlib, sys
+import json, os, pathlib, sys
 from tests.unit.test_checkpoint import state
 from mnist_trainer import run_folder
 from mnist_trainer.checkpoint import Checkpoints
 
-folder, first, target, point = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
-checkpoints = Checkpoints(folder)
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        break
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+else:
+    sys.exit()
+
+folder, first, target, point = json.loads(line)
+checkpoints = Checkpoints(pathlib.Path(folder))
 if first == 1:
     checkpoints.save(state(1), is_best=True)
 
@@ -65,6 +77,7 @@ run_folder.tempfile.mkstemp = mkstemp
 os.fdopen = lambda handle, mode: HalfWritten(real_fdopen(handle, mode))
 os.fsync, os.replace, os.link = fsync, replace, link
 checkpoints.save(state(first + 1), is_best=True)
+os._exit(0)
 """
 WRITES = [
     (target, point)
@@ -73,9 +86,24 @@ WRITES = [
 ] + [("previous.pt", point) for point in ("after link", "before replace", "after replace")]
 
 
-def crash(folder: Path, first: int, target: str, point: str) -> None:
-    ended = subprocess.run([sys.executable, "-c", SAVE, str(folder), str(first), target, point], cwd=Path(__file__).parents[2])
-    assert ended.returncode == 137
+Crash = Callable[[Path, int, str, str], None]
+
+
+@pytest.fixture(scope="module")
+def crash() -> Iterator[Crash]:
+    """Saves, and crashes at a point."""
+    command = [sys.executable, "-c", SAVE]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdin=PIPE, stdout=PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        orders, ends = process.stdin, process.stdout
+
+        def crash_once(folder: Path, first: int, target: str, point: str) -> None:
+            print(json.dumps([str(folder), first, target, point]), file=orders, flush=True)
+            assert int(ends.readline()) == 137
+
+        yield crash_once
+        orders.close()
 
 
 def steps(folder: Path, *names: str) -> list[int]:
@@ -83,7 +111,7 @@ def steps(folder: Path, *names: str) -> list[int]:
 
 
 @pytest.mark.parametrize(("target", "point"), WRITES)
-def test_old_or_new_and_nothing_else(target: str, point: str, tmp_path: Path) -> None:
+def test_old_or_new_and_nothing_else(target: str, point: str, crash: Crash, tmp_path: Path) -> None:
     crash(tmp_path, 1, target, point)
     new_last = target == "best.pt" or (target, point) == ("last.pt", "after replace")
     new_best = (target, point) == ("best.pt", "after replace")
@@ -96,7 +124,7 @@ def test_old_or_new_and_nothing_else(target: str, point: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("target", "point"), [("last.pt", "before write"), ("last.pt", "half written"), ("previous.pt", "after replace")]
 )
-def test_nor_after_a_second_crash(target: str, point: str, tmp_path: Path) -> None:
+def test_nor_after_a_second_crash(target: str, point: str, crash: Crash, tmp_path: Path) -> None:
     """The manifest then names two contents that never came."""
     for first in (1, 2, 3):
         crash(tmp_path, first, target, point)
