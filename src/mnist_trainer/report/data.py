@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from mnist_trainer.extras import is_installed
 from mnist_trainer.report.comparison import Comparison, Side
 from mnist_trainer.report.document import clean
-from mnist_trainer.report.extra import is_installed
 from mnist_trainer.report.groups import (
     Group,
     apart_from_best,

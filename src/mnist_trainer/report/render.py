@@ -4,11 +4,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mnist_trainer.extras import require
 from mnist_trainer.report.comparison import Comparison
 from mnist_trainer.report.comparison_document import comparison_document
 from mnist_trainer.report.data import comparison_csv, comparison_json, runs_csv, runs_json
 from mnist_trainer.report.document import Document
-from mnist_trainer.report.extra import require
 from mnist_trainer.report.html import page
 from mnist_trainer.report.markdown import markdown
 from mnist_trainer.report.records import RunRecord
@@ -52,7 +52,7 @@ def _deliver(request: Request, document: Callable[[str], Document], data: Callab
         return
     if "html" in request.targets:
         # Asked for before any work is done, and before another file is written.
-        require("matplotlib", "A report in HTML")
+        require("report", "matplotlib", "A report in HTML")
     for form, target in request.targets.items():
         text = TEXTS[form](document(form)) if form in TEXTS else data(form)
         # Names of folders may hold bytes that are no text.

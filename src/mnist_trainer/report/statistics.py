@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_trainer.report.extra import require
+from mnist_trainer.extras import require
 
 CONFIDENCE = 0.95
 
@@ -110,4 +110,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _scipy_stats() -> Any:
-    return require("scipy.stats", "This statistic")
+    return require("report", "scipy.stats", "This statistic")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from mnist_trainer.report.extra import require
+from mnist_trainer.extras import require
 
 NUM_SERIES = 7
 NUM_LEVELS = 5
@@ -37,7 +37,7 @@ def canvas(width: float, height: float) -> Iterator[Any]:
     Raises:
         MachineError: matplotlib is not installed.
     """
-    matplotlib = require("matplotlib", "A report in HTML")
+    matplotlib = require("report", "matplotlib", "A report in HTML")
     # No text is taken for a formula, and all text stays text.
     look = {
         "svg.fonttype": "none", "text.parse_math": False, "svg.hashsalt": "report", "font.size": 10, "axes.titlesize": 10.5,
@@ -48,7 +48,7 @@ def canvas(width: float, height: float) -> Iterator[Any]:
         "axes.facecolor": "none", "figure.facecolor": "none", "axes.formatter.useoffset": False,
     }  # fmt: skip
     with matplotlib.rc_context(look):
-        yield require("matplotlib.figure", "A report in HTML").Figure(figsize=(width, height))
+        yield require("report", "matplotlib.figure", "A report in HTML").Figure(figsize=(width, height))
 
 
 def element(figure: Any, alt: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from mnist_trainer.extras import is_installed
 from mnist_trainer.report.document import (
     DASH,
     Block,
@@ -17,7 +18,6 @@ from mnist_trainer.report.document import (
     seconds_text,
     spread_text,
 )
-from mnist_trainer.report.extra import is_installed
 from mnist_trainer.report.figures import draw_effects, draw_overlay, draw_parallel, draw_time
 from mnist_trainer.report.groups import (
     LEVEL,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mnist_trainer.errors import ConfigError, MachineError
-from mnist_trainer.report.extra import is_installed, require
+from mnist_trainer.extras import is_installed, require
 from mnist_trainer.report.request import parse
 
 
@@ -53,5 +53,5 @@ def test_a_missing_package_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(__import__("sys").modules, "scipy", None)
     monkeypatch.delitem(__import__("sys").modules, "scipy.stats", raising=False)
     with pytest.raises(MachineError, match=r"pip install 'mnist-trainer\[report\]'"):
-        require("scipy.stats", "This")
+        require("report", "scipy.stats", "This")
     assert not is_installed("scipy")
