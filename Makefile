@@ -26,11 +26,14 @@ $(USER) $(DEV): pyproject.toml constraints.txt
 train: $(USER) ## Train the default CNN on MNIST; ARGS takes any setting.
 	@$(BIN)/mnist-train $(ARGS)
 
+# Many tests wait for commands that they start: one worker more than cores, one thread each.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
+
 test: $(DEV) ## Run all tests.
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(TESTS) $(ARGS)
 
 test-fast: $(DEV) ## Run the unit tests only.
-	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
+	@$(TESTS) tests/unit $(ARGS)
 
 test-soak: $(DEV) ## Run the long versions of the reliability tests.
 	@$(BIN)/python -m pytest -m soak --timeout 3600 -o addopts="--strict-markers" $(ARGS)
