@@ -15,6 +15,7 @@ from mnist_trainer.engine_rules import BY_HAND, device_for
 from mnist_trainer.engines import make_engine
 from mnist_trainer.environment import describe_environment
 from mnist_trainer.graphs import choose_step
+from mnist_trainer.identity import identity
 from mnist_trainer.meter import Meter
 from mnist_trainer.profiling import open_profile
 from mnist_trainer.randomness import seed_everything
@@ -25,7 +26,6 @@ from mnist_trainer.settings import RunConfig
 from mnist_trainer.stages import AT_THE_START, Begun, EvaluationImages
 from mnist_trainer.state import MovingAverage, Progress, TrainingState
 from mnist_trainer.summary import count_parameters, summarize
-from mnist_trainer.sweep.identity import identity
 from mnist_trainer.terminal import Terminal, open_terminal
 from mnist_trainer.tracking import open_trackers
 from mnist_trainer.trainer import Trainer

@@ -16,7 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 EARLY = (
     "cli.train", "cli.predict", "cli.help", "cli.exit", "cli.jobs", "config", "config_files", "command_line", "overrides",
     "settings", "targets", "resume", "engine_rules", "run_folder", "errors", "faults", "startup", "hydra_guard", "hydra_plugins",
-    "job", "sweep.command", "sweep.compose", "sweep.identity", "sweep.job", "sweep.launch", "sweep.progress", "sweep.records",
+    "job", "sweep.command", "sweep.compose", "identity", "sweep.job", "sweep.launch", "sweep.progress", "sweep.records",
     "sweep.table", "result", "formulas.activations", "distributed", "interruption", "launching",
     "run_lookup", "extras", "export", "cli.eval", "cli.export", "cli.arguments",
 )  # fmt: skip

@@ -25,7 +25,7 @@ def main() -> None:
     with exit_codes("mnist-predict"):
         arguments = parse(sys.argv[1:])
         wait_politely()
-        from mnist_trainer.picture_answers import answer_all
+        from mnist_trainer.pictures.answers import answer_all
 
         code = answer_all(arguments)
     sys.exit(code)

@@ -7,14 +7,12 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
+from mnist_trainer.identity import UNHASHED
 from mnist_trainer.report.records import RunRecord, Score, shown
 from mnist_trainer.report.statistics import Spread, holm, spread, welch
 
-# What a run is called, where its files are and how closely it is watched: none of it changes what is learned.
-IGNORED = (
-    "seed", "name", "sweep", "resume", "resume_allow_changes", "data.root", "data.download", "data.mirror",
-    "data.num_workers", "tracker", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size", "hydra",
-)  # fmt: skip
+# What does not set recipes apart: the seed, what is learned the same with or without, and how many images are scored at a time.
+IGNORED = ("seed", *UNHASHED, "trainer.eval_batch_size", "hydra")
 # Parts that are chosen by name, so that the name says more than the options that came with it.
 CHOSEN = ("model", "loss", "optimizer", "scheduler", "transforms")
 ABSENT = "-"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnist_trainer.sweep.identity import apart, identity
+from mnist_trainer.identity import apart, identity
 from tests.conftest import Compose
 
 

@@ -1,4 +1,4 @@
-"""What makes a job the job that it is: its settings, and not its number, folder or time."""
+"""What makes a run the run that it is: its settings, and not its number, folder or time."""
 
 import hashlib
 import json

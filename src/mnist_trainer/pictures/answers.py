@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_trainer.errors import ExitCode
-from mnist_trainer.picture_views import Style, bar, choose_style, printable, shown_in_terminal, write_seen
 from mnist_trainer.pictures import FoundDigit, Picture, PictureError, find_digit, find_digits
 from mnist_trainer.pictures.sources import Source, find_pictures
+from mnist_trainer.pictures.views import Style, bar, choose_style, printable, shown_in_terminal, write_seen
 
 # Promise R25 of docs/reliability.md.
 SOME_UNUSABLE = ExitCode.CONFIG
