@@ -5,12 +5,14 @@ No torch here: a mistake on the command line is answered before it is imported, 
 """
 
 import os
+import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_trainer.errors import AlreadySaidError, ConfigError, UserError
+from mnist_trainer.errors import ConfigError, UserError
 from mnist_trainer.interruption import Interruption
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class Place:
 
 
 THE_ONLY_ONE = Place(rank=0, size=1, local_rank=0, local_size=1)
+SECONDS_TO_FIND_OUT = 10.0
+"""How long a neighbour may take to come to the same mistake: as long as one process starts later than another."""
 
 
 def find_place(environment: Mapping[str, str] = os.environ) -> Place:
@@ -62,15 +66,26 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
 def said_once_a_machine(place: Place) -> Iterator[None]:
     """For what every process finds out alike before they know each other: one of each machine says what is wrong.
 
-    Raises:
-        AlreadySaidError: in place of an error that a neighbour says.
+    The others wait for torchrun to end them because of it. A neighbour that found nothing wrong would leave them with
+    nothing said: then they say it after all.
     """
     try:
         yield
-    except UserError as error:
-        if place.local_rank == 0:
-            raise
-        raise AlreadySaidError(error.exit_code) from error
+    except UserError:
+        if place.local_rank != 0:
+            wait_to_be_ended(SECONDS_TO_FIND_OUT)
+        raise
+
+
+def wait_to_be_ended(seconds: float) -> None:
+    """Leave another process the time to say what went wrong.
+
+    Torchrun ends all processes as soon as it sees one of them fail: one that fails in silence, and first, would take the
+    word from the one that was about to speak.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    time.sleep(seconds)
 
 
 class World:

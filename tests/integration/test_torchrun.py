@@ -85,8 +85,13 @@ def test_a_killed_process_ends_the_others_and_the_run_can_go_on(mnist_train: Com
     [(("trainer.epoch=5",), "Did you mean trainer.epochs?"), (("model.channels=[1,1,1,1]",), "block")],
     ids=["before torch", "after"],
 )
-def test_a_mistake_is_said_once(words: tuple[str, ...], said: str, tmp_path: Path, data_root: Path) -> None:
-    code, _, err = start((*words, "device=cpu"), tmp_path, data_root).end(60)
+def test_a_mistake_is_said_once_though_the_process_that_says_it_comes_last(
+    words: tuple[str, ...], said: str, tmp_path: Path, data_root: Path
+) -> None:
+    late = tmp_path / "late"
+    late.mkdir()
+    (late / "sitecustomize.py").write_text("import os, time\ntime.sleep(1.5 * (os.environ.get('RANK') == '0'))\n")
+    code, _, err = start((*words, "device=cpu"), tmp_path, data_root, variables={"PYTHONPATH": str(late)}).end(60)
     assert code != 0
     assert err.count("mnist-train: ") == 1
     assert said in err

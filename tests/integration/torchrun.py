@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +37,19 @@ class Started:
         return self.process.returncode, out, err
 
 
-def start(words: tuple[str, ...], cwd: Path, data_root: Path, options: tuple[str, ...] = ()) -> Started:
+def start(
+    words: tuple[str, ...],
+    cwd: Path,
+    data_root: Path,
+    options: tuple[str, ...] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Started:
     """Two processes of ``mnist-train`` with the words; options are torchrun's own."""
     return Started(
         subprocess.Popen(
             [*START, *options, "-m", "mnist_trainer", *words, f"data.root={data_root}"],
             cwd=cwd,
-            env={**os.environ, "COLUMNS": "200"},
+            env={**os.environ, "COLUMNS": "200", **(variables or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

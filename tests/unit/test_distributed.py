@@ -1,11 +1,17 @@
 """The place of a process among others, and what it takes of what is shared."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 import torch
 
+from mnist_trainer import distributed
 from mnist_trainer.device import select_device
 from mnist_trainer.distributed import ALONE, THE_ONLY_ONE, Place, find_place, join, part_of, said_once_a_machine
-from mnist_trainer.errors import AlreadySaidError, ConfigError, MachineError
+from mnist_trainer.errors import ConfigError, MachineError
 from tests.conftest import Compose
 
 BY_TORCHRUN = {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
@@ -37,12 +43,34 @@ def test_parts_hold_everything_once_and_differ_by_at_most_one(size: int, count: 
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_one_process_of_a_machine_says_what_all_find_out() -> None:
-    with pytest.raises(AlreadySaidError) as silent, said_once_a_machine(Place(3, 4, 1, 2)):
-        raise MachineError("no such device")
-    assert silent.value.exit_code == MachineError.exit_code
+def test_one_process_of_a_machine_says_what_all_find_out_and_the_others_give_it_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(distributed, "wait_to_be_ended", waited.append)
     with pytest.raises(MachineError, match="no such device"), said_once_a_machine(Place(2, 4, 0, 2)):
         raise MachineError("no such device")
+    assert not waited
+    with pytest.raises(MachineError, match="no such device"), said_once_a_machine(Place(3, 4, 1, 2)):
+        raise MachineError("no such device")
+    assert waited == [distributed.SECONDS_TO_FIND_OUT]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_waits_ends_at_once_when_asked_to_whatever_handled_the_signal(number: signal.Signals) -> None:
+    waiting = """
+import signal
+from mnist_trainer.distributed import wait_to_be_ended
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda *_: print("still here"))
+print("waits", flush=True)
+wait_to_be_ended(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", waiting], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waits\n"
+        time.sleep(0.2)
+        process.send_signal(number)
+        assert process.wait(10) == -number
+        assert process.stdout.read() == ""
 
 
 def test_fewer_gpus_than_processes_are_told_with_the_way_out(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:

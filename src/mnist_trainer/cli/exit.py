@@ -6,10 +6,13 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mnist_trainer.distributed import wait_to_be_ended
 from mnist_trainer.errors import AlreadySaidError, ExitCode, UserError
 from mnist_trainer.faults import NO_MEMORY
 
 MAX_LINES = 10
+SECONDS_TO_SPEAK = 3.0
+"""How long the process that has the word may take to print its message."""
 
 
 @contextmanager
@@ -18,6 +21,7 @@ def exit_codes(command: str) -> Iterator[None]:
     try:
         yield
     except AlreadySaidError as error:
+        wait_to_be_ended(SECONDS_TO_SPEAK)
         sys.exit(error.exit_code)
     except UserError as error:
         show(command, str(error))
