@@ -7,10 +7,9 @@ from torch import Tensor, nn
 
 from mnist_trainer.device import Device
 from mnist_trainer.distributed import World
-from mnist_trainer.meter import Meter
+from mnist_trainer.meter import Answers, Meter
 from mnist_trainer.metrics import Metrics
 from mnist_trainer.predictions import Predictions
-from mnist_trainer.steps import count_correct
 
 # Shifts in pixels, down and right, by the number of views.
 VIEWS: dict[int, tuple[tuple[int, int], ...]] = {
@@ -49,7 +48,7 @@ def evaluate(
         with torch.inference_mode(), device.autocast():
             logits = averaged_logits(model, batch, translations)
             loss = criterion(logits, batch_labels)
-            meter.add(loss, count_correct(logits, batch_labels), len(batch_labels))
+            meter.add(loss, Answers(logits, batch_labels), len(batch_labels))
             if record is not None:
                 record.add(logits)
     model.train(was_training)

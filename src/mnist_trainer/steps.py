@@ -11,6 +11,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from mnist_trainer.device import Device
+from mnist_trainer.meter import Answers
 
 
 class Exchange(Protocol):
@@ -27,8 +28,8 @@ class StepOutcome:
 
     loss: Tensor
     """Mean over the images of the step, a scalar."""
-    correct: Tensor
-    """How many images were classified rightly, a scalar."""
+    right: Answers | Tensor
+    """The answers to its images; where several processes make the step, the number of right ones in all, a scalar."""
     gradient_norm: Tensor | None
     """Joint L2 norm of all gradients before clipping, where it was asked for or needed."""
     finite: Tensor
@@ -47,7 +48,7 @@ class Engine(Protocol):
             share: of the batch in its update; the loss, and so each gradient, is multiplied by it.
 
         Returns:
-            The mean loss times ``share``, and how many images were classified rightly: scalars that know no graph.
+            The mean loss times ``share``, a scalar, and the logits (B, C): neither knows a graph.
         """
         ...
 
@@ -67,7 +68,7 @@ class AutogradEngine:
             loss = self.criterion(logits, labels)
         loss = loss if share == 1 else loss * share
         self.scaler.scale(loss).backward()
-        return loss.detach(), count_correct(logits.detach(), labels)
+        return loss.detach(), logits.detach()
 
 
 def train_step(
@@ -101,9 +102,10 @@ def train_step(
     """
     optimizer.zero_grad(set_to_none=True)
     total = len(labels) if total is None else total
-    loss, correct = _accumulate_gradients(engine, images, labels, batch_size, total)
+    loss, answers = _accumulate_gradients(engine, images, labels, batch_size, total)
+    right: Answers | Tensor = answers
     if exchange is not None:
-        loss, correct = exchange(loss, correct, len(labels) / total)
+        loss, right = exchange(loss, answers.count(), len(labels) / total)
     scaler.unscale_(optimizer)
     gradients = _gradients(optimizer)
     norm = joint_norm(gradients) if measure_norm or clip_norm is not None else None
@@ -115,26 +117,28 @@ def train_step(
         for gradient in gradients:
             gradient.masked_fill_(~finite, 0)
     elif not finite:
-        return StepOutcome(loss, correct, norm, finite)
+        return StepOutcome(loss, right, norm, finite)
     if clip_norm is not None and norm is not None:
         _clip(gradients, norm, clip_norm)
     scaler.step(optimizer)
     scaler.update()
-    return StepOutcome(loss, correct, norm, finite)
+    return StepOutcome(loss, right, norm, finite)
 
 
-def _accumulate_gradients(engine: Engine, images: Tensor, labels: Tensor, batch_size: int, total: int) -> tuple[Tensor, Tensor]:
-    """Mean loss, weighed by the share in ``total`` images, and number of right answers; gradients are left in the parameters."""
+def _accumulate_gradients(
+    engine: Engine, images: Tensor, labels: Tensor, batch_size: int, total: int
+) -> tuple[Tensor, Answers]:
+    """Mean loss, weighed by the share in ``total`` images, and the answers; gradients are left in the parameters."""
     if not len(labels):
-        return torch.zeros((), device=images.device), torch.zeros((), device=images.device, dtype=torch.int64)
+        return torch.zeros((), device=images.device), Answers(images.new_zeros(0, 1), labels)
     outcomes = [
         engine.backpropagate(batch, batch_labels, len(batch_labels) / total)
         for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True)
     ]
+    losses, logits = zip(*outcomes, strict=True)
     if len(outcomes) == 1:
-        return outcomes[0]
-    losses, rights = zip(*outcomes, strict=True)
-    return torch.stack(losses).sum(), torch.stack(rights).sum()
+        return losses[0], Answers(logits[0], labels)
+    return torch.stack(losses).sum(), Answers(torch.cat(logits), labels)
 
 
 def _gradients(optimizer: Optimizer) -> list[Tensor]:
@@ -180,8 +184,3 @@ def _all_finite(loss: Tensor, gradients: list[Tensor]) -> Tensor:
 def _one(device: torch.device) -> Tensor:
     """The scale that changes nothing; made before any step is recorded, and kept."""
     return torch.ones((), dtype=torch.float32, device=device)
-
-
-def count_correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """How many rows of logits (N, C) are largest at their label (N,): a scalar on the device."""
-    return (logits.argmax(dim=1) == labels).sum()

@@ -87,7 +87,7 @@ class Update:
         self.watch.note(outcome.finite)
         if state.averaged is not None:
             state.averaged.follow(state.model)
-        state.interval_meter.accumulate(outcome.loss, outcome.correct, len(labels) if total is None else total)
+        state.interval_meter.accumulate(outcome.loss, outcome.right, len(labels) if total is None else total)
         return outcome
 
     def count(self, num_images: int) -> None:

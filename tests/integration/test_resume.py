@@ -194,6 +194,7 @@ def test_a_second_ctrl_c_stops_at_once(start: Start, tmp_path: Path) -> None:
             "trainer.log_every=1",
         )
         wait_for_step(tmp_path / "slow", 1, process)
+        time.sleep(0.5)  # The next step has begun, and takes 3 seconds.
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
         asked = time.monotonic()

@@ -18,7 +18,7 @@ from mnist_trainer.checkpoint import load_checkpoint
 from mnist_trainer.device import select_device
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.graphs import WARM_UP, GraphStep, choose_step, why_not
-from mnist_trainer.meter import Meter
+from mnist_trainer.meter import Answers, Meter
 from mnist_trainer.models import FCN
 from mnist_trainer.run import train
 from mnist_trainer.run_folder import RunFolder
@@ -59,12 +59,19 @@ def make_update(compose: Compose, *words: str, capturable: bool = True, batch_si
         scaler=device.grad_scaler(),
         selection=Selection(config.trainer),
         epoch_meter=Meter(CPU),
-        interval_meter=Meter(CPU),
+        interval_meter=counting_meter(),
         averaged=None if decay is None else MovingAverage(model, decay),
         progress=Progress(),
     )
     engine = AutogradEngine(model, nn.CrossEntropyLoss(), state.scaler, device)
     return Update(state, engine, device, FiniteWatch(device, 0), batch_size, config.trainer.clip_norm)
+
+
+def counting_meter() -> Meter:
+    """One that counts within the step, as on CUDA."""
+    meter = Meter(CPU)
+    meter.postpones = False
+    return meter
 
 
 def recorder_of(update: Update, problem: str | None = None) -> OperatorRecorder:
@@ -84,7 +91,9 @@ def train_with(step: Step, update: Update, epochs: int = 4) -> list[StepOutcome]
     outcomes = []
     for images, labels in batches(epochs):
         outcome = step(images, labels, measure_norm=True)
-        values = (outcome.loss, outcome.correct, outcome.gradient_norm, outcome.finite)
+        assert isinstance(outcome.right, Answers)
+        right = outcome.right.count()
+        values = (outcome.loss, right, outcome.gradient_norm, outcome.finite)
         outcomes.append(StepOutcome(*(value.clone() for value in values if value is not None)))
         update.state.scheduler.step()
     return outcomes

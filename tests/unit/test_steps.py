@@ -7,7 +7,7 @@ from torch import nn
 from mnist_trainer.build import build_optimizer
 from mnist_trainer.device import Device, select_device
 from mnist_trainer.models import FCN
-from mnist_trainer.steps import AutogradEngine, StepOutcome, count_correct, train_step
+from mnist_trainer.steps import AutogradEngine, StepOutcome, train_step
 from tests.conftest import Compose
 
 
@@ -167,8 +167,3 @@ def test_bf16_computes_in_bf16_and_keeps_its_weights_in_float32(compose: Compose
     assert seen == [torch.bfloat16]
     assert outcome.loss.dtype == torch.float32
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
-
-
-def test_correct_is_the_largest_logit_at_the_label() -> None:
-    logits = torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]])
-    assert count_correct(logits, torch.tensor([1, 0, 0])) == 2

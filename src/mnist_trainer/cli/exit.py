@@ -1,6 +1,7 @@
 """How every command ends: a message and a code in place of a traceback."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from mnist_trainer.distributed import wait_to_be_ended
 from mnist_trainer.errors import AlreadySaidError, ExitCode, UserError
 from mnist_trainer.faults import NO_MEMORY
+from mnist_trainer.interruption import InterruptedRunError
 
 MAX_LINES = 10
 SECONDS_TO_SPEAK = 3.0
@@ -24,6 +26,9 @@ def exit_codes(command: str) -> Iterator[None]:
         wait_to_be_ended(SECONDS_TO_SPEAK)
         sys.exit(error.exit_code)
     except UserError as error:
+        if isinstance(error, InterruptedRunError):
+            # All is saved: who asks again while the process is leaving need not hear about it in a traceback.
+            signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
         show(command, str(error))
         sys.exit(error.exit_code)
     except MemoryError:

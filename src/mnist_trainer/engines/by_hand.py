@@ -1,6 +1,6 @@
 """The engines without automatic differentiation: the formulas of ``backpropagation``, on tensors or in NumPy.
 
-What they compute is the forward pass, the loss, the right answers and the gradients. The gradients are left where autograd
+What they compute is the forward pass, the loss and the gradients. The gradients are left where autograd
 would leave them, in the parameters' ``grad``, so whatever comes after them is the same for every engine: clipping, the
 optimizer, schedules, averages, checkpoints. The masks of dropout come from PyTorch's generator, so that every engine drops
 the same units.
@@ -83,11 +83,10 @@ class HandEngine:
             loss = self.loss.value(xp, logits, y) * share
             dL_da = self.loss.gradient(xp, logits, y) * share  # (N, C)
             gradients = backward(xp, self.layers, passed, dL_da)
-            correct = (logits.argmax(1) == t).sum()
         for (weight, bias), gradient in zip(self.parameters, gradients, strict=True):
             self._leave(weight, gradient.dW)
             self._leave(bias, gradient.db)
-        return arrays.to_tensor(loss), arrays.to_tensor(correct)
+        return arrays.to_tensor(loss), arrays.to_tensor(logits)
 
     def _draw_mask(self, like: Tensor, shape: tuple[int, int], p: float) -> Array:
         ones = torch.ones(shape, dtype=like.dtype, device=like.device)

@@ -13,13 +13,12 @@ from mnist_trainer.config_files import config_dir
 from mnist_trainer.data import LabelledImages, class_names_of, load_dataset, split
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.evaluation import VIEWS
-from mnist_trainer.meter import Meter
+from mnist_trainer.meter import Answers, Meter, count_correct
 from mnist_trainer.metrics import Metrics, wilson_interval
 from mnist_trainer.result import read_result
 from mnist_trainer.run_folder import display_path
 from mnist_trainer.scoring.scores import Floats, Ints, Scores, score
 from mnist_trainer.settings import DataSettings
-from mnist_trainer.steps import count_correct
 from mnist_trainer.trained import TrainedModel
 
 
@@ -141,7 +140,7 @@ def measure(trained: TrainedModel, logits: Tensor, labels: Tensor) -> Metrics:
     meter = Meter(logits.device)
     size = trained.config.trainer.eval_batch_size
     for portion, portion_labels in zip(logits.split(size), labels.split(size), strict=True):
-        meter.add(criterion(portion, portion_labels), count_correct(portion, portion_labels), len(portion_labels))
+        meter.add(criterion(portion, portion_labels), Answers(portion, portion_labels), len(portion_labels))
     return meter.read()
 
 

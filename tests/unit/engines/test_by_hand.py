@@ -44,11 +44,11 @@ def batch(count: int) -> tuple[Tensor, Tensor]:
 def backpropagated(
     engine: str, make_model: Callable[[], nn.Module], criterion: nn.Module, images: Tensor, labels: Tensor, share: float = 1.0
 ) -> tuple[Tensor, Tensor, list[Tensor | None]]:
-    """Loss, right answers and gradients, from the same weights and the same random numbers each time."""
+    """Loss, logits and gradients, from the same weights and the same random numbers each time."""
     torch.manual_seed(0)
     model = make_model().train().to(images.dtype)
-    loss, correct = make_engine(engine, model, criterion, CPU.grad_scaler(), CPU).backpropagate(images, labels, share)
-    return loss, correct, [parameter.grad for parameter in model.parameters()]
+    loss, logits = make_engine(engine, model, criterion, CPU.grad_scaler(), CPU).backpropagate(images, labels, share)
+    return loss, logits, [parameter.grad for parameter in model.parameters()]
 
 
 def assert_same_as_autograd(
@@ -57,11 +57,12 @@ def assert_same_as_autograd(
     """In float64, where what rounding leaves cannot be taken for a mistake, nor a mistake for rounding."""
     images, labels = batch(count)
     images = images.double()
-    loss, correct, gradients = backpropagated(engine, make_model, criterion, images, labels, share)
-    expected_loss, expected_correct, expected = backpropagated("autograd", make_model, criterion, images, labels, share)
-    assert (loss.shape, correct.shape) == ((), ())
+    loss, logits, gradients = backpropagated(engine, make_model, criterion, images, labels, share)
+    expected_loss, expected_logits, expected = backpropagated("autograd", make_model, criterion, images, labels, share)
+    assert loss.shape == ()
     assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-12)
-    assert correct.item() == expected_correct.item()
+    torch.testing.assert_close(logits, expected_logits, rtol=1e-9, atol=1e-12)
+    assert not logits.requires_grad
     assert any(gradient is not None and gradient.abs().max() > 1e-4 for gradient in expected)
     for ours, theirs in zip(gradients, expected, strict=True):
         assert (ours is None) == (theirs is None)
