@@ -61,6 +61,9 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gd": Gudermannian,
 }
 
+NEVER_FALLING = frozenset(ACTIVATIONS) - {"gelu", "silu"}
+"""Those for which z ≤ z' means f(z) ≤ f(z')."""
+
 
 def activation(name: str) -> nn.Module:
     """A new module of the named activation.

@@ -27,9 +27,9 @@ class FiniteWatch:
         self.all_finite = torch.ones((), dtype=torch.bool, device=device.torch_device)
         self.num_finite = torch.full((), step, dtype=torch.int64, device=device.torch_device)
 
-    def note(self, finite: Tensor) -> None:
-        """Take note of a step: ``finite`` is a boolean scalar."""
-        if self.waits:
+    def note(self, finite: Tensor | bool) -> None:
+        """Take note of a step: a boolean scalar on the device, or what is known already."""
+        if self.waits and isinstance(finite, Tensor):
             self.all_finite.logical_and_(finite)
             self.num_finite.add_(self.all_finite)
         else:

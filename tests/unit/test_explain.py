@@ -37,11 +37,11 @@ def test_the_cnn_of_the_tutorials(compose: Compose) -> None:
     layers = explain_layers(configured_model(compose("experiment=docs_cnn")))
     assert [(layer.kind, layer.output, *layer.sizes) for layer in layers] == [
         ("Conv2d", "10 x 24 x 24", "floor((28 - 5 + 2*0)/1) + 1 = 24"),
-        ("ReLU", "10 x 24 x 24", "each number alone"),
         ("MaxPool2d", "10 x 12 x 12", "floor((24 - 2 + 2*0)/2) + 1 = 12"),
+        ("ReLU", "10 x 12 x 12", "each number alone"),
         ("Conv2d", "20 x 8 x 8", "floor((12 - 5 + 2*0)/1) + 1 = 8"),
-        ("ReLU", "20 x 8 x 8", "each number alone"),
         ("MaxPool2d", "20 x 4 x 4", "floor((8 - 2 + 2*0)/2) + 1 = 4"),
+        ("ReLU", "20 x 4 x 4", "each number alone"),
         ("Flatten", "320", "20*4*4 = 320"),
         ("Linear", "10", "every output sees all 320 inputs"),
     ]

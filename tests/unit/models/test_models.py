@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_trainer.activations import ACTIVATIONS, activation
+from mnist_trainer.activations import ACTIVATIONS, NEVER_FALLING, activation
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models import CNN, FCN, ConvNet, LeNet5, Linear, TwoLayer
 
@@ -48,6 +48,29 @@ def test_the_cnn_is_convolution_activation_pooling_in_that_order() -> None:
     step = torch.nn.functional.max_pool2d(convolution_1(images).clamp(min=0), 2)
     step = torch.nn.functional.max_pool2d(convolution_2(step).clamp(min=0), 2)
     assert torch.allclose(model(images), output(step.flatten(1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("function", ACTIVATIONS)
+def test_pooling_comes_first_only_where_that_changes_nothing(function: str) -> None:
+    """Against the textbook's order, activation before pooling: logits and gradients."""
+    torch.manual_seed(0)
+    model = CNN([6, 8], 5, 0, 2, [], function, 0.0, 10).double()
+    images = 3 * torch.randn(5, 1, 28, 28, dtype=torch.float64)
+    convolutions = [layer for layer in model.features if isinstance(layer, nn.Conv2d)]
+    step = images
+    for convolution in convolutions:
+        step = torch.nn.functional.max_pool2d(activation(function)(convolution(step)), 2)
+    expected = model.classifier(step)
+    torch.testing.assert_close(model(images), expected, rtol=1e-12, atol=1e-12)
+    weights = [layer.weight for layer in convolutions]
+    ours, theirs = (torch.autograd.grad(logits.square().sum(), weights) for logits in (model(images), expected))
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("function", ACTIVATIONS)
+def test_which_activations_never_fall(function: str) -> None:
+    values = activation(function)(torch.linspace(-20, 20, 400_001, dtype=torch.float64))
+    assert (values.diff().min().item() >= -1e-14) == (function in NEVER_FALLING)
 
 
 def test_an_activation_that_does_not_exist_is_refused_with_those_that_do() -> None:
