@@ -93,7 +93,7 @@ def train_with(step: Step, update: Update, epochs: int = 4) -> list[StepOutcome]
         outcome = step(images, labels, measure_norm=True)
         assert isinstance(outcome.right, Answers)
         right = outcome.right.count()
-        values = (outcome.loss, right, outcome.gradient_norm, outcome.finite)
+        values = (outcome.loss, right, outcome.gradient_norm, torch.as_tensor(outcome.finite))
         outcomes.append(StepOutcome(*(value.clone() for value in values if value is not None)))
         update.state.scheduler.step()
     return outcomes
