@@ -99,21 +99,21 @@ def single_precision(way: str, words: Sequence[str]) -> Trained:
             trainer.batches = Reversed(trainer.batches)
         recorded = trainer.update = Recorded(trainer.update)
         trainer.train_epoch()
-        accuracy = trainer.score(trainer.state.evaluated, trainer.test).accuracy
+        accuracy = trainer.scorer.score_test(trainer.state.evaluated).accuracy
     return Trained([float(loss) for loss in recorded.losses], accuracy)
 
 
 def double_precision(way: str, words: Sequence[str]) -> Trained:
     """The same batches from the same weights, computed in float64."""
     with open_trainer(*words) as trainer:
-        model, optimizer, test = trainer.state.model.double(), trainer.state.optimizer, trainer.test
-        engine = make_engine(way, model, trainer.criterion, trainer.state.scaler, trainer.device)
+        model, optimizer, test = trainer.state.model.double(), trainer.state.optimizer, trainer.scorer.test
+        engine = make_engine(way, model, trainer.scorer.criterion, trainer.state.scaler, trainer.device)
         losses = []
         for images, labels in trainer.batches.epoch(plan_epoch(trainer.num_images, 0, trainer.config.seed, 0), 0):
             optimizer.zero_grad(set_to_none=True)
             losses.append(float(engine.backpropagate(images.double(), labels, 1.0)[0]))
             optimizer.step()
-        metrics = evaluate(model, trainer.criterion, trainer.device, test.images.double(), test.labels, 500)
+        metrics = evaluate(model, trainer.scorer.criterion, trainer.device, test.images.double(), test.labels, 500)
     return Trained(losses, metrics.accuracy)
 
 

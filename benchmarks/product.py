@@ -63,7 +63,7 @@ class ProductLoop:
 
     def test(self) -> int:
         """One evaluation of the test images: the number of right answers."""
-        return self.trainer.score(self.trainer.state.evaluated, self.trainer.test).correct
+        return self.trainer.scorer.score_test(self.trainer.state.evaluated).correct
 
     def close(self) -> None:
         self.trainer.tracker.close()

@@ -21,6 +21,7 @@ from mnist_trainer.profiling import open_profile
 from mnist_trainer.randomness import seed_everything
 from mnist_trainer.result import Result
 from mnist_trainer.run_folder import RunFolder, atomic_write, point_latest_at, sweep_temporaries, write_json
+from mnist_trainer.scorer import Scorer
 from mnist_trainer.selection import Selection
 from mnist_trainer.settings import RunConfig
 from mnist_trainer.stages import AT_THE_START, Begun, EvaluationImages
@@ -82,18 +83,18 @@ def prepare(
         write_json(folder.environment, describe_environment(device, dataset.sha256, world.describe()))
     terminal = terminal or open_terminal(world.is_first)
     announce(config, splits, size, device, state, terminal, world)
+    held_out, tested = (evaluation_images(split, transforms, device) for split in (splits.validation, splits.test))
+    clock = Clock(device, started)
     return Trainer(
         config=config,
         device=device,
-        criterion=criterion,
         state=state,
         update=make_step(config, update, len(splits.train), world),
         watch=watch,
         batches=batches,
         num_images=len(splits.train),
         num_draws=transforms.num_draws,
-        validation=evaluation_images(splits.validation, transforms, device),
-        test=evaluation_images(splits.test, transforms, device),
+        scorer=Scorer(config.trainer, device, criterion, held_out, tested, clock, world),
         class_names=splits.class_names,
         folder=folder,
         checkpoints=checkpoints,
@@ -101,7 +102,7 @@ def prepare(
         tracker=open_trackers(config, folder, kept_bytes=begun.metrics_bytes, last_step=begun.step, is_first=world.is_first),
         profile=open_profile(config.tracker, folder, device, terminal, world.is_first),
         terminal=terminal,
-        clock=Clock(device, started),
+        clock=clock,
         interruption=world.interruption(),
         world=world,
     )

@@ -13,15 +13,14 @@ from mnist_trainer.data.batches import Batches, plan_epoch
 from mnist_trainer.device import Device
 from mnist_trainer.distributed import ALONE, World
 from mnist_trainer.errors import DivergedError
-from mnist_trainer.evaluation import PredictionRecord, evaluate
 from mnist_trainer.interruption import InterruptedRunError, Interruption
-from mnist_trainer.metrics import Metrics
 from mnist_trainer.predictions import write_predictions
 from mnist_trainer.profiling import Profile
 from mnist_trainer.result import Result
 from mnist_trainer.run_folder import RunFolder
+from mnist_trainer.scorer import Scorer
 from mnist_trainer.settings import RunConfig
-from mnist_trainer.stages import Begun, EpochScores, EpochTraining, EvaluationImages
+from mnist_trainer.stages import Begun, EpochScores, EpochTraining
 from mnist_trainer.state import TrainingState, learning_rate
 from mnist_trainer.steps import StepOutcome
 from mnist_trainer.summary import count_parameters
@@ -38,7 +37,6 @@ class Trainer:
 
     config: RunConfig
     device: Device
-    criterion: nn.Module
     state: TrainingState
     update: Step
     watch: FiniteWatch
@@ -46,8 +44,7 @@ class Trainer:
     num_images: int
     num_draws: int
     """Uniform numbers that augmentation takes for an image."""
-    validation: EvaluationImages
-    test: EvaluationImages
+    scorer: Scorer
     class_names: tuple[str, ...]
     folder: RunFolder
     checkpoints: Checkpoints
@@ -63,7 +60,6 @@ class Trainer:
         self.settings = self.config.trainer
         self.progress = self.state.progress
         self.interval_started = 0.0
-        self.test_record = PredictionRecord()
 
     def run(self) -> Result:
         """Train, keep the best, test.
@@ -189,32 +185,11 @@ class Trainer:
         self.state.interval_meter.reset()
 
     def score_epoch(self) -> EpochScores:
-        """Validation images if there are any, else the test images, for the curve."""
-        held_out = len(self.validation) > 0
-        metrics = self.score(self.state.evaluated, self.validation) if held_out else self.score_test(self.state.evaluated)
-        if not math.isfinite(metrics.loss):
+        """What the weights are worth now."""
+        scores = self.scorer.score_epoch(self.state.evaluated)
+        if not all(math.isfinite(metrics.loss) for metrics in (scores.validation, scores.test) if metrics):
             raise self.diverged(self.progress.step)
-        return EpochScores(metrics, None) if held_out else EpochScores(None, metrics)
-
-    def score_test(self, model: nn.Module) -> Metrics:
-        """The test images; the answers to them are remembered, those of the last time only."""
-        self.test_record = PredictionRecord()
-        return self.score(model, self.test, self.test_record)
-
-    def score(self, model: nn.Module, split: EvaluationImages, record: PredictionRecord | None = None) -> Metrics:
-        part = self.world.part(len(split))
-        with self.clock.measure("eval"):
-            metrics = evaluate(
-                model,
-                self.criterion,
-                self.device,
-                split.images[part],
-                split.labels[part],
-                self.settings.eval_batch_size,
-                self.settings.translations,
-                record,
-            )
-            return self.world.total(metrics)
+        return scores
 
     def end_epoch(self, training: EpochTraining, scores: EpochScores) -> None:
         """Note what the epoch came to, and save."""
@@ -276,16 +251,13 @@ class Trainer:
     def finish(self, scores: EpochScores) -> Result:
         """Score the chosen weights on the test images: with validation images this is the only look at them."""
         model, tested_epoch = self.chosen_weights()
-        test = scores.test or self.score_test(model)
-        self.test_record.share(self.world, len(self.test))
+        test = scores.test or self.scorer.score_test(model)
+        predictions = self.scorer.read_predictions(self.class_names)
         if self.world.is_first:
-            write_predictions(self.folder.predictions, self.test_record.read(self.test.labels, self.class_names))
+            write_predictions(self.folder.predictions, predictions)
         best = self.state.selection.best
-        validation = scores.validation
-        if best is not None and best.epoch == tested_epoch:
-            validation = best.metrics
-        elif validation is None and len(self.validation):
-            validation = self.score(model, self.validation)
+        chosen = best is not None and best.epoch == tested_epoch
+        validation = best.metrics if best and chosen else scores.validation or self.scorer.score_validation(model)
         result = Result(
             status="completed",
             test=test,

@@ -46,7 +46,7 @@ def test_all_ways_prepare_an_image_alike(ways: Ways) -> None:
     assert torch.allclose(image, ways.bare.images[7], atol=1e-6)
     assert label == int(ways.bare.labels[7])
     test_image, _ = ways.tutorial.test_loader.dataset[7]
-    assert torch.allclose(test_image, ways.product.trainer.test.images[7], atol=1e-6)
+    assert torch.allclose(test_image, ways.product.trainer.scorer.test.images[7], atol=1e-6)
 
 
 def test_a_turn_of_the_product_is_so_many_steps_of_its_own_loop(ways: Ways) -> None:
