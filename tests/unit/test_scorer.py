@@ -60,7 +60,9 @@ def test_without_held_out_images_the_curve_is_of_the_test_images(compose: Compos
 def test_the_answers_remembered_are_those_of_the_last_look_and_of_the_score(compose: Compose) -> None:
     scorer, model = make_scorer(compose, held_out=30), Watched()
     scorer.score_test(Watched())
-    model.layers[1].weight.data.mul_(-1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(-1)
     test = scorer.score_test(model)
     scorer.score_validation(model)
     predictions = scorer.read_predictions(CLASSES)
