@@ -2,12 +2,26 @@
 
 import json
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mnist_trainer.errors import DivergedError, ExitCode, UserError
+from mnist_trainer.interruption import InterruptedRunError
 
 if TYPE_CHECKING:
     # A command line is answered before torch is imported, and to say that a run is finished takes its result.
     from mnist_trainer.metrics import Metrics
+
+
+class Status(StrEnum):
+    """How far a run has come."""
+
+    WAITING = "not started"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -25,7 +39,7 @@ class Seconds:
 class Result:
     """What is known at the end of a run."""
 
-    status: str
+    status: Status
     test: "Metrics"
     validation: "Metrics | None"
     """Of the tested weights; None without validation images."""
@@ -76,6 +90,32 @@ def read_result(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def describe_failure(error: BaseException, seconds: float) -> dict[str, Any]:
+    """How a run ended that did not come to a result, in the layout of result.json.
+
+    Args:
+        seconds: from its start to its end.
+    """
+    status = Status.FAILED
+    if isinstance(error, DivergedError):
+        status = Status.DIVERGED
+    elif isinstance(error, InterruptedRunError):
+        status = Status.INTERRUPTED
+    is_told = isinstance(error, UserError)
+    return {
+        "status": status,
+        "error": type(error).__name__,
+        "message": str(error) if is_told else f"{type(error).__name__}: {error}",
+        "exit_code": int(error.exit_code) if isinstance(error, UserError) else int(ExitCode.BUG),
+        "seconds": {"total": round(seconds, 3)},
+    }
+
+
+def is_completed(path: Path) -> bool:
+    """Whether there is a result.json of a run that came to its end."""
+    return (read_result(path) or {}).get("status") == Status.COMPLETED
 
 
 def scored(metrics: "Metrics") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from mnist_trainer.errors import CheckpointError, ConfigError
-from mnist_trainer.result import read_result
+from mnist_trainer.result import Status, read_result
 from mnist_trainer.run_folder import OUTPUTS, RUN_MARKS, RunFolder, display_path
 
 # What may change without asking: how long and how watched, not what is learned from what.
@@ -108,7 +108,7 @@ def _differences(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]
 def finished(folder: RunFolder, epochs: int) -> str | None:
     """What to say of a run that has nothing left to do; None where it has."""
     result = read_result(folder.result)
-    if result is None or result.get("status") != "completed":
+    if result is None or result.get("status") != Status.COMPLETED:
         return None
     done = int(result.get("epochs", 0))
     if done < epochs and not result.get("stopped_early"):

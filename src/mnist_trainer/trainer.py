@@ -16,7 +16,7 @@ from mnist_trainer.errors import DivergedError
 from mnist_trainer.interruption import InterruptedRunError, Interruption
 from mnist_trainer.predictions import write_predictions
 from mnist_trainer.profiling import Profile
-from mnist_trainer.result import Result
+from mnist_trainer.result import Result, Status
 from mnist_trainer.run_folder import RunFolder
 from mnist_trainer.scorer import Scorer
 from mnist_trainer.settings import RunConfig
@@ -259,7 +259,7 @@ class Trainer:
         chosen = best is not None and best.epoch == tested_epoch
         validation = best.metrics if best and chosen else scores.validation or self.scorer.score_validation(model)
         result = Result(
-            status="completed",
+            status=Status.COMPLETED,
             test=test,
             validation=validation,
             best_epoch=best.epoch if best else None,

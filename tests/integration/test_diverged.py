@@ -1,5 +1,6 @@
 """R11: numbers that are not finite stop a run before they reach a checkpoint."""
 
+import json
 import os
 from pathlib import Path
 
@@ -60,6 +61,9 @@ def test_it_stops_before_the_update(loss: str, step: int, mnist_train: Command, 
     assert f"step {step}" in ended.err
     assert "learning rate 0.05" in ended.err
     assert is_short(ended)
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["status"], result["exit_code"]) == ("diverged", 5)
+    assert f"step {step}" in result["message"]
     folder = tmp_path / "run" / "checkpoints"
     last = load_checkpoint(folder / "last.pt")
     assert last["progress"]["step"] == step - 1

@@ -1,6 +1,8 @@
 """From a checked command line to one job or many, each in a folder of its own."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra._internal.hydra import Hydra
@@ -8,9 +10,10 @@ from omegaconf import DictConfig
 
 from mnist_trainer.command_line import CommandLine, Plan, hand_to_hydra, parse_command_line, plan, quoted, start_hydra
 from mnist_trainer.distributed import THE_ONLY_ONE, Place, World, find_place, join, said_once_a_machine
-from mnist_trainer.errors import ConfigError, UserError
+from mnist_trainer.errors import ConfigError, DivergedError, UserError
 from mnist_trainer.faults import faults_of_the_machine
 from mnist_trainer.job import run_job
+from mnist_trainer.result import describe_failure, is_completed
 from mnist_trainer.resume import finished
 from mnist_trainer.run_folder import (
     RunFolder,
@@ -18,6 +21,7 @@ from mnist_trainer.run_folder import (
     claim_run_folder,
     discard_if_unused,
     refuse_used_folder,
+    write_json,
 )
 
 NOT_WRITTEN = ("hydra.output_subdir=", "hydra/job_logging=", "hydra.job_logging")
@@ -67,7 +71,7 @@ def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float
 
     def job(config: DictConfig) -> float:
         try:
-            with faults_of_the_machine(folder):
+            with faults_of_the_machine(folder), record_of_divergence(folder, started, world):
                 return run_job(config, started, world=world).test.accuracy
         except UserError as error:
             # Hydra would report an exception in its own words.
@@ -90,6 +94,20 @@ def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float
             raise error.user_error from error
         raise
     world.leave()
+
+
+@contextmanager
+def record_of_divergence(folder: RunFolder, started: float, world: World) -> Iterator[None]:
+    """Leave a ``result.json`` of a run that diverges, and take away that of an earlier attempt; a completed one is kept."""
+    record = world.is_first and not is_completed(folder.result)
+    if record:
+        folder.result.unlink(missing_ok=True)
+    try:
+        yield
+    except DivergedError as error:
+        if record:
+            write_json(folder.result, describe_failure(error, time.perf_counter() - started))
+        raise
 
 
 def check_place(place: Place, checked: Plan) -> None:

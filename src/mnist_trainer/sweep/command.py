@@ -20,12 +20,13 @@ from omegaconf import OmegaConf
 from mnist_trainer.command_line import CommandLine, Plan, quoted
 from mnist_trainer.errors import ConfigError, ExitCode, UserError
 from mnist_trainer.interruption import InterruptedRunError
+from mnist_trainer.result import Status
 from mnist_trainer.run_folder import claim_sweep_folder
 from mnist_trainer.sweep.compose import Composer
 from mnist_trainer.sweep.job import SweepStopped, sweep_job
 from mnist_trainer.sweep.launch import RecordedLauncher, grid, is_grid, typed
 from mnist_trainer.sweep.progress import first_line, num_ended, say
-from mnist_trainer.sweep.records import Job, Status, Sweep, read_jobs
+from mnist_trainer.sweep.records import Job, Sweep, read_jobs
 from mnist_trainer.sweep.table import show
 
 MOST_TOLD = 6

@@ -15,12 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError, MachineError, RefusedError
 from mnist_trainer.identity import apart, identity
+from mnist_trainer.result import Status
 from mnist_trainer.run_folder import RunFolder, leading_number, run_label
 from mnist_trainer.sweep.compose import Composer, checked_settings
 from mnist_trainer.sweep.progress import Watcher, say, skipped_lines
 from mnist_trainer.sweep.records import (
     Job,
-    Status,
     Sweep,
     begin,
     is_finished,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mnist_trainer.result import read_result
-from mnist_trainer.sweep.records import Job, Status, Sweep
+from mnist_trainer.result import Status, read_result
+from mnist_trainer.sweep.records import Job, Sweep
 
 if TYPE_CHECKING:
     from mnist_trainer.terminal import Terminal

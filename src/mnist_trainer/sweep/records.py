@@ -6,24 +6,12 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mnist_trainer.errors import DivergedError, ExitCode, UserError
-from mnist_trainer.interruption import InterruptedRunError
-from mnist_trainer.result import read_result
+from mnist_trainer.errors import ExitCode
+from mnist_trainer.result import Status, describe_failure, read_result
 from mnist_trainer.run_folder import RunFolder, display_path, write_json
-
-
-class Status(StrEnum):
-    """How far a job has come."""
-
-    WAITING = "not started"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    DIVERGED = "diverged"
-    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -140,21 +128,7 @@ def make_ready(job: Job) -> None:
 
 def record_failure(job: Job, error: BaseException, seconds: float) -> None:
     """Write down how a job ended that did not come to a result."""
-    is_told = isinstance(error, UserError)
-    status = Status.FAILED
-    if isinstance(error, DivergedError):
-        status = Status.DIVERGED
-    elif isinstance(error, InterruptedRunError):
-        status = Status.INTERRUPTED
-    failure = {
-        "status": status,
-        "error": type(error).__name__,
-        "message": str(error) if is_told else f"{type(error).__name__}: {error}",
-        "exit_code": int(error.exit_code) if isinstance(error, UserError) else int(ExitCode.BUG),
-        "seconds": {"total": round(seconds, 3)},
-        "identity": job.identity,
-    }
-    write_json(job.folder.result, failure)
+    write_json(job.folder.result, {**describe_failure(error, seconds), "identity": job.identity})
 
 
 @dataclass

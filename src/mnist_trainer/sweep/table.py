@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_trainer.result import Status
 from mnist_trainer.sweep.progress import duration, say
-from mnist_trainer.sweep.records import Job, Status
+from mnist_trainer.sweep.records import Job
 
 REPEATED = "seed"
 """The setting over which groups are averaged."""

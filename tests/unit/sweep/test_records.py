@@ -7,9 +7,9 @@ import pytest
 
 from mnist_trainer.errors import DivergedError, MachineError
 from mnist_trainer.interruption import InterruptedRunError
+from mnist_trainer.result import Status
 from mnist_trainer.sweep.records import (
     Job,
-    Status,
     Sweep,
     begin,
     is_finished,
