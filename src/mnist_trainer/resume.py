@@ -15,6 +15,7 @@ from yaml import YAMLError
 from mnist_trainer.errors import CheckpointError, ConfigError
 from mnist_trainer.result import Status, read_result
 from mnist_trainer.run_folder import OUTPUTS, RUN_MARKS, RunFolder, display_path
+from mnist_trainer.wording import counted
 
 # What may change without asking: how long and how watched, not what is learned from what.
 FREE = (
@@ -115,6 +116,6 @@ def finished(folder: RunFolder, epochs: int) -> str | None:
         return None
     accuracy = 100 * float(result["test"]["accuracy"])
     return (
-        f"{folder}: this run is finished: {done} epochs, test accuracy {accuracy:.2f} %. Nothing was changed.\n"
+        f"{folder}: this run is finished: {counted(done, 'epoch')}, test accuracy {accuracy:.2f} %. Nothing was changed.\n"
         f"To train on: mnist-train resume={folder} trainer.epochs={done + max(1, done // 2)}"
     )

@@ -32,6 +32,7 @@ from mnist_trainer.tracking import open_trackers
 from mnist_trainer.trainer import Trainer
 from mnist_trainer.transforms import Transforms
 from mnist_trainer.update import FiniteWatch, Step, Update
+from mnist_trainer.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -207,8 +208,9 @@ def announce(
 ) -> None:
     """Say what is about to be trained, on what."""
     held_out = f", {len(splits.validation):,} for validation" if len(splits.validation) else ""
+    epochs = counted(config.trainer.epochs, "epoch")
     lines = [
-        f"{config.label}: {count_parameters(state.model):,} parameters, {config.trainer.epochs} epochs, seed {config.seed}",
+        f"{config.label}: {count_parameters(state.model):,} parameters, {epochs}, seed {config.seed}",
         f"data    {config.data.name}: {len(splits.train):,} images for training{held_out}, {len(splits.test):,} for the test",
         f"device  {device.type} ({device.name}), {device.precision}{f', {world.size} processes' if world.size > 1 else ''}",
     ]

@@ -21,6 +21,7 @@ from mnist_trainer.evaluation import VIEWS
 from mnist_trainer.export import ELSEWHERE, Exported
 from mnist_trainer.run_folder import atomic_write
 from mnist_trainer.transforms import CenterCrop, Normalize
+from mnist_trainer.wording import counted
 
 if TYPE_CHECKING:
     from mnist_trainer.trained import TrainedModel
@@ -101,7 +102,7 @@ def provenance(trained: "TrainedModel") -> str:
     config = trained.config
     return (
         f"Network: {config.model.choice}, {parameters_of(trained):,} parameters (float32), trained on {config.data.name}"
-        f" for {trained.checkpoint.epoch} epochs; weights {trained.checkpoint.sha256[:12]}."
+        f" for {counted(trained.checkpoint.epoch, 'epoch')}; weights {trained.checkpoint.sha256[:12]}."
     )
 
 

@@ -31,6 +31,7 @@ from mnist_trainer.report.groups import (
 )  # fmt: skip
 from mnist_trainer.report.records import RunRecord
 from mnist_trainer.run_folder import display_path
+from mnist_trainer.wording import counted
 
 SETTINGS_FOR_PARALLEL = 2
 RUNS_FOR_PARALLEL = 6
@@ -77,7 +78,7 @@ def _subtitle(runs: Sequence[RunRecord], groups: Sequence[Group]) -> str:
     for run in runs:
         counts[run.status] = counts.get(run.status, 0) + 1
     states = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return f"{len(runs)} runs ({states}), {len(groups)} {'group' if len(groups) == 1 else 'groups'} over seeds"
+    return f"{counted(len(runs), 'run')} ({states}), {counted(len(groups), 'group')} over seeds"
 
 
 def _seconds(group: Group) -> str:

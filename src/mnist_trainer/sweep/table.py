@@ -11,6 +11,7 @@ from typing import Any
 from mnist_trainer.result import Status
 from mnist_trainer.sweep.progress import duration, say
 from mnist_trainer.sweep.records import Job
+from mnist_trainer.wording import counted
 
 REPEATED = "seed"
 """The setting over which groups are averaged."""
@@ -120,7 +121,7 @@ def captions(jobs: Sequence[Job], others: int, folder: str) -> list[str]:
         said.append(NOT_RANKED)
     said.append(f"Time is the mean of a job. Folder: {folder}")
     if others:
-        said.append(f"{others} other {'job' if others == 1 else 'jobs'} in the folder: not of this command, and not shown.")
+        said.append(f"{counted(others, 'other job')} in the folder: not of this command, and not shown.")
     return said
 
 
