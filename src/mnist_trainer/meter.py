@@ -7,6 +7,9 @@ from torch import Tensor
 
 from mnist_trainer.metrics import Metrics
 
+MOST_NOTED = 256
+"""Batches that are kept at most: what they hold in memory does not grow with the log interval."""
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -67,6 +70,8 @@ class Meter:
             self.answers.append(right)
         else:
             self.correct.add_(right.count())
+        if len(self.losses) >= MOST_NOTED:
+            self.settle()
 
     def settle(self) -> None:
         """Count what was only noted. The sum of the losses is the same whenever that is: one is added after the other."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnist_trainer.meter import Answers, Meter, count_correct
+from mnist_trainer.meter import MOST_NOTED, Answers, Meter, count_correct
 from mnist_trainer.metrics import Metrics
 
 CPU = torch.device("cpu")
@@ -74,6 +74,16 @@ def test_what_is_counted_later_is_the_same_to_the_last_bit(read_after: tuple[int
     expected = sum(float(loss) * size for loss, _, size in random_batches(12)) / 80
     assert notes.read().loss == pytest.approx(expected, rel=1e-12)
     assert 0 < notes.read().correct == sum(int(answers.count()) for _, answers, _ in random_batches(12))
+
+
+def test_what_is_held_in_memory_has_a_bound() -> None:
+    notes, counts = meters()
+    for loss, answers, size in random_batches(2 * MOST_NOTED + 3):
+        for meter in (notes, counts):
+            meter.add(loss, answers, size)
+        assert len(notes.answers) < MOST_NOTED
+        assert len(notes.losses) < MOST_NOTED
+    assert notes.read() == counts.read()
 
 
 def test_merging_and_beginning_anew_forget_nothing_and_count_nothing_twice() -> None:
