@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.device import Device
 from mnist_trainer.distributed import World
-from mnist_trainer.meter import Answers, Meter
+from mnist_trainer.meter import Answers, make_meter
 from mnist_trainer.metrics import Metrics
 from mnist_trainer.predictions import Predictions
 
@@ -39,7 +39,7 @@ def evaluate(
         translations: views of each image to average, a key of ``VIEWS``.
         record: takes down the answer to each image, of this same pass.
     """
-    meter = Meter(device.torch_device)
+    meter = make_meter(device.torch_device)
     was_training = model.training
     model.eval()
     # Nothing to do where there are fewer images than processes; split would give one portion without any.

@@ -16,7 +16,7 @@ from mnist_trainer.engines import make_engine
 from mnist_trainer.environment import describe_environment
 from mnist_trainer.graphs import choose_step
 from mnist_trainer.identity import identity
-from mnist_trainer.meter import Meter
+from mnist_trainer.meter import make_meter
 from mnist_trainer.profiling import open_profile
 from mnist_trainer.randomness import seed_everything
 from mnist_trainer.result import Result
@@ -184,8 +184,8 @@ def make_state(config: RunConfig, splits: Splits, size: int, device: Device) -> 
         scheduler=build_scheduler(config.scheduler, optimizer, steps_per_epoch, steps_per_epoch * config.trainer.epochs),
         scaler=device.grad_scaler(),
         selection=Selection(config.trainer),
-        epoch_meter=Meter(device.torch_device),
-        interval_meter=Meter(device.torch_device),
+        epoch_meter=make_meter(device.torch_device),
+        interval_meter=make_meter(device.torch_device),
         averaged=None if config.trainer.ema_decay is None else MovingAverage(model, config.trainer.ema_decay),
         progress=Progress(),
     )

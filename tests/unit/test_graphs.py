@@ -59,19 +59,12 @@ def make_update(compose: Compose, *words: str, capturable: bool = True, batch_si
         scaler=device.grad_scaler(),
         selection=Selection(config.trainer),
         epoch_meter=Meter(CPU),
-        interval_meter=counting_meter(),
+        interval_meter=Meter(CPU),
         averaged=None if decay is None else MovingAverage(model, decay),
         progress=Progress(),
     )
     engine = AutogradEngine(model, nn.CrossEntropyLoss(), state.scaler, device)
     return Update(state, engine, device, FiniteWatch(device, 0), batch_size, config.trainer.clip_norm)
-
-
-def counting_meter() -> Meter:
-    """One that counts within the step, as on CUDA."""
-    meter = Meter(CPU)
-    meter.postpones = False
-    return meter
 
 
 def recorder_of(update: Update, problem: str | None = None) -> OperatorRecorder:

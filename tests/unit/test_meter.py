@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnist_trainer.meter import MOST_NOTED, Answers, Meter, count_correct
+from mnist_trainer.meter import MOST_NOTED, Answers, Meter, NotingMeter, count_correct, make_meter
 from mnist_trainer.metrics import Metrics
 
 CPU = torch.device("cpu")
+BOTH = pytest.mark.parametrize("kind", [Meter, NotingMeter])
 
 
 def test_correct_is_the_largest_logit_at_the_label() -> None:
@@ -15,16 +16,18 @@ def test_correct_is_the_largest_logit_at_the_label() -> None:
     assert count_correct(logits, torch.tensor([1, 0, 0])) == 2
 
 
-def test_a_meter_weighs_batches_by_their_size() -> None:
-    meter = Meter(CPU)
+@BOTH
+def test_a_meter_weighs_batches_by_their_size(kind: type[Meter]) -> None:
+    meter = kind(CPU)
     meter.add(torch.tensor(1.0), torch.tensor(3), 4)
     meter.add(torch.tensor(4.0), torch.tensor(1), 1)
     assert meter.read() == Metrics(loss=8 / 5, correct=4, count=5)
     assert meter.read().accuracy == 0.8
 
 
-def test_merging_meters_is_adding_what_they_saw() -> None:
-    first, second = Meter(CPU), Meter(CPU)
+@BOTH
+def test_merging_meters_is_adding_what_they_saw(kind: type[Meter]) -> None:
+    first, second = kind(CPU), kind(CPU)
     first.add(torch.tensor(1.0), torch.tensor(1), 2)
     second.add(torch.tensor(3.0), torch.tensor(2), 2)
     first.merge(second)
@@ -33,8 +36,9 @@ def test_merging_meters_is_adding_what_they_saw() -> None:
     assert second.read() == Metrics(0.0, 0, 0)
 
 
-def test_a_meter_goes_on_from_its_state() -> None:
-    meter, copy = Meter(CPU), Meter(CPU)
+@BOTH
+def test_a_meter_goes_on_from_its_state(kind: type[Meter]) -> None:
+    meter, copy = kind(CPU), kind(CPU)
     meter.add(torch.tensor(0.1), torch.tensor(1), 3)
     copy.load_state_dict(meter.state_dict())
     for each in (meter, copy):
@@ -42,11 +46,14 @@ def test_a_meter_goes_on_from_its_state() -> None:
     assert meter.read() == copy.read()
 
 
-def meters() -> tuple[Meter, Meter]:
+def meters() -> tuple[NotingMeter, Meter]:
     """One that only notes what it is given, and one that counts at once, as on devices with a queue."""
-    notes, counts = Meter(CPU), Meter(CPU)
-    counts.postpones = False
-    return notes, counts
+    return NotingMeter(CPU), Meter(CPU)
+
+
+def test_the_cpu_notes_and_other_devices_count() -> None:
+    assert type(make_meter(CPU)) is NotingMeter
+    assert type(make_meter(torch.device("meta"))) is Meter
 
 
 def random_batches(number: int) -> list[tuple[Tensor, Answers, int]]:
@@ -81,8 +88,7 @@ def test_what_is_held_in_memory_has_a_bound() -> None:
     for loss, answers, size in random_batches(2 * MOST_NOTED + 3):
         for meter in (notes, counts):
             meter.add(loss, answers, size)
-        assert len(notes.answers) < MOST_NOTED
-        assert len(notes.losses) < MOST_NOTED
+        assert len(notes.noted) < MOST_NOTED
     assert notes.read() == counts.read()
 
 

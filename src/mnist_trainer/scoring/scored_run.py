@@ -13,7 +13,7 @@ from mnist_trainer.config_files import config_dir
 from mnist_trainer.data import LabelledImages, class_names_of, load_dataset, split
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.evaluation import VIEWS
-from mnist_trainer.meter import Answers, Meter, count_correct
+from mnist_trainer.meter import Answers, count_correct, make_meter
 from mnist_trainer.metrics import Metrics, wilson_interval
 from mnist_trainer.result import read_result
 from mnist_trainer.run_folder import display_path
@@ -137,7 +137,7 @@ def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> Score
 def measure(trained: TrainedModel, logits: Tensor, labels: Tensor) -> Metrics:
     """Loss and right answers of logits (N, C), in the portions in which the run itself would sum them."""
     criterion = build_loss(trained.config.loss)
-    meter = Meter(logits.device)
+    meter = make_meter(logits.device)
     size = trained.config.trainer.eval_batch_size
     for portion, portion_labels in zip(logits.split(size), labels.split(size), strict=True):
         meter.add(criterion(portion, portion_labels), Answers(portion, portion_labels), len(portion_labels))
