@@ -62,7 +62,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 NEVER_FALLING = frozenset(ACTIVATIONS) - {"gelu", "silu"}
-"""Those for which z ≤ z' means f(z) ≤ f(z')."""
+"""Those for which z ≤ z' means f(z) ≤ f(z'), but for what rounding does to them."""
 
 
 def activation(name: str) -> nn.Module:

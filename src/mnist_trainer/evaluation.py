@@ -48,9 +48,10 @@ def evaluate(
         with torch.inference_mode(), device.autocast():
             logits = averaged_logits(model, batch, translations)
             loss = criterion(logits, batch_labels)
-            meter.add(loss, Answers(logits, batch_labels), len(batch_labels))
+            answers = Answers.of(logits, batch_labels)
+            meter.add(loss, answers, len(batch_labels))
             if record is not None:
-                record.add(logits)
+                record.add(logits, answers.predicted)
     model.train(was_training)
     return meter.read()
 
@@ -77,10 +78,13 @@ class PredictionRecord:
         self.predicted: list[Tensor] = []
         self.probability: list[Tensor] = []
 
-    def add(self, logits: Tensor) -> None:
-        """Take down the answers to a batch, from its logits (N, C)."""
-        # The class is that of the largest logit, as in the accuracy: probabilities may be rounded to equals.
-        predicted = logits.argmax(dim=1)
+    def add(self, logits: Tensor, predicted: Tensor) -> None:
+        """Take down the answers to a batch.
+
+        Args:
+            logits: (N, C).
+            predicted: (N,), the class of the largest logit, as in the accuracy: probabilities may be rounded to equals.
+        """
         self.predicted.append(predicted)
         self.probability.append(logits.float().softmax(dim=1).gather(1, predicted.unsqueeze(1)).squeeze(1))
 

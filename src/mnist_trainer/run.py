@@ -19,7 +19,7 @@ from mnist_trainer.identity import identity
 from mnist_trainer.meter import make_meter
 from mnist_trainer.profiling import open_profile
 from mnist_trainer.randomness import seed_everything
-from mnist_trainer.result import Result
+from mnist_trainer.result import Result, is_completed
 from mnist_trainer.run_folder import RunFolder, atomic_write, point_latest_at, sweep_temporaries, write_json
 from mnist_trainer.scorer import Scorer
 from mnist_trainer.selection import Selection
@@ -52,6 +52,7 @@ def train(config: RunConfig, folder: RunFolder, started: float, terminal: Termin
     trainer = prepare(config, folder, started, terminal, world)
     if world.is_first:
         point_latest_at(folder)
+        forget_failure(folder)
     with trainer.tracker, trainer.interruption, closing(trainer.terminal), trainer.profile:
         result = trainer.run()
     if world.is_first:
@@ -107,6 +108,12 @@ def prepare(
         interruption=world.interruption(),
         world=world,
     )
+
+
+def forget_failure(folder: RunFolder) -> None:
+    """What an earlier session has said of its failure is over once another one goes on."""
+    if not is_completed(folder.result):
+        folder.result.unlink(missing_ok=True)
 
 
 def take_up(checkpoints: Checkpoints, state: TrainingState, folder: RunFolder, world: World = ALONE) -> Begun:

@@ -1,6 +1,7 @@
 """Learning-rate schedules: lengths in epochs in the configuration, converted to steps once, here.
 
-Each is a factor of the learning rate that is a plain function of the number of updates made.
+Each is one of PyTorch's own ``LambdaLR``, stepped after every update, with a factor that is a plain function of the
+number of updates made.
 """
 
 import math
@@ -10,27 +11,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 
-class PerUpdate(LambdaLR):
-    """PyTorch's own ``LambdaLR``, stepped after every update: its checks of how it is called would take 1 % of an FCN's step."""
-
-    def step(self, epoch: int | None = None) -> None:
-        if epoch is not None:
-            raise ValueError("these schedules count updates, and cannot be set to an epoch")
-        self._step_count += 1
-        self.last_epoch += 1
-        self._last_lr = [base * factor(self.last_epoch) for base, factor in zip(self.base_lrs, self.lr_lambdas, strict=True)]
-        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
-            group["lr"] = rate
-
-
-class Constant(PerUpdate):
+class Constant(LambdaLR):
     """The optimizer's learning rate, after an optional linear warm-up."""
 
     def __init__(self, optimizer: Optimizer, steps_per_epoch: int, warmup_epochs: float) -> None:
         super().__init__(optimizer, warmed_up(lambda _: 1.0, warmup_epochs * steps_per_epoch))
 
 
-class Step(PerUpdate):
+class Step(LambdaLR):
     """A multiplication by ``gamma`` every ``every_epochs``."""
 
     def __init__(
@@ -40,7 +28,7 @@ class Step(PerUpdate):
         super().__init__(optimizer, warmed_up(lambda step: gamma ** (step // every), warmup_epochs * steps_per_epoch))
 
 
-class Cosine(PerUpdate):
+class Cosine(LambdaLR):
     """Half a cosine down to ``final_fraction`` of the learning rate, after the warm-up (Loshchilov and Hutter 2017, eq. 5)."""
 
     def __init__(
@@ -55,7 +43,7 @@ class Cosine(PerUpdate):
         super().__init__(optimizer, warmed_up(factor, warmup))
 
 
-class OneCycle(PerUpdate):
+class OneCycle(LambdaLR):
     """A rise from ``lr / initial_divisor`` to ``lr``, then a fall to ``lr / (initial_divisor * final_divisor)``.
 
     Smith and Topin 2018, in the variant with two phases.

@@ -22,12 +22,12 @@ class Scorer:
     device: Device
     criterion: nn.Module
     validation: EvaluationImages
-    """None at all where nothing is held out."""
+    """Empty where nothing is held out."""
     test: EvaluationImages
     clock: Clock
     world: World
     test_record: PredictionRecord = field(default_factory=PredictionRecord)
-    """The answers to the test images, those of the last time only."""
+    """The answers to the test images, those of the last time only; of all processes."""
 
     def score_epoch(self, model: nn.Module) -> EpochScores:
         """The validation images if there are any, else the test images, for the curve."""
@@ -41,7 +41,9 @@ class Scorer:
     def score_test(self, model: nn.Module) -> Metrics:
         """The test images; the answers to them are remembered."""
         self.test_record = PredictionRecord()
-        return self._score(model, self.test, self.test_record)
+        metrics = self._score(model, self.test, self.test_record)
+        self.test_record.share(self.world, len(self.test))
+        return metrics
 
     def _score(self, model: nn.Module, split: EvaluationImages, record: PredictionRecord | None) -> Metrics:
         part = self.world.part(len(split))
@@ -59,6 +61,5 @@ class Scorer:
             return self.world.total(metrics)
 
     def read_predictions(self, class_names: tuple[str, ...]) -> Predictions:
-        """The answers to all test images, of all processes."""
-        self.test_record.share(self.world, len(self.test))
+        """The answers to all test images."""
         return self.test_record.read(self.test.labels, class_names)

@@ -50,7 +50,7 @@ class Engine(Protocol):
             share: of the batch in its update; the loss, and so each gradient, is multiplied by it.
 
         Returns:
-            The mean loss times ``share``, a scalar, and the logits (B, C): neither knows a graph.
+            The mean loss times ``share``, a scalar of its own memory, and the logits (B, C): neither knows a graph.
         """
         ...
 
@@ -114,10 +114,10 @@ def train_step(
     gradients = [parameter.grad for parameter in trained if parameter.grad is not None]
     norm = joint_norm(gradients) if measure_norm or clip_norm is not None else None
     # The scaler itself skips an update whose gradients overflowed, and lowers its scale: that is no error in fp16.
-    checked = [] if scaler.is_enabled() else gradients if norm is None else [*gradients, norm]
-    finite = _all_finite(loss, checked, device)
+    watched = [] if scaler.is_enabled() else gradients
+    finite = _all_finite(loss, [*watched, norm] if watched and norm is not None else watched, device)
     if isinstance(finite, Tensor):
-        for gradient in checked[: len(gradients)]:
+        for gradient in watched:
             gradient.masked_fill_(~finite, 0)
     elif not finite:
         return StepOutcome(loss, right, norm, finite)
@@ -131,16 +131,16 @@ def train_step(
 def _accumulate_gradients(engine: Engine, images: Tensor, labels: Tensor, batch_size: int, total: int) -> tuple[Tensor, Answers]:
     """Mean loss, weighed by the share in ``total`` images, and the answers; gradients are left in the parameters."""
     if not len(labels):
-        return torch.zeros((), device=images.device), Answers(images.new_zeros(0, 1), labels)
+        return torch.zeros((), device=images.device), Answers(labels, labels)
     if len(labels) <= batch_size:
         loss, logits = engine.backpropagate(images, labels, len(labels) / total)
-        return loss, Answers(logits, labels)
-    outcomes = [
-        engine.backpropagate(batch, batch_labels, len(batch_labels) / total)
-        for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True)
-    ]
-    losses, parts = zip(*outcomes, strict=True)
-    return torch.stack(losses).sum(), Answers(torch.cat(parts), labels)
+        return loss, Answers.of(logits, labels)
+    losses, predicted = [], []
+    for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        loss, logits = engine.backpropagate(batch, batch_labels, len(batch_labels) / total)
+        losses.append(loss)
+        predicted.append(logits.argmax(dim=1))
+    return torch.stack(losses).sum(), Answers(torch.cat(predicted), labels)
 
 
 def _trained(optimizer: Optimizer) -> list[Tensor]:
@@ -199,11 +199,13 @@ class _Here(threading.local):
         self.found = torch.zeros((), dtype=torch.float32)
 
     def all_finite(self, tensors: list[Tensor]) -> bool:
-        torch._amp_foreach_non_finite_check_and_unscale_(tensors, self.found, self.one)
-        if self.found.item() == 0:
-            return True
-        self.found.zero_()
-        return False
+        try:
+            torch._amp_foreach_non_finite_check_and_unscale_(tensors, self.found, self.one)
+            return self.found.item() == 0
+        finally:
+            # The kernel may have found something before it came to a tensor that it does not take.
+            if self.found.item():
+                self.found.zero_()
 
 
 _HERE = _Here()

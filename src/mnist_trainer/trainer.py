@@ -14,6 +14,7 @@ from mnist_trainer.device import Device
 from mnist_trainer.distributed import ALONE, World
 from mnist_trainer.errors import DivergedError
 from mnist_trainer.interruption import InterruptedRunError, Interruption
+from mnist_trainer.metrics import Metrics
 from mnist_trainer.predictions import write_predictions
 from mnist_trainer.profiling import Profile
 from mnist_trainer.result import Result, Status
@@ -256,8 +257,10 @@ class Trainer:
         if self.world.is_first:
             write_predictions(self.folder.predictions, predictions)
         best = self.state.selection.best
-        chosen = best is not None and best.epoch == tested_epoch
-        validation = best.metrics if best and chosen else scores.validation or self.scorer.score_validation(model)
+        if best is not None and best.epoch == tested_epoch:
+            validation: Metrics | None = best.metrics
+        else:
+            validation = scores.validation or self.scorer.score_validation(model)
         result = Result(
             status=Status.COMPLETED,
             test=test,

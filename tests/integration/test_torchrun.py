@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -95,6 +96,7 @@ def test_a_mistake_is_said_once_though_the_process_that_says_it_comes_last(
     assert code != 0
     assert err.count("mnist-train: ") == 1
     assert said in err
+    assert re.search(r"rank\s*: 0 ", err), "the process that had nothing to say ended first"
     assert not list(tmp_path.glob("outputs/*/*"))
 
 

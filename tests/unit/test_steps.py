@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.amp.grad_scaler import GradScaler
 
 from mnist_trainer.build import build_optimizer
 from mnist_trainer.device import Device, select_device
@@ -129,6 +130,26 @@ def test_a_gradient_alone_that_is_not_finite_is_found(dtype: torch.dtype, cpu: D
     assert outcome.loss.isfinite()
     assert not outcome.finite
     assert torch.equal(model.linear.weight, before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+def test_what_was_found_once_is_not_found_again(dtype: torch.dtype, cpu: Device) -> None:
+    images, labels = problem()
+    broken, (sound,) = Edge(dtype), networks(1)
+    assert not step(broken, torch.optim.SGD(broken.parameters(), 0.1), cpu, images * torch.nan, labels).finite
+    assert step(sound, torch.optim.SGD(sound.parameters(), 0.1), cpu, images, labels).finite
+
+
+def test_a_gradient_that_overflows_in_fp16_is_no_error_and_lowers_the_scale(cpu: Device) -> None:
+    model, untouched = networks(2)
+    images, labels = problem()
+    scaler = GradScaler("cpu", init_scale=2.0**127)
+    engine = AutogradEngine(model, nn.CrossEntropyLoss(), scaler, cpu)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    outcome = train_step(engine, optimizer, scaler, cpu, 1e6 * images, labels, batch_size=len(labels))
+    assert outcome.finite
+    assert same(model, untouched)
+    assert scaler.get_scale() < 2.0**127
 
 
 def test_a_sparse_gradient_is_looked_through(cpu: Device) -> None:

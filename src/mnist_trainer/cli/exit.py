@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from mnist_trainer.distributed import wait_to_be_ended
 from mnist_trainer.errors import AlreadySaidError, ExitCode, UserError
 from mnist_trainer.faults import NO_MEMORY
-from mnist_trainer.interruption import InterruptedRunError
 
 MAX_LINES = 10
 SECONDS_TO_SPEAK = 3.0
@@ -26,7 +25,7 @@ def exit_codes(command: str) -> Iterator[None]:
         wait_to_be_ended(SECONDS_TO_SPEAK)
         sys.exit(error.exit_code)
     except UserError as error:
-        if isinstance(error, InterruptedRunError):
+        if error.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
             # All is saved: who asks again while the process is leaving need not hear about it in a traceback.
             signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
         show(command, str(error))

@@ -98,14 +98,11 @@ def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float
 
 @contextmanager
 def record_of_divergence(folder: RunFolder, started: float, world: World) -> Iterator[None]:
-    """Leave a ``result.json`` of a run that diverges, and take away that of an earlier attempt; a completed one is kept."""
-    record = world.is_first and not is_completed(folder.result)
-    if record:
-        folder.result.unlink(missing_ok=True)
+    """Leave a ``result.json`` of a run that diverges, unless an earlier session has left one of a run that was completed."""
     try:
         yield
     except DivergedError as error:
-        if record:
+        if world.is_first and not is_completed(folder.result):
             write_json(folder.result, describe_failure(error, time.perf_counter() - started))
         raise
 

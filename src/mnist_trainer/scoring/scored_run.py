@@ -13,7 +13,7 @@ from mnist_trainer.config_files import config_dir
 from mnist_trainer.data import LabelledImages, class_names_of, load_dataset, split
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.evaluation import VIEWS
-from mnist_trainer.meter import Answers, count_correct, make_meter
+from mnist_trainer.meter import Answers, make_meter
 from mnist_trainer.metrics import Metrics, wilson_interval
 from mnist_trainer.result import read_result
 from mnist_trainer.run_folder import display_path
@@ -129,7 +129,7 @@ def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> Score
         probabilities=probabilities,
         metrics=metrics,
         scores=score(images.labels.numpy(), probabilities),
-        by_views={views: int(count_correct(each, images.labels)) for views, each in logits.items()},
+        by_views={views: int(Answers.of(each, images.labels).count()) for views, each in logits.items()},
         notes=tuple(find_notes(trained, settings, part, class_names, metrics)),
     )
 
@@ -140,7 +140,7 @@ def measure(trained: TrainedModel, logits: Tensor, labels: Tensor) -> Metrics:
     meter = make_meter(logits.device)
     size = trained.config.trainer.eval_batch_size
     for portion, portion_labels in zip(logits.split(size), labels.split(size), strict=True):
-        meter.add(criterion(portion, portion_labels), Answers(portion, portion_labels), len(portion_labels))
+        meter.add(criterion(portion, portion_labels), Answers.of(portion, portion_labels), len(portion_labels))
     return meter.read()
 
 
