@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import logging
+import math
 import os
 import zipfile
 from collections.abc import Mapping
@@ -22,10 +23,12 @@ log = logging.getLogger(__name__)
 FORMAT = 1
 KEYS = {
     "format", "weights", "config", "choices", "class_names", "progress", "random", "metrics_bytes",
-    "model", "optimizer", "scheduler", "scaler", "selection", "epoch_meter", "interval_meter", "averaged",
+    "model", "optimizer", "scheduler", "scaler", "selection", "epoch_meter", "interval_meter", "averaged", "seconds",
 }  # fmt: skip
-REQUIRED = KEYS - {"averaged"}
+# Checkpoints of before 2026-11-21 do not tell the time.
+REQUIRED = KEYS - {"averaged", "seconds"}
 COUNTS = ("epoch", "batch", "step")
+PURPOSES = {"setup", "train", "eval", "total"}
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ def check_layout(path: Path, state: object) -> None:
         raise CheckpointError(f"{path}: format {state['format']!r}, this version reads format {FORMAT}.")
     if not state.keys() >= REQUIRED or not state.keys() <= KEYS:
         raise CheckpointError(f"{path}: not a checkpoint of mnist-train: its {len(state):,} keys are not those of one.")
-    weights, progress = state["weights"], state["progress"]
+    weights, progress, seconds = state["weights"], state["progress"], state.get("seconds", {})
     well_formed = (
         isinstance(state["config"], dict)
         and isinstance(weights, dict)
@@ -174,6 +177,9 @@ def check_layout(path: Path, state: object) -> None:
         and isinstance(progress, dict)
         and progress.keys() <= {"epoch", "batch", "step", "gradient_norms"}
         and all(isinstance(count, int) and count >= 0 for count in (*map(progress.get, COUNTS), state["metrics_bytes"]))
+        and isinstance(seconds, dict)
+        and seconds.keys() <= PURPOSES
+        and all(isinstance(spent, float) and 0 <= spent < math.inf for spent in seconds.values())
     )
     if not well_formed:
         raise CheckpointError(f"{path}: not a checkpoint of mnist-train: its parts are not of the types that they should be.")

@@ -2,8 +2,9 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 
 from mnist_trainer.device import Device
 from mnist_trainer.result import Seconds
@@ -12,22 +13,26 @@ from mnist_trainer.result import Seconds
 class Clock:
     """Sums up wall-clock time by purpose; waits for the device before it reads the time."""
 
-    def __init__(self, device: Device, started: float) -> None:
+    def __init__(self, device: Device, started: float, earlier: Mapping[str, float] | None = None) -> None:
         """Args:
-        started: ``time.perf_counter()`` when the run began.
+        started: ``time.perf_counter()`` when this session of the run began.
+        earlier: seconds of the sessions before it, by purpose.
         """
         self.device = device
         self.started = started
+        self.earlier = earlier or {}
         self.spent: dict[str, float] = defaultdict(float)
+        self.under_way: dict[str, float] = {}
+        """Since when what is being measured has been."""
 
     @contextmanager
     def measure(self, purpose: str) -> Iterator[None]:
         """Count the time within under a purpose."""
-        start = self.now()
+        self.under_way[purpose] = self.now()
         try:
             yield
         finally:
-            self.spent[purpose] += self.now() - start
+            self.spent[purpose] += self.now() - self.under_way.pop(purpose)
 
     def now(self) -> float:
         """Seconds on a clock that never goes back, with the device's work done."""
@@ -39,9 +44,9 @@ class Clock:
         self.spent["setup"] = self.now() - self.started
 
     def seconds(self) -> Seconds:
-        return Seconds(
-            setup=self.spent["setup"],
-            train=self.spent["train"],
-            eval=self.spent["eval"],
-            total=self.now() - self.started,
-        )
+        """Of all sessions until now; what is being measured counts as far as it has come."""
+        now = self.now()
+        spent = {**self.spent, "total": now - self.started}
+        for purpose, since in self.under_way.items():
+            spent[purpose] = spent.get(purpose, 0.0) + now - since
+        return Seconds(**{each.name: self.earlier.get(each.name, 0.0) + spent.get(each.name, 0.0) for each in fields(Seconds)})

@@ -29,7 +29,7 @@ class Seconds:
     """Wall-clock time by what it was spent on."""
 
     setup: float
-    """From the start of the process, or of the job in a sweep, to the first step."""
+    """From the start of the process, or of the job in a sweep, to the first step; of all sessions, as the others."""
     train: float
     eval: float
     total: float

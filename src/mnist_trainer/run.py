@@ -1,8 +1,10 @@
 """The life of a run, as a table of contents."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from mnist_trainer.build import build_loss, build_model, build_optimizer, build_scheduler, build_transforms
 from mnist_trainer.checkpoint import Checkpoints, load_checkpoint
@@ -14,6 +16,7 @@ from mnist_trainer.distributed import ALONE, World
 from mnist_trainer.engine_rules import BY_HAND, device_for
 from mnist_trainer.engines import make_engine
 from mnist_trainer.environment import describe_environment
+from mnist_trainer.errors import CheckpointError
 from mnist_trainer.graphs import choose_step
 from mnist_trainer.identity import identity
 from mnist_trainer.meter import make_meter
@@ -75,7 +78,7 @@ def prepare(
     size = image_size(splits, transforms)
     state = make_state(config, splits, size, device)
     checkpoints = Checkpoints(folder.checkpoints)
-    begun = take_up(checkpoints, state, folder, world) if config.resume else AT_THE_START
+    begun = take_up(checkpoints, state, folder, config, world) if config.resume else AT_THE_START
     world.spread(state.model)
     watch = FiniteWatch(device, state.progress.step)
     engine = make_engine(config.trainer.engine, state.model, criterion, state.scaler, device)
@@ -86,7 +89,7 @@ def prepare(
     terminal = terminal or open_terminal(world.is_first)
     announce(config, splits, size, device, state, terminal, world)
     held_out, tested = (evaluation_images(split, transforms, device) for split in (splits.validation, splits.test))
-    clock = Clock(device, started)
+    clock = Clock(device, started, begun.seconds)
     return Trainer(
         config=config,
         device=device,
@@ -116,7 +119,7 @@ def forget_failure(folder: RunFolder) -> None:
         folder.result.unlink(missing_ok=True)
 
 
-def take_up(checkpoints: Checkpoints, state: TrainingState, folder: RunFolder, world: World = ALONE) -> Begun:
+def take_up(checkpoints: Checkpoints, state: TrainingState, folder: RunFolder, config: RunConfig, world: World = ALONE) -> Begun:
     """Bring the state to where the newest whole checkpoint has it; to the start where the run never came to write one.
 
     Raises:
@@ -128,10 +131,26 @@ def take_up(checkpoints: Checkpoints, state: TrainingState, folder: RunFolder, w
         return AT_THE_START
     path = Path(found)
     saved = load_checkpoint(path)
-    state.load_state_dict(saved)
+    state.load_state_dict(saved, options_set_anew(saved["config"], config))
     step = state.progress.step
     log.info("Going on from %s, step %d", path, step)
-    return Begun(f"{path.name}, step {step}", step, int(saved["metrics_bytes"]))
+    return Begun(f"{path.name}, step {step}", step, int(saved["metrics_bytes"]), saved.get("seconds", {}))
+
+
+def options_set_anew(saved: Mapping[str, Any], config: RunConfig) -> set[str]:
+    """Options of the optimizer that are not what they were when a checkpoint was saved, by its configuration.
+
+    Raises:
+        CheckpointError: it was another optimizer.
+    """
+    then, now = saved.get("optimizer"), config.plain["optimizer"]
+    if not isinstance(then, dict) or then.get("_target_") != now["_target_"]:
+        was = then.get("_target_") if isinstance(then, dict) else "no optimizer"
+        raise CheckpointError(
+            f"optimizer._target_={now['_target_']}: the checkpoint holds the state of {was}, from which another"
+            " optimizer cannot go on.\nStart a new run without resume=, or leave the optimizer as it was."
+        )
+    return {option for option in now if option not in then or now[option] != then[option]}
 
 
 def newest_checkpoint(checkpoints: Checkpoints, folder: RunFolder) -> str:

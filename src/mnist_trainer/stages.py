@@ -1,5 +1,6 @@
 """What the stages of a run hand to each other."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -48,6 +49,8 @@ class Begun:
     step: int | None
     metrics_bytes: int
     """How much of metrics.jsonl that checkpoint vouches for."""
+    seconds: Mapping[str, float]
+    """What earlier sessions have spent, by purpose."""
 
 
-AT_THE_START = Begun(checkpoint=None, step=None, metrics_bytes=0)
+AT_THE_START = Begun(checkpoint=None, step=None, metrics_bytes=0, seconds={})

@@ -1,5 +1,6 @@
 """Everything of a run that changes while it trains: one mapping, which serves saving and loading alike."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnist_trainer.errors import CheckpointError
@@ -89,16 +90,20 @@ class TrainingState:
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         return {**parts, "progress": asdict(self.progress), "random": random_state()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], set_anew: Collection[str] = ()) -> None:
         """Go back to where ``state_dict`` was taken, random numbers included.
+
+        Args:
+            set_anew: options of the optimizer that stay as they are here, such as ``lr``.
 
         Raises:
             CheckpointError: the state is of another network or optimizer.
         """
         try:
-            state = {**state, "optimizer": self._as_computed_here(state["optimizer"])}
+            state = {**state, "optimizer": self._as_set_here(state["optimizer"], set_anew)}
             for name, part in self._parts().items():
                 part.load_state_dict(state[name])
+            self._schedule_again()
             self.progress.__dict__.update(state["progress"])
             restore_random_state(state["random"])
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
@@ -106,11 +111,23 @@ class TrainingState:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(f"The checkpoint does not fit this run: {reason}") from error
 
-    def _as_computed_here(self, saved: dict[str, Any]) -> dict[str, Any]:
+    def _as_set_here(self, saved: dict[str, Any], set_anew: Collection[str]) -> dict[str, Any]:
         """An optimizer's state whose groups say how this machine computes, not how the one did that saved it."""
-        here = [{key: group[key] for key in HOW_COMPUTED & group.keys()} for group in self.optimizer.param_groups]
-        groups = [{**group, **how} for group, how in zip(saved["param_groups"], here, strict=True)]
+        # What a schedule begins with is lr, under another name.
+        kept = HOW_COMPUTED | set(set_anew) | ({"initial_lr"} if "lr" in set_anew else set())
+        groups = [
+            {**then, **{key: here[key] for key in kept & here.keys()}}
+            for then, here in zip(saved["param_groups"], self.optimizer.param_groups, strict=True)
+        ]
         return {**saved, "param_groups": groups}
+
+    def _schedule_again(self) -> None:
+        """Let the schedule say the rate of the next update: its length or its first rate may have been set anew."""
+        groups = self.optimizer.param_groups
+        self.scheduler.base_lrs = [group["initial_lr"] for group in groups]
+        if isinstance(self.scheduler, LambdaLR):
+            for group, base, factor in zip(groups, self.scheduler.base_lrs, self.scheduler.lr_lambdas, strict=True):
+                group["lr"] = base * factor(self.scheduler.last_epoch)
 
     def _parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {

@@ -86,7 +86,8 @@ def closing_lines(result: Result, folder: str) -> list[tuple[str, str]]:
         ("time", f"{seconds.total:.1f} s: setup {seconds.setup:.1f}, training {seconds.train:.1f}, evaluation {seconds.eval:.1f}")
     )
     rows.append(("run folder", folder))
-    rows.append(("curves", f"tensorboard --logdir {quote(folder)}"))
+    if any(Path(folder).glob("events.out.tfevents.*")):
+        rows.append(("curves", f"tensorboard --logdir {quote(folder)}"))
     rows.append(("train on", f"mnist-train resume={quote(folder)} trainer.epochs={result.epochs + max(1, result.epochs // 2)}"))
     return rows
 

@@ -3,7 +3,7 @@
 import copy
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from torch import Tensor, nn
 
@@ -234,6 +234,7 @@ class Trainer:
             "choices": dict(self.config.choices),
             "class_names": list(self.class_names),
             "metrics_bytes": self.tracker.flush(),
+            "seconds": asdict(self.clock.seconds()),
         }
         if self.world.is_first:
             self.checkpoints.save(state, is_best=is_best)

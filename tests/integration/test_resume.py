@@ -1,6 +1,7 @@
 """Going on with a run: as if it had never stopped."""
 
 import json
+import math
 import os
 import shlex
 import shutil
@@ -76,7 +77,7 @@ def points(folder: Path) -> list[dict[str, Any]]:
 def differences(first: Any, second: Any, where: str = "") -> list[str]:
     """Where two checkpoints differ, at zero tolerance; settings that only name a place are left out."""
     if isinstance(first, dict) and isinstance(second, dict):
-        keys = (first.keys() | second.keys()) - {"resume", "resume_allow_changes", "metrics_bytes", "root"}
+        keys = (first.keys() | second.keys()) - {"resume", "resume_allow_changes", "metrics_bytes", "root", "seconds"}
         return [d for key in keys for d in differences(first.get(key), second.get(key), f"{where}.{key}")]
     if isinstance(first, list | tuple) and isinstance(second, list | tuple):
         if len(first) != len(second):
@@ -235,8 +236,27 @@ def test_another_run_is_refused_with_what_differs(change: str, uninterrupted: Pa
 
 def test_and_taken_on_request(uninterrupted: Path, mnist_train: Command) -> None:
     """R5."""
-    ended = mnist_train("resume=whole", "optimizer.lr=0.001", "trainer.epochs=4", "resume_allow_changes=true")
+    words = ("resume=whole", "optimizer.lr=0.001", "optimizer.momentum=0.7", "trainer.epochs=6", "resume_allow_changes=true")
+    earlier = json.loads((uninterrupted / "result.json").read_text())["seconds"]
+    ended = mnist_train(*words)
     assert ended.code == 0, ended.err
+    (group,) = last(uninterrupted)["optimizer"]["param_groups"]
+    assert (group["initial_lr"], group["momentum"]) == (0.001, 0.7)
+    # The cosine's third to sixth epochs of six, of the new rate.
+    rates = [point["learning_rate"] for point in points(uninterrupted) if point["kind"] == "interval" and point["epoch"] > 3]
+    expected = [0.001 * (1 + math.cos(math.pi * step / 120)) / 2 for step in (63, 70, 77, 80)]
+    assert rates[:4] == pytest.approx(expected, rel=1e-9)
+    later = json.loads((uninterrupted / "result.json").read_text())["seconds"]
+    assert all(later[purpose] > earlier[purpose] for purpose in earlier)
+
+
+def test_an_optimizer_that_cannot_go_on_leaves_the_run_as_it_was(uninterrupted: Path, mnist_train: Command) -> None:
+    written = {path: path.read_bytes() for path in uninterrupted.rglob("*.yaml")}
+    ended = mnist_train("resume=whole", "optimizer=adamw", "trainer.epochs=4", "resume_allow_changes=true")
+    assert ended.code == 4, ended.err
+    assert "torch.optim.AdamW" in ended.err
+    assert "torch.optim.SGD" in ended.err
+    assert {path: path.read_bytes() for path in uninterrupted.rglob("*.yaml")} == written
 
 
 def test_latest_and_auto_find_the_run(mnist_train: Command, tmp_path: Path) -> None:

@@ -161,3 +161,12 @@ def test_the_hash_sees_names_values_and_shapes_and_not_the_order() -> None:
     assert digest == weights_sha256({**weights, "a": torch.ones(3, 2).T})
     for other in ({**weights, "a": torch.ones(3, 2)}, {**weights, "c": torch.ones(1)}, {**weights, "b": torch.ones(())}):
         assert digest != weights_sha256(other)
+
+
+@pytest.mark.parametrize("seconds", [{"train": -1.0}, {"train": float("nan")}, {"lunch": 1.0}, {"train": "long"}, [1.0]])
+def test_times_that_are_none_are_refused(seconds: object, checkpoints: Checkpoints) -> None:
+    checkpoints.save({**state(), "seconds": {"train": 1.5}}, is_best=False)
+    assert load_checkpoint(checkpoints.last)["seconds"] == {"train": 1.5}
+    checkpoints.save({**state(), "seconds": seconds}, is_best=False)
+    with pytest.raises(CheckpointError, match="types"):
+        load_checkpoint(checkpoints.last)

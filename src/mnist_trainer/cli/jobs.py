@@ -10,13 +10,14 @@ from omegaconf import DictConfig
 
 from mnist_trainer.command_line import CommandLine, Plan, hand_to_hydra, parse_command_line, plan, quoted, start_hydra
 from mnist_trainer.distributed import THE_ONLY_ONE, Place, World, find_place, join, said_once_a_machine
-from mnist_trainer.errors import ConfigError, DivergedError, UserError
+from mnist_trainer.errors import ConfigError, DivergedError, ExitCode, UserError
 from mnist_trainer.faults import faults_of_the_machine
 from mnist_trainer.job import run_job
 from mnist_trainer.result import describe_failure, is_completed
 from mnist_trainer.resume import finished
 from mnist_trainer.run_folder import (
     RunFolder,
+    atomic_write,
     claim_named_folder,
     claim_run_folder,
     discard_if_unused,
@@ -85,7 +86,7 @@ def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float
         overrides = [word for word in overrides if not word.startswith(NOT_WRITTEN)]
         added += ["hydra.output_subdir=null", "hydra/job_logging=errors_only"]
     try:
-        with faults_of_the_machine(folder):
+        with faults_of_the_machine(folder), settings_kept(folder):
             hydra.run(command.config_name, job, [*overrides, *added])
     except BaseException as error:
         if not resumption and world.is_first:
@@ -94,6 +95,23 @@ def run_single(hydra: Hydra, command: CommandLine, checked: Plan, started: float
             raise error.user_error from error
         raise
     world.leave()
+
+
+@contextmanager
+def settings_kept(folder: RunFolder) -> Iterator[None]:
+    """Give back to a run the words that it was started with, where it turns out that it cannot go on with those typed now.
+
+    Hydra writes them down before the checkpoint is looked at.
+    """
+    kept = {path: path.read_bytes() for path in (folder.path / ".hydra").glob("*.yaml")}
+    try:
+        yield
+    except SystemExitWithError as error:
+        if error.user_error.exit_code in (ExitCode.CONFIG, ExitCode.DATA, ExitCode.CHECKPOINT):
+            for path, content in kept.items():
+                with atomic_write(path) as file:
+                    file.write(content)
+        raise
 
 
 @contextmanager
