@@ -188,11 +188,14 @@ class _Reader:
             if (group, name) == ("data", "validation_size") and problem is None:
                 problem = _too_many_held_out(values.get("name"), values[name])
             if problem:
-                self.problems.append(f"{prefix}{name}={values[name]}: {problem}{self._such_as(group, name)}")
+                self.problems.append(f"{prefix}{name}={values[name]}: {self._with_example(problem, group, name)}")
         return read
 
+    def _with_example(self, problem: str, group: str, name: str) -> str:
+        """What is wrong, and what to type: the default that is shipped, where there is one and no better guess."""
+        return problem if problem.endswith("?") else problem + self._such_as(group, name)
+
     def _such_as(self, group: str, name: str) -> str:
-        """What to type: the default that is shipped, where there is one."""
         shipped = _shipped_node(group, self.choices.get(group, "")) if group else None
         default = (shipped or {}).get(name)
         if default is None or (isinstance(default, str) and "${" in default):
@@ -238,7 +241,7 @@ class _Reader:
             if key in node:
                 problem = _unlike(shipped[key], node[key]) or _out_of_range(group, key, node[key])
                 if problem:
-                    self.problems.append(f"{group}.{key}={node[key]}: {problem}{self._such_as(group, key)}")
+                    self.problems.append(f"{group}.{key}={node[key]}: {self._with_example(problem, group, key)}")
 
 
 def _typed(value: object) -> str:
@@ -259,7 +262,8 @@ def _out_of_range(group: str, option: str, value: object) -> str | None:
     """What is wrong with the value of an option that has a range or a list of choices; None where nothing is."""
     names = OPTION_CHOICES.get(option)
     if names and value not in names:
-        return f"must be one of: {', '.join(names)}.{nearest(str(value), names)}"
+        meant = nearest(str(value), names)
+        return f"must be one of: {', '.join(names)}" + (f".{meant}" if meant else "")
     allowed = OPTION_RANGES.get(f"{group}.{option}") or OPTION_RANGES.get(option)
     if allowed and value is not None:
         for number in value if isinstance(value, list) else [value]:

@@ -45,7 +45,7 @@ def engine_problems(config: RunConfig) -> list[str]:
             )
     if engine == "numpy" and device.type not in ("auto", "cpu"):
         problems.append(
-            f"{asked}: NumPy computes on CPUs, device={device.type} does not. Use device=cpu or trainer.engine=manual"
+            f"{asked}: NumPy computes on CPUs only, not on device={device.type}. Use device=cpu or trainer.engine=manual"
         )
     if device.precision not in ("auto", "fp32"):
         problems.append(

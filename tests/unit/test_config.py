@@ -117,3 +117,12 @@ def test_the_nearest_word_begins_alike_where_one_does() -> None:
 )
 def test_what_a_user_would_not_think_of_quoting_is_quoted(word: str, quoted: str) -> None:
     assert quote_value(word) == quoted
+
+
+@pytest.mark.parametrize(
+    ("word", "ends"), [("swish", "gd, such as model.activation=relu"), ("rellu", "gd. Did you mean relu?")], ids=str
+)
+def test_a_choice_that_is_none_is_told_with_a_guess_or_an_example(word: str, ends: str, compose: Compose) -> None:
+    with pytest.raises(ConfigError) as refused:
+        compose(f"model.activation={word}")
+    assert str(refused.value).endswith(ends)

@@ -29,7 +29,9 @@ def loss_formula(criterion: nn.Module) -> Loss:
     """
     formula = losses.formula_of(criterion)
     if formula is None:
-        raise no_formula(f"a loss {type(criterion).__name__}", LOSSES)
+        options = {name: value for name, value in vars(criterion).items() if not name.startswith("_") and name != "training"}
+        told = ", ".join(f"{name}={value}" for name, value in options.items())
+        raise no_formula(f"a loss {type(criterion).__name__}({told})", LOSSES)
     return formula
 
 

@@ -58,12 +58,13 @@ def tanh_derivative(xp: Namespace, z: Array) -> Array:
 
 def relu(xp: Namespace, z: Array) -> Array:
     """f(z) = max(z, 0) (Nair and Hinton 2010)."""
-    return xp.where(z > 0, z, xp.zeros_like(z))
+    # What is no number stays none.
+    return xp.where(z <= 0, xp.zeros_like(z), z)
 
 
 def relu_derivative(xp: Namespace, z: Array) -> Array:
     """f'(z) = 1 where z > 0, else 0"""
-    return xp.where(z > 0, xp.ones_like(z), xp.zeros_like(z))
+    return xp.where(z <= 0, xp.zeros_like(z), xp.ones_like(z))
 
 
 def leaky_relu(xp: Namespace, z: Array) -> Array:

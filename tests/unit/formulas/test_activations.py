@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,3 +84,12 @@ def test_erf_is_exact_in_numpy_as_well() -> None:
     x = np.linspace(-6, 6, 97)
     assert np.abs(erf(np, x) - torch.erf(torch.from_numpy(x)).numpy()).max() < 1e-15
     assert erf(np, np.zeros((), dtype=np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("xp", [np, torch])
+def test_what_is_no_number_is_not_swallowed_by_relu(xp: Any) -> None:
+    """As with PyTorch's own, forwards and backwards."""
+    nan = xp.asarray([float("nan"), -1.0, 0.0, 2.0])
+    relu = ACTIVATIONS["relu"]
+    assert np.array_equal(np.asarray(relu.value(xp, nan)), [np.nan, 0, 0, 2], equal_nan=True)
+    assert np.asarray(relu.derivative(xp, nan)).tolist() == [1, 0, 0, 1]
