@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from mnist_trainer import __version__
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.run_folder import RUN_MARKS
+from mnist_trainer.report.destination import check_destination
 
 FORMATS = ("html", "markdown", "csv", "json")
 STDOUT = "-"
@@ -86,10 +86,6 @@ def checked(targets: dict[str, str], folders: Sequence[str]) -> dict[str, str]:
     for form, target in placed.items():
         if list(placed.values()).count(target) > 1:
             raise ConfigError(f"--{form}: two formats go to the same place, {target}. Name a FILE for each.")
-        path = Path(target)
-        if path.is_dir():
-            raise ConfigError(f"--{form}={target}: a folder. Name a file, such as --{form}={path / 'report'}.{form}")
-        own = (*RUN_MARKS, "environment.json", "predictions.npz", "train.log")
-        if path.name in own and any((path.parent / mark).exists() for mark in RUN_MARKS):
-            raise ConfigError(f"--{form} {target}: this file belongs to the run. Choose another name for the report.")
+        if target != STDOUT:
+            check_destination(form, target)
     return placed
