@@ -15,7 +15,7 @@ from mnist_trainer.report.records import RunRecord
 from mnist_trainer.report.request import STDOUT, Request
 from mnist_trainer.report.run_document import run_document
 from mnist_trainer.report.sweep_document import sweep_document
-from mnist_trainer.run_folder import atomic_write, display_path
+from mnist_trainer.run_folder import display_path, write_named_file
 
 TEXTS = {"html": page, "markdown": markdown}
 COMPARISON_TEXTS = {"csv": comparison_csv, "json": comparison_json}
@@ -61,7 +61,6 @@ def _deliver(request: Request, document: Callable[[str], Document], data: Callab
             sys.stdout.buffer.write(content)
             sys.stdout.flush()
             continue
-        with atomic_write(Path(target), len(content)) as file:
-            file.write(content)
+        write_named_file(Path(target), content, f"--{form} FILE")
         said = sys.stderr if STDOUT in request.targets.values() else sys.stdout
         print(f"written: {display_path(Path(target))} ({len(content) / 1000:,.0f} kB)", file=said)

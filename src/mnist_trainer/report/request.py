@@ -68,6 +68,9 @@ def parse(words: Sequence[str]) -> Request:
             # In `--html DIR` the folder is not the file to write.
             folders.append(target)
             target = BESIDE
+        if target == "/dev/stdout":
+            # What else is said would otherwise be written over it where it leads to a file.
+            target = STDOUT
         targets[form] = target or (BESIDE if form == "html" else STDOUT)
     folders.sort(key=words.index)
     if not folders:
