@@ -23,7 +23,8 @@ def check_destination(form: str, target: str) -> None:
     """Refuse a place where a report would do harm.
 
     Raises:
-        ConfigError: a folder, or a file that belongs to a run or a sweep, by whatever name or link it was reached.
+        ConfigError: a folder, a file in a folder that is not there, or a file that belongs to a run or a sweep, by whatever
+            name or link it was reached.
     """
     if Path(target).is_dir():
         path = Path(target) / f"report{SUFFIXES[form]}"
@@ -38,6 +39,13 @@ def check_destination(form: str, target: str) -> None:
                 f" other name that ends in {', '.join(REPORT_SUFFIXES)}. Type: --{form}"
                 f" {display_path(folder / f'report{SUFFIXES[form]}')}"
             )
+    if not Path(target).exists() and not file.parent.is_dir():
+        place = display_path(file.parent)
+        missing = f"{place} is a file, not a folder" if file.parent.exists() else f"there is no folder {place}"
+        raise ConfigError(
+            f"--{form} {target}: {missing}. No folder is made for a report: make it first, or name a FILE in a folder that is"
+            " there."
+        )
 
 
 def _is_own(inside: Path) -> bool:

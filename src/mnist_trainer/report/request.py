@@ -4,11 +4,12 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import NoReturn
 
 from mnist_trainer import __version__
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.report.destination import check_destination
+from mnist_trainer.report.destination import SUFFIXES, check_destination
 
 FORMATS = ("html", "markdown", "csv", "json")
 STDOUT = "-"
@@ -65,7 +66,14 @@ def parse(words: Sequence[str]) -> Request:
         if target is None:
             continue
         if target and target in words and Path(target).is_dir():
-            # In `--html DIR` the folder is not the file to write.
+            # In `--html DIR` the folder is not the file to write. Beside another folder it can have been meant as either.
+            if given.folders and not (given.compare and len(given.folders) == 1):
+                named = " ".join(map(quote, given.folders))
+                raise ConfigError(
+                    f"--{form} {target}: a folder, where --{form} takes a FILE. To write a report there:"
+                    f" --{form} {quote(str(Path(target) / f'report{SUFFIXES[form]}'))}. To report on this folder, too, name it"
+                    f" before the options: mnist-report {named} {quote(target)} --{form}"
+                )
             folders.append(target)
             target = BESIDE
         if target == "/dev/stdout":
