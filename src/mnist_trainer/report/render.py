@@ -16,6 +16,7 @@ from mnist_trainer.report.request import STDOUT, Request
 from mnist_trainer.report.run_document import run_document
 from mnist_trainer.report.sweep_document import sweep_document
 from mnist_trainer.run_folder import display_path, write_named_file
+from mnist_trainer.wording import counted
 
 TEXTS = {"html": page, "markdown": markdown}
 COMPARISON_TEXTS = {"csv": comparison_csv, "json": comparison_json}
@@ -29,7 +30,7 @@ def show_runs(runs: Sequence[RunRecord], request: Request) -> None:
         if len(runs) == 1:
             return run_document(runs[0], with_images=form == "html")
         only = request.folders[0] if len(request.folders) == 1 else None
-        return sweep_document(runs, f"{len(runs)} runs" if only is None else Path(only).resolve().name)
+        return sweep_document(runs, counted(len(runs), "run") if only is None else Path(only).resolve().name)
 
     _deliver(request, document, lambda form: RUN_TEXTS[form](runs))
 
