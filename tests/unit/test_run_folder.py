@@ -1,6 +1,8 @@
 """Run folders: never shared, never outside, and files in them whole or absent."""
 
 import contextlib
+import errno
+import os
 import stat
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from mnist_trainer.run_folder import (
     point_latest_at,
     run_label,
     safe_name,
+    write_named_file,
 )
 
 
@@ -140,3 +143,56 @@ def test_a_run_that_began_is_kept_and_so_are_other_peoples_files(tmp_path: Path)
         discard_if_unused(folder)
     assert begun.metrics.exists()
     assert (shared.path / "notes.txt").read_text() == "mine"
+
+
+def test_a_named_file_replaces_the_target_of_a_link_and_not_the_link(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").write_bytes(b"old")
+    for name in ("file", "new"):
+        (tmp_path / name).symlink_to(f"there/{name}")
+        write_named_file(tmp_path / name, b"content", "--csv FILE")
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / "there" / name).read_bytes() == b"content"
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["file", "new"]
+
+
+def test_a_named_fifo_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(path.read_bytes)
+        write_named_file(path, b"content", "--csv FILE")
+        assert read.result(timeout=10) == b"content"
+    assert path.is_fifo()
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="this system gives open files no names")
+def test_a_pipe_that_has_only_a_number_is_written_into() -> None:
+    reading, writing = os.pipe()
+    write_named_file(Path(f"/dev/fd/{writing}"), b"content", "--csv FILE")
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert pipe.read() == b"content"
+
+
+def test_a_named_file_that_cannot_be_written_is_told_with_its_own_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MachineError) as told:
+        write_named_file(tmp_path / "file" / "x.csv", b"content", "--csv FILE")
+    assert str(told.value) == (
+        f"{tmp_path / 'file' / 'x.csv'} could not be written: Not a directory. Choose another file with --csv FILE."
+    )
+    (tmp_path / "x.csv").symlink_to("x.csv")
+    with pytest.raises(MachineError, match="symbolic links"):
+        write_named_file(tmp_path / "x.csv", b"content", "--csv FILE")
+    with pytest.raises(MachineError, match="No such file"):
+        write_named_file(tmp_path / "nowhere" / "x.csv", b"content", "--csv FILE")
+    assert not (tmp_path / "nowhere").exists()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(MachineError, match=r"It needs 7 bytes\. .* free there\. Free some space, or choose another file"):
+        write_named_file(tmp_path / "new", b"content", "--csv FILE")
+    assert not list(tmp_path.glob("*new*"))

@@ -15,7 +15,8 @@ def main() -> None:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise MachineError(f"{error.filename or 'mnist-report'}: {error.strerror or error}.") from error
+            # What has no name is standard output: files that are read or written are named.
+            raise MachineError(f"{error.filename or 'standard output'}: {error.strerror or error}.") from error
 
 
 def report(request: Request) -> None:

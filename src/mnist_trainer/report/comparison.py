@@ -11,6 +11,7 @@ from mnist_trainer.report.discovery import merge
 from mnist_trainer.report.groups import differing_settings, distinct, group_runs, identity, test_accuracies, value_of
 from mnist_trainer.report.records import RunRecord
 from mnist_trainer.report.statistics import Difference, McNemar, mcnemar, welch
+from mnist_trainer.wording import counted
 
 FORMULA = "mean B - mean A ± t(0.975, df) · sqrt(s_A²/n_A + s_B²/n_B), df by Welch and Satterthwaite"
 
@@ -139,13 +140,12 @@ def _about_weights(a: Side, b: Side, pairs: Sequence[Pair]) -> str:
     if len(pairs) != 1 or len(a.runs) + len(b.runs) != 2:
         return ""
     test, images = pairs[0].test, pairs[0].a.test.images if pairs[0].a.test else 0
+    tested = "this 1 image" if images == 1 else f"these {images:,} images"
     if test.p >= 0.05:
-        return (
-            f"These two sets of weights are not distinguishable on these {images:,} images (McNemar, exact p = {p_text(test.p)})."
-        )
+        return f"These two sets of weights are not distinguishable on {tested} (McNemar, exact p = {p_text(test.p)})."
     better = b.name if test.only_b > test.only_a else a.name
     return (
-        f"Of these two sets of weights, that of {better} is better on these {images:,} images"
+        f"Of these two sets of weights, that of {better} is better on {tested}"
         f" (McNemar, exact p = {p_text(test.p)}); that is about these weights, not about the recipes."
     )
 
@@ -173,7 +173,11 @@ def _usable(runs: Sequence[RunRecord], name: str, notes: list[str]) -> tuple[Run
         )
     once = distinct(completed)
     if len(once) < len(completed):
-        notes.append(f"{name}: {len(completed) - len(once)} runs repeat the weights of others and are counted once")
+        repeats = len(completed) - len(once)
+        who = (
+            "1 run repeats the weights of another and is" if repeats == 1 else f"{repeats} runs repeat weights of others and are"
+        )
+        notes.append(f"{name}: {who} counted once")
     return tuple(sorted(once, key=lambda run: (run.seed is None, run.seed or 0, run.path)))
 
 
@@ -192,7 +196,7 @@ def _refuse_other_images(runs: Sequence[RunRecord]) -> None:
     ConfigError: the runs were not tested on the same images.
     """
     named: dict[tuple[str, ...], RunRecord] = {
-        (value_of(run, "data.name"), f"{run.test.images:,} test images"): run for run in runs if run.test
+        (value_of(run, "data.name"), counted(run.test.images, "test image")): run for run in runs if run.test
     }
     # What was not noted, as in runs of older versions, is not held against a run.
     hashed = {files: run for run in runs if (files := _test_files(run))}

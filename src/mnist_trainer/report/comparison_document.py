@@ -7,6 +7,7 @@ from mnist_trainer.report.document import Block, Document, Paragraph, Picture, S
 from mnist_trainer.report.figures import draw_comparison
 from mnist_trainer.report.groups import test_accuracies
 from mnist_trainer.report.statistics import holm, spread
+from mnist_trainer.wording import counted
 
 
 def comparison_document(comparison: Comparison) -> Document:
@@ -57,8 +58,8 @@ def _over_images(comparison: Comparison) -> list[Block]:
     images = comparison.pairs[0].a.test.images if comparison.pairs[0].a.test else 0
     columns = ("seed of A", "seed of B", "only A right", "only B right", "exact p", "p by Holm")
     note = (
-        f"McNemar's exact test on {images:,} images, for pairs of single runs in the order of their seeds. It compares these"
-        " sets of weights; it cannot tell whether other seeds would come out alike, so the verdict does not rest on it."
+        f"McNemar's exact test on {counted(images, 'image')}, for pairs of single runs in the order of their seeds. It compares"
+        " these sets of weights; it cannot tell whether other seeds would come out alike, so the verdict does not rest on it."
     )
     return [Table("Image by image", columns, rows, frozenset(range(6)), note)]
 

@@ -101,14 +101,14 @@ def value_of(run: RunRecord, key: str) -> str:
 def differing_settings(runs: Sequence[RunRecord]) -> list[str]:
     """The settings that tell the runs apart, the seed left out: first what was typed, then what else differs."""
     typed = dict.fromkeys(key for run in runs for key in run.overrides if not is_ignored(key))
-    keys = [key for key in typed if len({value_of(run, key) for run in runs}) > 1]
+    keys = [key for key in typed if _differs(key, runs)]
     alike: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
     for run in runs:
         alike[tuple(value_of(run, key) for key in keys)].append(run)
     for same in alike.values():
         for key in _differing_keys(same):
             part = key.partition(".")[0]
-            named = part in CHOSEN and len({value_of(run, part) for run in same}) > 1
+            named = part in CHOSEN and _differs(part, same)
             keys.append(part if named else key)
     return list(dict.fromkeys(keys))
 
@@ -117,7 +117,14 @@ def _differing_keys(runs: Sequence[RunRecord]) -> list[str]:
     if len({identity(run) for run in runs}) == 1:
         return []
     keys = dict.fromkeys(key for run in runs for key in run.config if not is_ignored(key))
-    return [key for key in keys if len({value_of(run, key) for run in runs}) > 1]
+    return [key for key in keys if _differs(key, runs)]
+
+
+def _differs(key: str, runs: Sequence[RunRecord]) -> bool:
+    """Whether the runs are known to have several values of a setting."""
+    values = ((run, value_of(run, key)) for run in runs)
+    # A job that could not be composed has no configuration, and tells only what set it apart from its siblings.
+    return len({value for run, value in values if run.config or value != ABSENT}) > 1
 
 
 def group_runs(runs: Sequence[RunRecord]) -> list[Group]:

@@ -15,7 +15,8 @@ from mnist_trainer.report.records import RunRecord
 from mnist_trainer.report.request import STDOUT, Request
 from mnist_trainer.report.run_document import run_document
 from mnist_trainer.report.sweep_document import sweep_document
-from mnist_trainer.run_folder import atomic_write, display_path
+from mnist_trainer.run_folder import display_path, write_named_file
+from mnist_trainer.wording import counted
 
 TEXTS = {"html": page, "markdown": markdown}
 COMPARISON_TEXTS = {"csv": comparison_csv, "json": comparison_json}
@@ -29,7 +30,7 @@ def show_runs(runs: Sequence[RunRecord], request: Request) -> None:
         if len(runs) == 1:
             return run_document(runs[0], with_images=form == "html")
         only = request.folders[0] if len(request.folders) == 1 else None
-        return sweep_document(runs, f"{len(runs)} runs" if only is None else Path(only).resolve().name)
+        return sweep_document(runs, counted(len(runs), "run") if only is None else Path(only).resolve().name)
 
     _deliver(request, document, lambda form: RUN_TEXTS[form](runs))
 
@@ -61,7 +62,6 @@ def _deliver(request: Request, document: Callable[[str], Document], data: Callab
             sys.stdout.buffer.write(content)
             sys.stdout.flush()
             continue
-        with atomic_write(Path(target), len(content)) as file:
-            file.write(content)
+        write_named_file(Path(target), content, f"--{form} FILE")
         said = sys.stderr if STDOUT in request.targets.values() else sys.stdout
         print(f"written: {display_path(Path(target))} ({len(content) / 1000:,.0f} kB)", file=said)

@@ -4,11 +4,12 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import NoReturn
 
 from mnist_trainer import __version__
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.run_folder import RUN_MARKS
+from mnist_trainer.report.destination import SUFFIXES, check_destination
 
 FORMATS = ("html", "markdown", "csv", "json")
 STDOUT = "-"
@@ -65,9 +66,19 @@ def parse(words: Sequence[str]) -> Request:
         if target is None:
             continue
         if target and target in words and Path(target).is_dir():
-            # In `--html DIR` the folder is not the file to write.
+            # In `--html DIR` the folder is not the file to write. Beside another folder it can have been meant as either.
+            if given.folders and not (given.compare and len(given.folders) == 1):
+                named = " ".join(map(quote, given.folders))
+                raise ConfigError(
+                    f"--{form} {target}: a folder, where --{form} takes a FILE. To write a report there:"
+                    f" --{form} {quote(str(Path(target) / f'report{SUFFIXES[form]}'))}. To report on this folder, too, name it"
+                    f" before the options: mnist-report {named} {quote(target)} --{form}"
+                )
             folders.append(target)
             target = BESIDE
+        if target == "/dev/stdout":
+            # What else is said would otherwise be written over it where it leads to a file.
+            target = STDOUT
         targets[form] = target or (BESIDE if form == "html" else STDOUT)
     folders.sort(key=words.index)
     if not folders:
@@ -86,10 +97,6 @@ def checked(targets: dict[str, str], folders: Sequence[str]) -> dict[str, str]:
     for form, target in placed.items():
         if list(placed.values()).count(target) > 1:
             raise ConfigError(f"--{form}: two formats go to the same place, {target}. Name a FILE for each.")
-        path = Path(target)
-        if path.is_dir():
-            raise ConfigError(f"--{form}={target}: a folder. Name a file, such as --{form}={path / 'report'}.{form}")
-        own = (*RUN_MARKS, "environment.json", "predictions.npz", "train.log")
-        if path.name in own and any((path.parent / mark).exists() for mark in RUN_MARKS):
-            raise ConfigError(f"--{form} {target}: this file belongs to the run. Choose another name for the report.")
+        if target != STDOUT:
+            check_destination(form, target)
     return placed

@@ -26,6 +26,7 @@ from mnist_trainer.report.document import (
 from mnist_trainer.report.figures import draw_curves
 from mnist_trainer.report.images import images_of
 from mnist_trainer.report.records import Point, RunRecord, shown
+from mnist_trainer.wording import counted
 
 WORST = 24
 
@@ -125,15 +126,16 @@ def _mistakes(run: RunRecord, with_images: bool) -> list[Block]:
     counts = predictions.confusion()
     wrong = int((~predictions.right).sum())
     names = tuple(predictions.name_of(label) for label in range(len(counts)))
-    matrix = Matrix(f"Confusion matrix of {len(predictions):,} test images: truth in rows, prediction in columns", names, counts)
+    matrix = Matrix(
+        f"Confusion matrix of {counted(len(predictions), 'test image')}: truth in rows, prediction in columns", names, counts
+    )
     note, images = "", None
     if with_images and wrong:
         images, note = images_of(run, predictions)
     blocks: list[Block] = [matrix, *([Paragraph(note)] if note else [])]
     if wrong:
-        blocks.append(
-            Gallery(f"The {min(wrong, WORST)} of {wrong:,} mistakes that the model was surest of", _worst(predictions, images))
-        )
+        caption = f"The {min(wrong, WORST)} of {counted(wrong, 'mistake')} that the model was surest of"
+        blocks.append(Gallery("The only mistake" if wrong == 1 else caption, _worst(predictions, images)))
     return blocks
 
 

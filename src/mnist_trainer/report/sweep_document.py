@@ -47,13 +47,13 @@ def sweep_document(runs: Sequence[RunRecord], title: str) -> Document:
     effects = main_effects(groups, split) if len(groups) > 1 else []
     sections = [Section("Ranking", tuple(_ranking(groups, runs)))]
     if any(run.points for run in runs):
-        alt = f"Training loss by epoch of {len(runs)} runs in {len(groups)} groups"
+        alt = f"Training loss by epoch of {counted(len(runs), 'run')} in {counted(len(groups), 'group')}"
         caption = "All runs, a colour for each group; labels stand at the median seed"
         sections.append(Section("Curves", (Picture(caption, alt, partial(draw_overlay, groups, _curve_split(runs))),)))
     if effects:
         sections.append(Section("Effect of each setting", tuple(_effects(effects, split))))
-    counted = sum(len(group.completed) for group in groups)
-    if len({effect.setting for effect in effects}) >= SETTINGS_FOR_PARALLEL and counted >= RUNS_FOR_PARALLEL:
+    num_completed = sum(len(group.completed) for group in groups)
+    if len({effect.setting for effect in effects}) >= SETTINGS_FOR_PARALLEL and num_completed >= RUNS_FOR_PARALLEL:
         alt = f"Each run as a line through its settings to its {split} accuracy; the best: {groups[0].label}"
         caption = "A line a run, from its settings to its accuracy; the darker in light, the brighter in dark, the better"
         sections.append(Section("Settings together", (Picture(caption, alt, partial(draw_parallel, groups, split)),)))

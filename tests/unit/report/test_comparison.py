@@ -1,13 +1,21 @@
 """Verdicts: what they rest on, and what is refused."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.predictions import Predictions, write_predictions
 from mnist_trainer.report.comparison import compare, compare_named
-from mnist_trainer.report.records import RunRecord
+from mnist_trainer.report.comparison_document import comparison_document
+from mnist_trainer.report.markdown import markdown
+from mnist_trainer.report.records import RunRecord, Score
+from mnist_trainer.report.run_document import run_document
 from mnist_trainer.report.statistics import welch
+from mnist_trainer.report.sweep_document import sweep_document
 
 RunsOf = Callable[..., list[RunRecord]]
 AB = ("A", "B")
@@ -113,3 +121,19 @@ def test_two_recipes_in_one_folder_are_clear_and_three_are_not(runs_of: RunsOf) 
         compare_named(["s"], [two[:2]])
     with pytest.raises(ConfigError, match="these are 3"):
         compare_named(["s"], [[*two, *runs_of("c", [0.9], settings={"model": "linear"})]])
+
+
+def test_one_of_a_thing_is_told_in_the_singular(runs_of: RunsOf) -> None:
+    """One run a side, and one test image, which one of the two got wrong."""
+    sides = [runs_of(name, [1.0], settings={"model": name}) for name in "ab"]
+    for (run,), predicted in zip(sides, (0, 1), strict=True):
+        one = Predictions(np.array([predicted], np.uint16), np.ones(1, np.float32), np.zeros(1, np.uint16), ("0", "1"))
+        write_predictions(run.folder.predictions, one)
+    ones = [replace(run, test=Score(1.0, 0.1, 1, 1)) for (run,) in sides]
+    found = compare(ones[:1], ones[1:], ("a", "b"))
+    documents = [comparison_document(found), run_document(ones[1], with_images=False), sweep_document(ones[1:], "s")]
+    said = " ".join(map(markdown, documents)) + str(documents)
+    assert "on this 1 image (McNemar" in said
+    assert "Confusion matrix of 1 test image:" in said
+    assert "The only mistake" in said
+    assert not re.findall(r"\b1 (?:[a-z]+ )?(?:images|runs|groups|epochs|mistakes|seeds)\b", said)

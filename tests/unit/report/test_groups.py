@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +119,16 @@ def test_a_folder_without_a_config_is_still_told_apart(make_run: MakeRun) -> Non
         (folder / "config.yaml").unlink()
         (folder / "result.json").write_text(json.dumps({"status": "failed", "message": "no"}))
     assert [group.settings["model"] for group in group_runs([read_run(folder) for folder in folders])] == ["cnn", "fcn"]
+
+
+def test_a_setting_of_which_a_job_without_a_config_says_nothing_does_not_vary(make_run: MakeRun, tmp_path: Path) -> None:
+    """A job that was impossible has only what set it apart from its siblings; the others have all that was typed."""
+    folders = [make_run(model, settings={"model": model, "trainer.batch_size": 64, "trainer.epochs": 1}) for model in "ab"]
+    impossible = tmp_path / "impossible"
+    impossible.mkdir()
+    (impossible / "job.json").write_text(json.dumps({"settings": {"model": "a", "trainer.batch_size": "0"}}))
+    (impossible / "result.json").write_text(json.dumps({"status": "failed", "message": "no"}))
+    groups = group_runs([read_run(folder) for folder in (*folders, impossible)])
+    assert [group.settings for group in groups] == [
+        {"model": model, "trainer.batch_size": size} for model, size in (("a", "64"), ("b", "64"), ("a", "0"))
+    ]

@@ -42,6 +42,10 @@ def test_a_folder_after_a_format_is_a_folder_to_report_on_in_its_place() -> None
         (["a", "--csv", "x", "--json", "x"], "same place"),
         (["a", "--json", "a/result.json"], "belongs to the run"),
         (["a", "--html=b"], "a folder"),
+        (["a", "--csv", "b"], r"--csv b: a folder.* --csv b/report\.csv\. .* mnist-report a b --csv"),
+        (["--csv", "b", "a"], "--csv b: a folder"),
+        (["a", "--html", "no/where/x.html"], "--html no/where/x.html: there is no folder no/where"),
+        (["a", "--html", "a/config.yaml/x"], "a/config.yaml is a file, not a folder"),
     ],
 )
 def test_mistakes(words: list[str], said: str) -> None:
