@@ -17,6 +17,9 @@ RULE = "Out = floor((In - Kernel + 2*Padding)/Stride) + 1"
 _Pool = nn.MaxPool2d | nn.AvgPool2d
 _Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
+COUNTED = (nn.Conv2d, nn.Linear)
+"""Layers whose multiply-adds are counted."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -114,26 +117,44 @@ def sizes_written_out(layer: nn.Module, input_shape: Shape, output_shape: Shape)
     return ["each number alone"] if input_shape == output_shape and not list(layer.parameters()) else []
 
 
-def parameters_written_out(layer: nn.Module) -> str | None:
-    """How many numbers a layer learns, such as ``10*(1*5*5) + 10 = 260``; None where it learns none."""
-    count = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+def parameters_written_out(layer: nn.Module, *, whole: bool = False) -> str | None:
+    """How many numbers a layer learns, such as ``10*(1*5*5) + 10 = 260``; None where it learns none.
+
+    Args:
+        whole: those of the layers within it are among them.
+    """
+    parameters = list(layer.parameters(recurse=whole))
+    count = sum(parameter.numel() for parameter in parameters)
     if count == 0:
         return None
-    if isinstance(layer, nn.Conv2d | nn.Linear):
+    if isinstance(layer, COUNTED) and not whole:
         biases = f" + {len(layer.weight)}" if layer.bias is not None else ""
         sees = layer.weight.shape[1:]
         each = f"({product(sees)})" if len(sees) > 1 else str(sees[0])
         return f"{len(layer.weight)}*{each}{biases} = {count:,}"
     if isinstance(layer, _Norm):
         return f"{layer.num_features} scales + {layer.num_features} shifts = {count:,}"
-    terms = [product(tuple(parameter.shape)) or "1" for parameter in layer.parameters(recurse=False)]
+    terms = [product(tuple(parameter.shape)) or "1" for parameter in parameters]
     return f"{' + '.join(terms)} = {count:,}" if terms != [str(count)] else str(count)
+
+
+def leaves_uncounted(layer: nn.Module, *, whole: bool = False) -> bool:
+    """Whether a layer may make multiply-adds with a matrix of its own that are not counted here."""
+    if isinstance(layer, COUNTED):
+        return False
+    known_to_make_none = isinstance(layer, _Norm | nn.LayerNorm | nn.Embedding)
+    return not known_to_make_none and has_matrix(layer, whole=whole)
+
+
+def has_matrix(layer: nn.Module, *, whole: bool = False) -> bool:
+    """Whether a layer learns a matrix, as one needs that multiplies and adds."""
+    return any(parameter.dim() > 1 for parameter in layer.parameters(recurse=whole))
 
 
 def multiply_adds_written_out(layer: nn.Module, output_shape: Shape) -> str | None:
     """The work for one image, such as ``10*24*24 * (1*5*5) = 144,000``; None where there is none to speak of."""
     total = multiply_adds(layer, output_shape)
-    if not total or not isinstance(layer, nn.Conv2d | nn.Linear):
+    if not total or not isinstance(layer, COUNTED):
         return None
     sees = layer.weight.shape[1:]
     each = f"({product(sees)})" if len(sees) > 1 else str(sees[0])
@@ -141,8 +162,8 @@ def multiply_adds_written_out(layer: nn.Module, output_shape: Shape) -> str | No
 
 
 def multiply_adds(layer: nn.Module, output_shape: Shape) -> int:
-    """Multiplications with a following addition that a layer makes for one image; other layers than these make none."""
-    if isinstance(layer, nn.Conv2d | nn.Linear):
+    """Multiplications with a following addition that a layer makes for one image; of other layers than these none are counted."""
+    if isinstance(layer, COUNTED):
         return math.prod(output_shape) * layer.weight[0].numel()
     return 0
 
