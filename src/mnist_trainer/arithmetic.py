@@ -17,6 +17,9 @@ RULE = "Out = floor((In - Kernel + 2*Padding)/Stride) + 1"
 _Pool = nn.MaxPool2d | nn.AvgPool2d
 _Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
+COUNTED = (nn.Conv2d, nn.Linear)
+"""Layers whose multiply-adds are counted."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -35,20 +38,37 @@ class Window:
         """Pixels from the first to the last that the kernel touches."""
         return self.dilation * (self.kernel - 1) + 1
 
+    def fits(self, size: int) -> bool:
+        """Whether an axis of ``size`` pixels has a place for the window."""
+        return size + self.padding >= self.span and self.output_size(size) >= 1
+
     def output_size(self, size: int) -> int:
         """Places for the window on an axis of ``size`` pixels; less than 1 where it does not fit."""
-        steps = (size - self.span + self.padding) / self.stride
-        places = (math.ceil(steps) if self.ceil else math.floor(steps)) + 1
-        # A last window that would begin in the padding at the end is left out (PyTorch, pooling with ceil_mode).
-        beyond = self.ceil and (places - 1) * self.stride >= size + self.padding // 2
-        return places - beyond
+        return self._places(size) - self._leaves_out_last(size)
+
+    def _places(self, size: int) -> int:
+        room = size - self.span + self.padding
+        return (-(-room // self.stride) if self.ceil else room // self.stride) + 1
+
+    def _leaves_out_last(self, size: int) -> bool:
+        """Whether the last window would begin beyond the image and its padding in front (PyTorch, pooling with ceil_mode)."""
+        return self.ceil and (self._places(size) - 1) * self.stride >= size + self.padding // 2
+
+    def last_left_out(self, size: int) -> str | None:
+        """Why the last window does not count, with its numbers; None where it counts."""
+        if not self._leaves_out_last(size):
+            return None
+        before, front = self._places(size) - 1, self.padding // 2
+        bound = f"{size} + {front} = {size + front}" if front else str(size)
+        return f"- 1: the last window would begin at {before}*{self.stride} = {before * self.stride}, not before {bound}"
 
     def written_out(self, size: int) -> str:
         """The arithmetic with its numbers, such as ``floor((28 - 5 + 2*0)/1) + 1 = 24``."""
         kernel = str(self.kernel) if self.dilation == 1 else f"({self.dilation}*({self.kernel} - 1) + 1)"
         padding = f"2*{self.padding // 2}" if self.padding % 2 == 0 else str(self.padding)
         rounding = "ceil" if self.ceil else "floor"
-        return f"{rounding}(({size} - {kernel} + {padding})/{self.stride}) + 1 = {self.output_size(size)}"
+        less = " - 1" if self._leaves_out_last(size) else ""
+        return f"{rounding}(({size} - {kernel} + {padding})/{self.stride}) + 1{less} = {self.output_size(size)}"
 
 
 def windows(layer: nn.Module) -> tuple[Window, Window] | None:
@@ -81,9 +101,11 @@ def sizes_written_out(layer: nn.Module, input_shape: Shape, output_shape: Shape)
     moving = windows(layer)
     if moving and len(input_shape) == 3:
         (height, width), (down, along) = input_shape[1:], moving
-        if (height, down) == (width, along):
-            return [down.written_out(height)]
-        return [f"height: {down.written_out(height)}", f"width: {along.written_out(width)}"]
+        axes = (
+            {"": (height, down)} if (height, down) == (width, along) else {"height: ": (height, down), "width: ": (width, along)}
+        )
+        lines = [(f"{axis}{window.written_out(size)}", window.last_left_out(size)) for axis, (size, window) in axes.items()]
+        return [line for pair in lines for line in pair if line is not None]
     if isinstance(layer, nn.Flatten):
         return [f"{product(input_shape)} = {math.prod(input_shape):,}"] if len(input_shape) > 1 else []
     if isinstance(layer, nn.Linear):
@@ -95,26 +117,44 @@ def sizes_written_out(layer: nn.Module, input_shape: Shape, output_shape: Shape)
     return ["each number alone"] if input_shape == output_shape and not list(layer.parameters()) else []
 
 
-def parameters_written_out(layer: nn.Module) -> str | None:
-    """How many numbers a layer learns, such as ``10*(1*5*5) + 10 = 260``; None where it learns none."""
-    count = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+def parameters_written_out(layer: nn.Module, *, whole: bool = False) -> str | None:
+    """How many numbers a layer learns, such as ``10*(1*5*5) + 10 = 260``; None where it learns none.
+
+    Args:
+        whole: those of the layers within it are among them.
+    """
+    parameters = list(layer.parameters(recurse=whole))
+    count = sum(parameter.numel() for parameter in parameters)
     if count == 0:
         return None
-    if isinstance(layer, nn.Conv2d | nn.Linear):
+    if isinstance(layer, COUNTED) and not whole:
         biases = f" + {len(layer.weight)}" if layer.bias is not None else ""
         sees = layer.weight.shape[1:]
         each = f"({product(sees)})" if len(sees) > 1 else str(sees[0])
         return f"{len(layer.weight)}*{each}{biases} = {count:,}"
     if isinstance(layer, _Norm):
         return f"{layer.num_features} scales + {layer.num_features} shifts = {count:,}"
-    terms = [product(tuple(parameter.shape)) or "1" for parameter in layer.parameters(recurse=False)]
+    terms = [product(tuple(parameter.shape)) or "1" for parameter in parameters]
     return f"{' + '.join(terms)} = {count:,}" if terms != [str(count)] else str(count)
+
+
+def leaves_uncounted(layer: nn.Module, *, whole: bool = False) -> bool:
+    """Whether a layer may make multiply-adds with a matrix of its own that are not counted here."""
+    if isinstance(layer, COUNTED):
+        return False
+    known_to_make_none = isinstance(layer, _Norm | nn.LayerNorm | nn.Embedding)
+    return not known_to_make_none and has_matrix(layer, whole=whole)
+
+
+def has_matrix(layer: nn.Module, *, whole: bool = False) -> bool:
+    """Whether a layer learns a matrix, as one needs that multiplies and adds."""
+    return any(parameter.dim() > 1 for parameter in layer.parameters(recurse=whole))
 
 
 def multiply_adds_written_out(layer: nn.Module, output_shape: Shape) -> str | None:
     """The work for one image, such as ``10*24*24 * (1*5*5) = 144,000``; None where there is none to speak of."""
     total = multiply_adds(layer, output_shape)
-    if not total or not isinstance(layer, nn.Conv2d | nn.Linear):
+    if not total or not isinstance(layer, COUNTED):
         return None
     sees = layer.weight.shape[1:]
     each = f"({product(sees)})" if len(sees) > 1 else str(sees[0])
@@ -122,8 +162,8 @@ def multiply_adds_written_out(layer: nn.Module, output_shape: Shape) -> str | No
 
 
 def multiply_adds(layer: nn.Module, output_shape: Shape) -> int:
-    """Multiplications with a following addition that a layer makes for one image; other layers than these make none."""
-    if isinstance(layer, nn.Conv2d | nn.Linear):
+    """Multiplications with a following addition that a layer makes for one image; of other layers than these none are counted."""
+    if isinstance(layer, COUNTED):
         return math.prod(output_shape) * layer.weight[0].numel()
     return 0
 
@@ -143,7 +183,10 @@ def misfit(layer: nn.Module, shape: Shape) -> str | None:
     if isinstance(layer, _Norm) and shape and shape[0] != layer.num_features:
         return f"num_features is {layer.num_features}, and {shape[0]} channels come."
     for window, size in zip(windows(layer) or (), shape[-2:], strict=False):
-        if size + window.padding < window.span or window.output_size(size) < 1:
+        if min(window.kernel, window.stride, window.dilation) < 1 or window.padding < 0:
+            # What PyTorch says of it is better than arithmetic that has no meaning.
+            return None
+        if not window.fits(size):
             return f"Out = {window.written_out(size)}: the image is smaller than the window."
     return None
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mnist_trainer.arithmetic import times
 from mnist_trainer.explain import Model
-from mnist_trainer.summary import shape_of
+from mnist_trainer.summary import is_layer, shape_of, tensors_in
 
 
 @dataclass(frozen=True)
@@ -88,17 +88,18 @@ def _record(model: Model) -> _Recorded:
     outputs: dict[Any, str] = {}
     shapes: list[tuple[str, str]] = []
 
-    def after(name: str, output: Tensor) -> None:
-        node = output.grad_fn
-        if node is not None:
-            # A layer that hands on what it got, such as Identity, shares a node with the one before.
-            outputs[node] = f"{outputs[node]}, {name}" if node in outputs else name
+    def after(name: str, output: object) -> None:
+        for tensor in tensors_in(output):
+            node = tensor.grad_fn
+            if node is not None:
+                # A layer that hands on what it got, such as Identity, shares a node with the one before.
+                outputs[node] = f"{outputs[node]}, {name}" if node in outputs else name
         shapes.append((name, times(shape_of(output))))
 
     hooks = [
         layer.register_forward_hook(lambda _, __, output, name=name: after(name or "the model", output))
         for name, layer in model.module.named_modules()
-        if not list(layer.children())
+        if is_layer(layer)
     ]
     try:
         images = torch.randn((2, *model.image_shape), generator=torch.Generator().manual_seed(0))

@@ -7,6 +7,8 @@ from torch import nn
 
 from mnist_trainer.arithmetic import (
     Shape,
+    has_matrix,
+    leaves_uncounted,
     multiply_adds,
     multiply_adds_written_out,
     parameters_written_out,
@@ -17,12 +19,14 @@ from mnist_trainer.arithmetic import (
 from mnist_trainer.build import build_loss, build_model, build_transforms
 from mnist_trainer.data.images import IMAGE_SIZE
 from mnist_trainer.settings import NUM_CLASSES, RunConfig
-from mnist_trainer.summary import count_parameters, pass_image
+from mnist_trainer.summary import Origin, Passage, Remainder, count_parameters, trace_image
+
+NOT_COUNTED = "not counted"
 
 
 @dataclass(frozen=True)
 class Explained:
-    """One layer, or a step between layers."""
+    """One layer, a step between layers, or parameters beside them."""
 
     name: str
     kind: str
@@ -58,46 +62,74 @@ def configured_model(config: RunConfig) -> Model:
 
 
 def explain_layers(model: Model) -> list[Explained]:
-    """Each layer, in the order in which an image passes it.
+    """Each layer, in the order in which an image passes it; then what holds parameters and is no such layer.
 
     Raises:
         ConfigError: the arithmetic does not fit; names the layer.
     """
+    trace = trace_image(model.module, model.image_shape, model.num_classes)
     explained: list[Explained] = []
     seen: set[nn.Module] = set()
-    shape = model.image_shape
-    for passage in pass_image(model.module, model.image_shape, model.num_classes):
-        if passage.input_shape != shape:
-            explained.append(between_layers(shape, passage.input_shape))
-        layer, shape = passage.layer, passage.output_shape
-        again = layer in seen
-        seen.add(layer)
-        parameters = parameters_written_out(layer)
-        explained.append(
-            Explained(
-                name=passage.name,
-                kind=type(layer).__name__,
-                output=times(shape),
-                sizes=sizes_written_out(layer, passage.input_shape, shape),
-                parameters="those of its first use" if again and parameters else parameters,
-                multiply_adds=multiply_adds_written_out(layer, shape),
-            )
-        )
-    if shape != (model.num_classes,):
-        explained.append(between_layers(shape, (model.num_classes,)))
-    return explained
+    for passage in trace.passages:
+        explained += between_layers(passage.origin)
+        explained.append(explain_layer(passage, used_before=passage.layer in seen))
+        seen.add(passage.layer)
+    return [*explained, *between_layers(trace.output), *map(explain_remainder, trace.remainders)]
 
 
-def between_layers(before: Shape, after: Shape) -> Explained:
-    """What a model's own ``forward`` does without a layer."""
-    return Explained("(forward)", "", times(after), [f"{product(before)} becomes {product(after)}, not by a layer"], None, None)
+def explain_layer(passage: Passage, *, used_before: bool) -> Explained:
+    """One layer that the image passes."""
+    layer, whole = passage.layer, passage.whole
+    uncounted = NOT_COUNTED if leaves_uncounted(layer, whole=whole) else None
+    parameters = parameters_written_out(layer, whole=whole)
+    if parameters and passage.parameters == 0:
+        parameters = "those of its first use" if used_before else "those of a layer above"
+    elif passage.parameters < sum(parameter.numel() for parameter in layer.parameters(recurse=whole)):
+        parameters = f"{parameters}, of which {passage.parameters:,} are not in a layer above"
+    return Explained(
+        name=passage.name,
+        kind=type(layer).__name__,
+        output=times(passage.output_shape),
+        sizes=sizes_written_out(layer, passage.input_shape, passage.output_shape),
+        parameters=parameters,
+        multiply_adds=multiply_adds_written_out(layer, passage.output_shape) or uncounted,
+    )
+
+
+def explain_remainder(rest: Remainder) -> Explained:
+    """Parameters in no layer that the image passes."""
+    said = "its own, beside its layers" if rest.called else "never called: unused, or its numbers are used elsewhere"
+    uncounted = NOT_COUNTED if has_matrix(rest.layer) else None
+    return Explained(rest.name, type(rest.layer).__name__, "", [said], parameters_written_out(rest.layer), uncounted)
+
+
+def between_layers(origin: Origin | None) -> list[Explained]:
+    """What a model's own ``forward`` does without a layer before a tensor goes on: one line, or none where it does nothing."""
+    if origin is None or (origin.follows and origin.as_it_is):
+        return []
+    said = []
+    if origin.source is None:
+        said.append("computed without a layer")
+    elif not origin.follows:
+        said.append(f"{origin.source} again")
+    if origin.source is not None and not origin.as_it_is:
+        said.append(f"{product(origin.source_shape)} becomes {product(origin.shape)}, not by a layer")
+    return [Explained("(forward)", "", times(origin.shape), said, None, None)]
 
 
 def totals(model: Model) -> list[tuple[str, str]]:
-    """Parameters and multiply-adds in all, as sums."""
-    own = [sum(parameter.numel() for parameter in layer.parameters(recurse=False)) for layer in model.module.modules()]
-    work = [multiply_adds(each.layer, each.output_shape) for each in pass_image(model.module, model.image_shape)]
+    """Parameters and multiply-adds in all, as sums; and what is not in them.
+
+    Raises:
+        ConfigError: as ``explain_layers``.
+    """
+    trace = trace_image(model.module, model.image_shape)
+    own = [*(passage.parameters for passage in trace.passages), *(rest.parameters for rest in trace.remainders)]
+    work = [multiply_adds(each.layer, each.output_shape) for each in trace.passages]
+    uncounted = [each.name for each in trace.passages if leaves_uncounted(each.layer, whole=each.whole)]
+    uncounted += [rest.name for rest in trace.remainders if has_matrix(rest.layer)]
     rows = [("parameters", written_sum(own)), ("multiply-adds", written_sum(work))]
+    rows += [(NOT_COUNTED, f"multiply-adds of {', '.join(dict.fromkeys(uncounted))}")] if uncounted else []
     frozen = sum(own) - count_parameters(model.module)
     return [*rows, ("not trained", f"{frozen:,}")] if frozen else rows
 

@@ -1,6 +1,7 @@
 """The arithmetic of layers against the layers themselves, and against examples done by hand."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -36,6 +37,36 @@ def test_pooling_of_every_kind_comes_out_as_computed(kind: type[nn.Module], ceil
         moving = windows(layer)
         assert moving is not None
         assert layer(torch.zeros(1, 1, size, size)).shape[-1] == moving[0].output_size(size), layer
+
+
+@pytest.mark.parametrize("kind", [nn.MaxPool2d, nn.AvgPool2d])
+def test_what_is_written_out_of_pooling_comes_out_when_calculated(kind: type[nn.Module]) -> None:
+    for size, kernel, stride, padding in itertools.product((5, 8, 24, 28), (2, 3, 4), (1, 2, 3, 5), (0, 1)):
+        layer = kind(kernel, stride, padding, ceil_mode=True)
+        output = layer(torch.zeros(1, 1, size, size)).shape[-1]
+        first, *more = sizes_written_out(layer, (1, size, size), (1, output, output))
+        left, _, right = first.partition(" = ")
+        assert eval(left, {"ceil": math.ceil}) == int(right) == output  # noqa: S307
+        assert bool(more) == (" - 1 = " in first)
+
+
+def test_a_last_window_that_is_left_out_is_written_out() -> None:
+    assert sizes_written_out(nn.MaxPool2d(2, 3, ceil_mode=True), (1, 24, 24), (1, 8, 8)) == [
+        "ceil((24 - 2 + 2*0)/3) + 1 - 1 = 8",
+        "- 1: the last window would begin at 8*3 = 24, not before 24",
+    ]
+    assert sizes_written_out(nn.MaxPool2d(2, (3, 2), 1, ceil_mode=True), (1, 23, 24), (1, 8, 13)) == [
+        "height: ceil((23 - 2 + 2*1)/3) + 1 - 1 = 8",
+        "- 1: the last window would begin at 8*3 = 24, not before 23 + 1 = 24",
+        "width: ceil((24 - 2 + 2*1)/2) + 1 = 13",
+    ]
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(1, 1, 3), nn.MaxPool2d(2)], ids=str)
+@pytest.mark.parametrize("key", ["kernel_size", "stride", "dilation"])
+def test_a_window_that_no_arithmetic_holds_for_is_left_to_pytorch(layer: nn.Module, key: str) -> None:
+    setattr(layer, key, (0, 0))
+    assert misfit(layer, (1, 28, 28)) is None
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])

@@ -10,7 +10,7 @@ from mnist_trainer.data.published import PUBLISHED
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.explain import Model, configured_model, explain_layers, totals
 from mnist_trainer.settings import NUM_CLASSES
-from mnist_trainer.summary import count_parameters
+from mnist_trainer.summary import count_parameters, summarize
 from tests.conftest import Compose
 
 
@@ -91,15 +91,136 @@ def test_a_models_own_forward_shows_between_its_layers() -> None:
     model = model_of(OwnForward())
     layers = explain_layers(model)
     assert [(layer.name, layer.output) for layer in layers] == [
-        ("(forward)", "784"), ("inner", "784"), ("inner", "784"), ("(forward)", "196"), ("outer", "10"),
+        ("(forward)", "784"), ("inner", "784"), ("(forward)", "784"), ("inner", "784"), ("(forward)", "196"), ("outer", "10"),
+        ("(forward)", "10"), ("OwnForward", ""), ("unused", ""),
     ]  # fmt: skip
     assert layers[0].sizes == ["1*28*28 becomes 784, not by a layer"]
-    assert layers[2].parameters == "those of its first use"
+    assert all(layers[k].sizes == ["computed without a layer"] for k in (2, 4, 6))
+    assert layers[3].parameters == "those of its first use"
+    assert [(*layer.sizes, layer.parameters) for layer in layers[7:]] == [
+        ("its own, beside its layers", "3"),
+        ("never called: unused, or its numbers are used elsewhere", "2*2 + 2 = 6"),
+    ]
     assert dict(totals(model)) == {
-        "parameters": "3 + 615,440 + 1,970 + 6 = 617,419",
+        "parameters": "615,440 + 1,970 + 3 + 6 = 617,419",
         "multiply-adds": "614,656 + 614,656 + 1,960 = 1,231,272",
+        "not counted": "multiply-adds of unused",
         "not trained": "784",
     }
+
+
+class Branches(nn.Module):
+    """A skip connection, and what views and changes in place are easily taken for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(1, 4, 3, 2, 1)
+        self.skip = nn.Conv2d(1, 4, 1, 2)
+        self.act = nn.ReLU(inplace=True)
+        self.b = nn.Linear(784, 784)
+        self.c = nn.Linear(784, 10)
+        self.d = nn.Linear(784, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, 28, 28) to (N, 10)."""
+        hidden = self.act(self.a(images) + self.skip(images)).flatten(1)
+        self.b(hidden).neg_()
+        left: Tensor = self.c(hidden)
+        right: Tensor = self.d(hidden.neg_())
+        left += right
+        return left
+
+
+def test_branches_are_told_by_what_a_layer_is_given() -> None:
+    layers = explain_layers(model_of(Branches()))
+    assert [(layer.name, layer.output, *layer.sizes) for layer in layers if layer.name in ("(forward)", "skip", "act")] == [
+        ("(forward)", "1 x 28 x 28", "the image again"),
+        ("skip", "4 x 14 x 14", "floor((28 - 1 + 2*0)/2) + 1 = 14"),
+        ("(forward)", "4 x 14 x 14", "computed without a layer"),
+        ("act", "4 x 14 x 14", "each number alone"),
+        ("(forward)", "784", "4*14*14 becomes 784, not by a layer"),
+        ("(forward)", "784", "the output of act again", "4*14*14 becomes 784, not by a layer"),
+        ("(forward)", "784", "computed without a layer"),
+        ("(forward)", "10", "computed without a layer"),
+    ]
+
+
+class Attentive(nn.Module):
+    """Attention over rows, a matrix of its own, a weight of another layer's, a recurrent layer that puts out a tuple."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(28, 4, batch_first=True)
+        self.recurrent = nn.LSTM(28, 5, batch_first=True)
+        self.matrix = nn.Parameter(torch.eye(5))
+        self.tied = nn.Linear(5, 5)
+        self.tied.weight = self.matrix
+        self.head = nn.Linear(5, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, 28, 28) to (N, 10)."""
+        rows = images.squeeze(1)
+        hidden, _ = self.recurrent(self.attention(query=rows, key=rows, value=rows)[0])
+        return self.head(self.tied(hidden[:, -1] @ self.matrix))  # type: ignore[no-any-return]
+
+
+def test_every_parameter_stands_in_one_line_and_what_is_not_counted_is_said() -> None:
+    module = Attentive()
+    model = model_of(module)
+    by_name = {layer.name: layer for layer in explain_layers(model)}
+    assert list(by_name) == ["(forward)", "attention", "recurrent", "tied", "head"]
+    count = sum(parameter.numel() for parameter in module.attention.parameters())
+    assert by_name["attention"].parameters == f"84*28 + 84 + 28*28 + 28 = {count:,}"
+    assert by_name["attention"].output == "28 x 28"
+    assert by_name["attention"].multiply_adds == by_name["recurrent"].multiply_adds == "not counted"
+    sums = dict(totals(model))
+    assert sums["parameters"].endswith(f"= {count_parameters(module):,}")
+    assert sums["not counted"] == "multiply-adds of attention, recurrent"
+    assert "not trained" not in sums
+    assert sum(layer.parameters for layer in summarize(module)) == count_parameters(module)
+
+
+def test_the_way_back_through_layers_that_put_out_several_tensors() -> None:
+    backward = explain_backward(model_of(Attentive()))
+    assert ("recurrent", "28 x 5") in backward.passes
+    assert {name for name, _ in backward.keeps} == {name for name, _ in Attentive().named_parameters()}
+
+
+def test_a_parameter_beside_the_layers_is_counted_with_them_once() -> None:
+    class Scaled(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Flatten(), nn.Linear(784, 10))
+            self.matrix = nn.Parameter(torch.eye(10))
+
+        def forward(self, images: Tensor) -> Tensor:
+            logits: Tensor = super().forward(images)  # type: ignore[no-untyped-call]
+            return logits @ self.matrix
+
+    model = model_of(Scaled())
+    assert [(layer.name, layer.parameters, layer.multiply_adds) for layer in explain_layers(model)][-2:] == [
+        ("(forward)", None, None),
+        ("Scaled", "10*10 = 100", "not counted"),
+    ]
+    assert dict(totals(model))["not counted"] == "multiply-adds of Scaled"
+
+
+@pytest.mark.parametrize("words", [("model=cnn", "model.channels=[]"), ("model=convnet", "model.blocks=[]")], ids=" ".join)
+def test_empty_containers_are_no_layers(words: tuple[str, ...], compose: Compose) -> None:
+    model = configured_model(compose(*words))
+    assert all(layer.name.startswith("classifier.") for layer in explain_layers(model))
+    assert all(name.startswith("classifier.") for name, _ in explain_backward(model).passes)
+
+
+def test_parametrized_and_attention_blocks_add_up() -> None:
+    """A layer whose weight is computed by layers within it is one layer."""
+    convolution = torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 28, 3, padding=1))
+    encoder = nn.TransformerEncoderLayer(28, 4, 16, batch_first=True)
+    module = nn.Sequential(convolution, nn.Flatten(1, 2), encoder, nn.Flatten(), nn.Linear(28 * 28 * 28, 10))
+    layers = explain_layers(model_of(module))
+    assert layers[0].name == "0"
+    assert (layers[0].kind, layers[0].output) == (type(convolution).__name__, "28 x 28 x 28")
+    assert dict(totals(model_of(module)))["parameters"].endswith(f"= {count_parameters(module):,}")
+    assert sum(layer.parameters for layer in summarize(module)) == count_parameters(module)
 
 
 def test_a_model_that_does_not_fit_names_the_layer() -> None:

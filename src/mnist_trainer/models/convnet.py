@@ -1,26 +1,33 @@
 """A convolutional network that is described block by block."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 
 from torch import Tensor, nn
 
 from mnist_trainer.activations import activation as make_activation
 from mnist_trainer.arithmetic import Window
+from mnist_trainer.config import unknown_key
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.initialization import initialize
 from mnist_trainer.models.dense import IMAGE_SIZE, classifier
+from mnist_trainer.settings import Count, PositiveInt, annotations_of, check_value
+
+MOST_LINES = 10
+"""Of a message: what is more is counted, for nobody reads it."""
+
+EXAMPLE = "{channels:32,kernel_size:3,pool:2}"
 
 
 @dataclass(frozen=True)
 class Block:
     """Convolution, max-pooling, normalisation, activation, in that order."""
 
-    channels: int
-    kernel_size: int
-    stride: int = 1
-    padding: int = 0
-    pool: int = 1
+    channels: PositiveInt
+    kernel_size: PositiveInt
+    stride: PositiveInt = 1
+    padding: Count = 0
+    pool: PositiveInt = 1
     """Side and stride of the max-pooling window; 1 pools nothing."""
 
     @property
@@ -28,9 +35,68 @@ class Block:
         """How the kernel moves."""
         return Window(self.kernel_size, self.stride, 2 * self.padding)
 
+    @property
+    def pooling(self) -> Window:
+        """How the pooling window moves."""
+        return Window(self.pool, self.pool, 0)
+
     def output_size(self, size: int) -> int:
         """Side of the feature map that comes of one of side ``size``: convolved, then pooled."""
-        return self.window.output_size(size) // self.pool
+        return self.pooling.output_size(self.window.output_size(size))
+
+    def misfit(self, size: int) -> str | None:
+        """Why a feature map of side ``size`` is too small for this block, as arithmetic; None where it is not."""
+        if not self.window.fits(size):
+            return (
+                f"its input has {size}x{size} pixels, too few for a kernel of {self.kernel_size} with padding {self.padding}:"
+                f" Out = {self.window.written_out(size)}.\nUse a smaller kernel_size, a larger padding, or fewer blocks."
+            )
+        convolved = self.window.output_size(size)
+        if not self.pooling.fits(convolved):
+            return (
+                f"its convolution leaves {convolved}x{convolved} pixels, too few for pooling by {self.pool}:"
+                f" Out = {self.pooling.written_out(convolved)}.\nUse a smaller pool, or fewer blocks."
+            )
+        return None
+
+
+def read_blocks(entries: object) -> list[Block]:
+    """The blocks that a configuration describes.
+
+    Raises:
+        ConfigError: names each entry that is missing, unknown, of the wrong type or out of range, in all blocks together.
+    """
+    if not isinstance(entries, Sequence) or isinstance(entries, str):
+        raise ConfigError(f"model.blocks={_shown(entries)}: must be a list of blocks, such as [{EXAMPLE}]")
+    problems = [problem for index, entry in enumerate(entries) for problem in _problems(f"model.blocks[{index}]", entry)]
+    if len(problems) > MOST_LINES:
+        left_out = len(problems) - MOST_LINES + 1
+        problems[MOST_LINES - 1 :] = [f"and {left_out} more mistakes in model.blocks"]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return [Block(**entry) for entry in entries]
+
+
+def _problems(place: str, entry: object) -> list[str]:
+    """What is wrong with the description of one block."""
+    needed = [field.name for field in fields(Block) if field.default is MISSING]
+    if not isinstance(entry, Mapping):
+        return [f"{place}={_shown(entry)}: must be a mapping with {' and '.join(needed)}, such as {EXAMPLE}"]
+    annotations = annotations_of(Block)
+    problems = [unknown_key(f"{place}.{key}", annotations) for key in entry if key not in annotations]
+    for name, annotation in annotations.items():
+        if name in entry:
+            _, problem = check_value(annotation, entry[name])
+            problems += [f"{place}.{name}={_shown(entry[name])}: {problem}"] if problem else []
+        elif name in needed:
+            problems.append(f"{place}.{name} is missing: a block needs {' and '.join(needed)}, such as {EXAMPLE}")
+    return problems
+
+
+def _shown(value: object) -> str:
+    """A value as it is typed, cut where it is long."""
+    text = {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 class ConvNet(nn.Module):
@@ -52,18 +118,14 @@ class ConvNet(nn.Module):
         init: str = "default",
     ) -> None:
         """Raises:
-        ConfigError: a feature map gets smaller than a kernel or a pooling window.
+        ConfigError: a block is not described rightly, or a feature map gets smaller than its kernel or pooling window.
         """
         super().__init__()
         features: list[nn.Module] = []
         channels, size = 1, image_size
-        for index, block in enumerate(Block(**each) for each in blocks):
-            if block.output_size(size) < 1 or size + 2 * block.padding < block.kernel_size:
-                raise ConfigError(
-                    f"model.blocks[{index}]: its input has {size}x{size} pixels, too few for a kernel of {block.kernel_size}"
-                    f" with stride {block.stride}, padding {block.padding} and pooling by {block.pool}:"
-                    f" Out = {block.window.written_out(size)}."
-                )
+        for index, block in enumerate(read_blocks(blocks)):
+            if misfit := block.misfit(size):
+                raise ConfigError(f"model.blocks[{index}]: {misfit}")
             # What a bias would add, a following batch normalisation takes away.
             convolution = nn.Conv2d(channels, block.channels, block.kernel_size, block.stride, block.padding, bias=not batch_norm)
             features += [convolution]

@@ -40,14 +40,21 @@ class CNN(nn.Module):
         for index, (fan_in, fan_out) in enumerate(zip([1, *channels], channels, strict=False)):
             blocks += [nn.Conv2d(fan_in, fan_out, kernel_size, padding=padding), *pooled(activation, nn.MaxPool2d(pool))]
             kernel = Window(kernel_size, stride=1, padding=2 * padding)
+            pooling = Window(pool, stride=pool, padding=0)
             convolved = kernel.output_size(size)
-            if convolved < pool:
+            if not kernel.fits(size):
                 raise ConfigError(
                     f"model.channels={list(channels)}: block {index} sees {size}x{size} pixels, too few for a kernel of"
-                    f" {kernel_size} with padding {padding} and pooling by {pool}: Out = {kernel.written_out(size)}.\n"
-                    "Use fewer blocks, or a smaller kernel_size."
+                    f" {kernel_size} with padding {padding}: Out = {kernel.written_out(size)}.\n"
+                    "Use fewer blocks, a smaller kernel_size, or a larger padding."
                 )
-            size = convolved // pool
+            if not pooling.fits(convolved):
+                raise ConfigError(
+                    f"model.channels={list(channels)}: the convolution of block {index} leaves {convolved}x{convolved} pixels,"
+                    f" too few for pooling by {pool}: Out = {pooling.written_out(convolved)}.\n"
+                    "Use fewer blocks, or a smaller pool."
+                )
+            size = pooling.output_size(convolved)
         widths = [(channels[-1] if len(channels) else 1) * size * size, *hidden]
         self.features = nn.Sequential(*blocks)
         self.classifier = classifier(widths, activation, dropout, num_classes)

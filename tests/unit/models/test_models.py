@@ -1,6 +1,8 @@
 """The networks: shapes, options, and what training does to them."""
 
+import itertools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from mnist_trainer.activations import ACTIVATIONS, NEVER_FALLING, activation
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models import CNN, FCN, ConvNet, LeNet5, Linear, TwoLayer
+from mnist_trainer.models.convnet import Block
 
 EVERY_MODEL: dict[str, Callable[[str, float, int], nn.Module]] = {
     "fcn": lambda function, dropout, classes: FCN([32, 16], function, dropout, classes),
@@ -107,10 +110,89 @@ def test_a_block_pools_first_and_a_norm_takes_the_place_of_a_bias() -> None:
     assert model.features[0].bias is None
 
 
-def test_blocks_that_do_not_fit_name_the_block() -> None:
-    blocks = [{"channels": 4, "kernel_size": 5, "pool": 4}] * 3
-    with pytest.raises(ConfigError, match=r"blocks\[1\].*pooling by 4|blocks\[2\]"):
+@pytest.mark.parametrize(
+    ("blocks", "said"),
+    [
+        ([{"channels": 4, "kernel_size": 5, "pool": 4}] * 3, r"blocks\[1\].*2x2 pixels, too few for pooling by 4"),
+        ([{"channels": 4, "kernel_size": 3, "pool": 27}], r"26x26 pixels.*Out = floor\(\(26 - 27 \+ 2\*0\)/27\) \+ 1 = 0"),
+        ([{"channels": 4, "kernel_size": 29}], r"28x28 pixels.*kernel of 29.*Out = floor\(\(28 - 29 \+ 2\*0\)/1\) \+ 1 = 0"),
+    ],
+)
+def test_blocks_that_do_not_fit_name_the_block_and_what_in_it(blocks: list[dict[str, int]], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
         ConvNet(blocks, False, [], "relu", 0.0, 10)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 28])
+def test_a_block_fits_exactly_where_its_layers_do(size: int) -> None:
+    for kernel, stride, padding, pool in itertools.product((1, 3, 6), (1, 2, 9), (0, 2), (1, 2, 7)):
+        block = Block(1, kernel, stride, padding, pool)
+        layers = nn.Sequential(nn.Conv2d(1, 1, kernel, stride, padding), nn.MaxPool2d(pool))
+        try:
+            made = layers(torch.zeros(1, 1, size, size)).shape[-1]
+        except RuntimeError:
+            assert block.misfit(size)
+        else:
+            assert (block.misfit(size), block.output_size(size)) == (None, made)
+
+
+SOUND = {"channels": 4, "kernel_size": 3}
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (SOUND | {"stride": 0}, "model.blocks[1].stride=0: must be at least 1"),
+        (SOUND | {"stride": -2}, "model.blocks[1].stride=-2: must be at least 1"),
+        (SOUND | {"pool": 0}, "model.blocks[1].pool=0: must be at least 1"),
+        (SOUND | {"pool": -1}, "model.blocks[1].pool=-1: must be at least 1"),
+        (SOUND | {"channels": 0}, "model.blocks[1].channels=0: must be at least 1"),
+        (SOUND | {"kernel_size": 0}, "model.blocks[1].kernel_size=0: must be at least 1"),
+        (SOUND | {"padding": -1}, "model.blocks[1].padding=-1: must be at least 0"),
+        (SOUND | {"kernel_size": "a"}, "model.blocks[1].kernel_size=a: must be a whole number, at least 1"),
+        (SOUND | {"kernel_size": 2.5}, "model.blocks[1].kernel_size=2.5: must be a whole number, at least 1"),
+        (SOUND | {"padding": None}, "model.blocks[1].padding=null: must be a whole number, at least 0"),
+        (SOUND | {"pool": True}, "model.blocks[1].pool=true: must be a whole number, at least 1"),
+        (3, "model.blocks[1]=3: must be a mapping with channels and kernel_size, such as {channels:32,kernel_size:3,pool:2}"),
+        (None, "model.blocks[1]=null: must be a mapping"),
+        ({"channels": 4}, "model.blocks[1].kernel_size is missing: a block needs channels and kernel_size, such as {channels:32"),
+        (SOUND | {"strid": 2}, "model.blocks[1].strid is not a setting. Did you mean model.blocks[1].stride? Valid under"),
+    ],
+    ids=str,
+)
+def test_a_wrong_block_is_refused_with_the_place_and_what_is_valid(
+    entry: object, said: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        ConvNet([SOUND, entry], False, [], "relu", 0.0, 10)  # type: ignore[list-item]
+    assert str(refused.value).startswith(said)
+    assert len(str(refused.value).splitlines()) == 1
+    assert not recwarn.list
+
+
+def test_mistakes_of_all_blocks_are_said_at_once_in_ten_lines_at_most() -> None:
+    wrong: dict[str, Any] = {"channels": 0, "kernel_size": "a", "pool": 0}
+    with pytest.raises(ConfigError) as refused:
+        ConvNet([wrong, SOUND, wrong], False, [], "relu", 0.0, 10)
+    assert [line.partition("=")[0] for line in str(refused.value).splitlines()] == [
+        f"model.blocks[{index}].{name}" for index in (0, 2) for name in wrong
+    ]
+    with pytest.raises(ConfigError) as refused:
+        ConvNet([wrong] * 4, False, [], "relu", 0.0, 10)
+    assert len(str(refused.value).splitlines()) == 10
+    assert str(refused.value).endswith("and 3 more mistakes in model.blocks")
+
+
+def test_blocks_must_be_a_list() -> None:
+    with pytest.raises(ConfigError, match=r"model.blocks=5: must be a list of blocks, such as \[\{channels"):
+        ConvNet(5, False, [], "relu", 0.0, 10)  # type: ignore[arg-type]
+
+
+def test_pooling_that_does_not_fit_the_cnn_is_told_from_a_kernel_that_does_not() -> None:
+    with pytest.raises(ConfigError, match=r"leaves 24x24 pixels, too few for pooling by 25: Out = floor\(\(24 - 25"):
+        CNN([4], 5, 0, 25, [], "relu", 0.0, 10)
+    with pytest.raises(ConfigError, match=r"block 0 sees 28x28 pixels, too few for a kernel of 29"):
+        CNN([4], 29, 0, 2, [], "relu", 0.0, 10)
 
 
 @pytest.mark.parametrize("size", [24, 20])
