@@ -29,6 +29,8 @@ from mnist_trainer.sweep.progress import first_line, num_ended, say
 from mnist_trainer.sweep.records import Job, Sweep, read_jobs
 from mnist_trainer.sweep.table import show
 
+LOCK = ".lock"
+MULTIRUN = "multirun.yaml"
 MOST_TOLD = 6
 """Failures that are listed one by one in the closing message."""
 
@@ -60,7 +62,7 @@ def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan, words: Sequence
     """
     folder = claim(checked)
     sweep = Sweep(folder, command=again(words, folder), total=0, started=time.time())
-    with under_way(sweep):
+    with under_way(sweep), gone_if_refused(folder):
         try:
             with stops_on_sigterm():
                 launch_all(hydra, command, checked, sweep)
@@ -101,7 +103,7 @@ def under_way(sweep: Sweep) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     try:
-        held = FileLock(sweep.folder / ".lock").acquire(timeout=0)
+        held = FileLock(sweep.folder / LOCK).acquire(timeout=0)
     except Timeout as error:
         raise ConfigError(
             f"{sweep}: another mnist-train is at work on this sweep. Wait for it to end, or give this one another name:"
@@ -109,6 +111,20 @@ def under_way(sweep: Sweep) -> Iterator[None]:
         ) from error
     with held:
         yield
+
+
+@contextlib.contextmanager
+def gone_if_refused(folder: Path) -> Iterator[None]:
+    """Leave no folder of a sweep that is refused before its first job; where anything else lies in it, it stays."""
+    try:
+        yield
+    except ConfigError:
+        if {path.name for path in folder.iterdir()} <= {LOCK, MULTIRUN}:
+            for name in (LOCK, MULTIRUN):
+                (folder / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 @contextlib.contextmanager
@@ -144,8 +160,8 @@ def launch_all(hydra: Hydra, command: CommandLine, checked: Plan, sweep: Sweep) 
 
     if is_grid(config):
         launcher = recorded(Plugins.instance().instantiate_launcher(context, sweep_job, config))
-        OmegaConf.save(config, sweep.folder / "multirun.yaml")
         batches = list(grid(config, typed(config)))
+        OmegaConf.save(config, sweep.folder / MULTIRUN)
         sweep.total = sum(map(len, batches))
         say(f"sweep {sweep.folder.name}: {sweep.total} jobs in {sweep}")
         for batch in batches:

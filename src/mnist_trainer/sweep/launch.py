@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -15,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError, MachineError, RefusedError
 from mnist_trainer.identity import apart, identity
+from mnist_trainer.overrides import parse_overrides, refuse_empty
 from mnist_trainer.result import Status
 from mnist_trainer.run_folder import RunFolder, leading_number, run_label
 from mnist_trainer.sweep.compose import Composer, checked_settings
@@ -184,9 +184,14 @@ def _returned(words: Sequence[str], job: Job) -> JobReturn:
 
 
 def grid(config: DictConfig, words: Sequence[str]) -> Iterator[list[list[str]]]:
-    """All combinations in the portions that ``hydra.sweeper.max_batch_size`` asks for, as Hydra's own sweeper makes them."""
+    """All combinations in the portions that ``hydra.sweeper.max_batch_size`` asks for, as Hydra's own sweeper makes them.
+
+    Raises:
+        ConfigError: a swept setting has no values.
+    """
     given: Any = config.hydra.sweeper.params or {}
-    overrides = OverridesParser.create().parse_overrides([*(f"{key}={value}" for key, value in given.items()), *words])
+    overrides = parse_overrides([*(f"{key}={value}" for key, value in given.items()), *words])
+    refuse_empty([override for override in overrides if override.is_sweep_override()])
     yield from BasicSweeper.split_arguments(overrides, config.hydra.sweeper.max_batch_size)
 
 

@@ -11,10 +11,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.command_line import parse_command_line, plan, start_hydra
-from mnist_trainer.errors import DivergedError, MachineError, RefusedError
+from mnist_trainer.errors import ConfigError, DivergedError, MachineError, RefusedError
 from mnist_trainer.sweep.compose import Composer
 from mnist_trainer.sweep.launch import RecordedLauncher, grid, typed
 from mnist_trainer.sweep.records import Job, Sweep, begin, record_failure
@@ -114,6 +114,12 @@ def test_a_failure_is_not_a_number_and_is_launched_again(launch: Launch) -> None
 def test_what_may_not_run_ends_the_sweep_before_its_first_job(launch: Launch) -> None:
     with pytest.raises(RefusedError):
         launch("model._target_=mnist_trainer.models.Linear,os.system")
+
+
+def test_a_sweep_whose_configuration_names_no_values_is_refused() -> None:
+    config = OmegaConf.create({"hydra": {"sweeper": {"params": {"seed": "range(0)"}, "max_batch_size": None}}})
+    with pytest.raises(ConfigError, match="no values"):
+        list(grid(config, ["model=linear"]))
 
 
 def test_where_a_process_dies_the_others_are_launched_again(launch: Launch) -> None:
