@@ -1,9 +1,11 @@
 """Between Hydra's sweeper, which says what to run, and its launcher, which runs it: who each job is, and what is left to do."""
 
 import math
+import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +159,9 @@ def _record_impossible(job: Job, problem: ConfigError) -> None:
     """A combination of settings that is not one: nothing to launch, but a record like that of any other failure."""
     job.folder.path.mkdir(exist_ok=True)
     begin(job)
+    now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
     with job.folder.log.open("a", encoding="utf-8") as file:
-        file.write(f"{problem}\n")
+        file.writelines([f"{now} ERROR   {__name__}: The job cannot run.\n", *traceback.format_exception(problem)])
     record_failure(job, problem, 0.0)
     say(f"{job.title}: cannot run: {str(problem).splitlines()[0]}")
 

@@ -157,6 +157,16 @@ def test_a_folder_that_says_nothing_of_its_job_is_named(launch: Launch, capsys: 
     ]
 
 
+def test_an_impossible_job_has_the_traceback_in_its_log(launch: Launch) -> None:
+    _, inner, sweep = launch("trainer.batch_size=0,64", "seed=1")
+    assert inner.launched == [["1-trainer.batch_size=64"]]
+    log = sweep.jobs[0].folder.log.read_text()
+    assert "Traceback (most recent call last)" in log
+    assert "ConfigError: trainer.batch_size=0" in log
+    launch("trainer.batch_size=0,64", "seed=1")
+    assert sweep.jobs[0].folder.log.read_text().startswith(log), "what earlier tries have left stays"
+
+
 def test_a_sweep_whose_configuration_names_no_values_is_refused() -> None:
     config = OmegaConf.create({"hydra": {"sweeper": {"params": {"seed": "range(0)"}, "max_batch_size": None}}})
     with pytest.raises(ConfigError, match="no values"):
