@@ -28,6 +28,7 @@ from mnist_trainer.sweep.launch import RecordedLauncher, grid, is_grid, typed
 from mnist_trainer.sweep.progress import first_line, num_ended, say
 from mnist_trainer.sweep.records import Job, Sweep, read_jobs
 from mnist_trainer.sweep.table import show
+from mnist_trainer.wording import counted
 
 LOCK = ".lock"
 MULTIRUN = "multirun.yaml"
@@ -163,13 +164,13 @@ def launch_all(hydra: Hydra, command: CommandLine, checked: Plan, sweep: Sweep) 
         batches = list(grid(config, typed(config)))
         OmegaConf.save(config, sweep.folder / MULTIRUN)
         sweep.total = sum(map(len, batches))
-        say(f"sweep {sweep.folder.name}: {sweep.total} jobs in {sweep}")
+        say(f"sweep {sweep.folder.name}: {counted(sweep.total, 'job')} in {sweep}")
         for batch in batches:
             launcher.launch(batch, initial_job_idx=len(sweep.jobs))
     else:
         sweeper: Any = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=sweep_job, config=config)
         sweep.total = int(config.hydra.sweeper.get("n_trials") or 0)
-        say(f"sweep {sweep.folder.name}: {sweep.total or 'some'} jobs in {sweep}")
+        say(f"sweep {sweep.folder.name}: {counted(sweep.total, 'job') if sweep.total else 'some jobs'} in {sweep}")
         # Sweepers that live in plugins are shells around one that is imported only when it is used, or shells of shells.
         inner = sweeper
         while hasattr(inner, "sweeper"):
@@ -186,7 +187,7 @@ def stop_message(reason: InterruptedRunError) -> str:
 
 def how_to_go_on(sweep: Sweep) -> str:
     """What is done, and what to type."""
-    return f"{num_ended(sweep)} of {sweep.total} jobs are done. Go on with: {sweep.command}"
+    return f"{num_ended(sweep)} of {counted(sweep.total, 'job')} {'is' if sweep.total == 1 else 'are'} done. Go on with: {sweep.command}"
 
 
 def require_results(sweep: Sweep) -> None:
@@ -201,8 +202,11 @@ def require_results(sweep: Sweep) -> None:
     stopped = [job for job in bad if states[job.folder.path] is Status.INTERRUPTED and job.result()]
     if len(stopped) == len(bad):
         code = ExitCode(int((stopped[0].result() or {}).get("exit_code", ExitCode.INTERRUPTED)))
-        raise StoppedSweepError(f"{len(bad)} of {sweep.total} jobs were stopped.\nGo on with: {sweep.command}", code)
-    head = f"{len(bad)} of {sweep.total} jobs did not finish; the train.log in the folder of each says more:"
+        raise StoppedSweepError(
+            f"{len(bad)} of {counted(sweep.total, 'job')} {'was' if len(bad) == 1 else 'were'} stopped.\nGo on with: {sweep.command}",
+            code,
+        )
+    head = f"{len(bad)} of {counted(sweep.total, 'job')} did not finish; the train.log in the folder of each says more:"
     lines = [head, *(failure(job) for job in bad[:MOST_TOLD])]
     if len(bad) > MOST_TOLD:
         lines.append(f"and {len(bad) - MOST_TOLD} more, in the same place")
