@@ -187,7 +187,8 @@ def stop_message(reason: InterruptedRunError) -> str:
 
 def how_to_go_on(sweep: Sweep) -> str:
     """What is done, and what to type."""
-    return f"{num_ended(sweep)} of {counted(sweep.total, 'job')} {'is' if sweep.total == 1 else 'are'} done. Go on with: {sweep.command}"
+    verb = "is" if sweep.total == 1 else "are"
+    return f"{num_ended(sweep)} of {counted(sweep.total, 'job')} {verb} done. Go on with: {sweep.command}"
 
 
 def require_results(sweep: Sweep) -> None:
@@ -202,10 +203,9 @@ def require_results(sweep: Sweep) -> None:
     stopped = [job for job in bad if states[job.folder.path] is Status.INTERRUPTED and job.result()]
     if len(stopped) == len(bad):
         code = ExitCode(int((stopped[0].result() or {}).get("exit_code", ExitCode.INTERRUPTED)))
-        raise StoppedSweepError(
-            f"{len(bad)} of {counted(sweep.total, 'job')} {'was' if len(bad) == 1 else 'were'} stopped.\nGo on with: {sweep.command}",
-            code,
-        )
+        verb = "was" if len(bad) == 1 else "were"
+        message = f"{len(bad)} of {counted(sweep.total, 'job')} {verb} stopped."
+        raise StoppedSweepError(f"{message}\nGo on with: {sweep.command}", code)
     head = f"{len(bad)} of {counted(sweep.total, 'job')} did not finish; the train.log in the folder of each says more:"
     lines = [head, *(failure(job) for job in bad[:MOST_TOLD])]
     if len(bad) > MOST_TOLD:
