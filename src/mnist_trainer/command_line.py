@@ -28,7 +28,7 @@ from mnist_trainer.errors import ConfigError, RefusedError
 from mnist_trainer.hydra_guard import create_guarded_hydra
 from mnist_trainer.hydra_plugins import keep_plugins_out
 from mnist_trainer.launching import refuse_launcher_without_sweep, require_extras
-from mnist_trainer.overrides import check_groups, check_keys, each_value, parse_overrides
+from mnist_trainer.overrides import check_groups, check_keys, each_value, parse_overrides, refuse_empty
 from mnist_trainer.resume import Resumption, find_run, holds_run, refuse_changes, take_up
 from mnist_trainer.settings import RunConfig
 
@@ -189,6 +189,7 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
             f"{swept[0].input_line}: several values are a sweep; add -m:\n  mnist-train -m {' '.join(command.overrides)}"
         )
     check_groups(overrides)
+    refuse_empty(swept)
     if hidden := next((o for o in swept if str(o.key_or_group).startswith("hydra")), None):
         raise ConfigError(f"{hidden.input_line}: Hydra's own settings cannot be swept.")
     if not multirun and not command.inspects:

@@ -42,12 +42,12 @@ class NeededPlugins(Plugins):
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             module, _, name = target.rpartition(".")
             self.register(getattr(importlib.import_module(module), name))
-        plugin = super()._instantiate(config)
         if target == OPTUNA:
-            from mnist_trainer.optuna_study import StudySweeper
+            from mnist_trainer.optuna_study import StudySweeper, going_on
 
-            return StudySweeper(plugin, config.get("storage"), config.get("study_name"))
-        return plugin
+            sweeper = super()._instantiate(going_on(config))
+            return StudySweeper(sweeper, config.get("storage"), config.get("study_name"))
+        return super()._instantiate(config)
 
 
 def forget_schemas() -> None:

@@ -37,7 +37,9 @@ def parse_overrides(words: list[str]) -> list[Override]:
         if "=" in word and not value:
             raise ConfigError(f"{key}= lacks its value. To set nothing: {key}=null")
     try:
-        return OverridesParser.create().parse_overrides(words)
+        # Without the loader a glob does not know what there is to choose from.
+        loader = GlobalHydra.instance().config_loader() if GlobalHydra.instance().is_initialized() else None
+        return OverridesParser.create(config_loader=loader).parse_overrides(words)
     except HydraException as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
@@ -66,6 +68,17 @@ def check_groups(overrides: list[Override]) -> None:
         ]
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+def refuse_empty(swept: list[Override]) -> None:
+    """Raises:
+    ConfigError: a swept setting has no values, so there would be no jobs.
+    """
+    for override in swept:
+        if not each_value(override):
+            key = str(override.key_or_group)
+            valid = f"Valid: {', '.join(group_choices(key))}" if key in group_names() else f"Name some: {key}=0,1,2"
+            raise ConfigError(f"{override.input_line}: there are no values in it, so nothing is left to run. {valid}")
 
 
 def check_keys(hydra: Hydra, config_name: str, overrides: list[Override]) -> None:

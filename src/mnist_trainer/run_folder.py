@@ -264,7 +264,7 @@ def claim_sweep_folder(name: str | None) -> Path:
     """The folder of a multirun: the named one, or a new one called by date and time."""
     base = OUTPUTS / "multirun"
     if name is not None:
-        folder = base / safe_name(name)
+        folder = base / safe_name(name, "sweep")
         _make_exclusively(folder)
         return folder.resolve()
     stamp = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
@@ -292,14 +292,18 @@ def _make_exclusively(folder: Path) -> bool:
     return True
 
 
-def safe_name(name: str) -> str:
+def safe_name(name: str, key: str = "name") -> str:
     """A name of a folder that stays inside its parent: separators and other marks become ``_``, overlong is cut.
+
+    Args:
+        key: the setting that the name was given by.
 
     Raises:
         ConfigError: the name holds nothing usable, such as ``..`` or NUL.
     """
     if "\0" in name or not name.strip(". ") or name.strip() != name:
-        raise ConfigError(f"name={name!r}: not usable as the name of a folder. Use letters, digits, '-', '_' and '.'.")
+        shown = name if name and name.strip() == name and name.isprintable() else repr(name)
+        raise ConfigError(f"{key}={shown}: not usable as the name of a folder. Use letters, digits, '-', '_' and '.'.")
     cleaned = re.sub(r"[^\w.,=+\-]+", "_", name).lstrip(".")
     # Names that are devices on Windows, whatever their ending.
     if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", cleaned):

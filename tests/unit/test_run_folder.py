@@ -63,6 +63,13 @@ def test_names_that_are_no_names_are_refused(name: str) -> None:
         safe_name(name)
 
 
+@pytest.mark.parametrize(("name", "shown"), [(".", "sweep=.:"), (" ", "sweep=' ':"), ("a\0b", "sweep='a\\x00b':")])
+def test_a_sweep_with_such_a_name_is_told_so_in_the_word_that_was_typed(name: str, shown: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        claim_sweep_folder(name)
+    assert str(refused.value).startswith(shown)
+
+
 @pytest.mark.parametrize(
     "name", ["../../etc", "/etc/passwd", "a/b", "a\\b", "x" * 300, "CON", "nul.txt", "späße-数字", "a:b", "~root", "..a"]
 )

@@ -28,7 +28,10 @@ from mnist_trainer.sweep.launch import RecordedLauncher, grid, is_grid, typed
 from mnist_trainer.sweep.progress import first_line, num_ended, say
 from mnist_trainer.sweep.records import Job, Sweep, read_jobs
 from mnist_trainer.sweep.table import show
+from mnist_trainer.wording import counted
 
+LOCK = ".lock"
+MULTIRUN = "multirun.yaml"
 MOST_TOLD = 6
 """Failures that are listed one by one in the closing message."""
 
@@ -60,7 +63,7 @@ def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan, words: Sequence
     """
     folder = claim(checked)
     sweep = Sweep(folder, command=again(words, folder), total=0, started=time.time())
-    with under_way(sweep):
+    with under_way(sweep), gone_if_refused(folder):
         try:
             with stops_on_sigterm():
                 launch_all(hydra, command, checked, sweep)
@@ -101,7 +104,7 @@ def under_way(sweep: Sweep) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     try:
-        held = FileLock(sweep.folder / ".lock").acquire(timeout=0)
+        held = FileLock(sweep.folder / LOCK).acquire(timeout=0)
     except Timeout as error:
         raise ConfigError(
             f"{sweep}: another mnist-train is at work on this sweep. Wait for it to end, or give this one another name:"
@@ -109,6 +112,20 @@ def under_way(sweep: Sweep) -> Iterator[None]:
         ) from error
     with held:
         yield
+
+
+@contextlib.contextmanager
+def gone_if_refused(folder: Path) -> Iterator[None]:
+    """Leave no folder of a sweep that is refused before its first job; where anything else lies in it, it stays."""
+    try:
+        yield
+    except ConfigError:
+        if {path.name for path in folder.iterdir()} <= {LOCK, MULTIRUN}:
+            for name in (LOCK, MULTIRUN):
+                (folder / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 @contextlib.contextmanager
@@ -144,16 +161,16 @@ def launch_all(hydra: Hydra, command: CommandLine, checked: Plan, sweep: Sweep) 
 
     if is_grid(config):
         launcher = recorded(Plugins.instance().instantiate_launcher(context, sweep_job, config))
-        OmegaConf.save(config, sweep.folder / "multirun.yaml")
         batches = list(grid(config, typed(config)))
+        OmegaConf.save(config, sweep.folder / MULTIRUN)
         sweep.total = sum(map(len, batches))
-        say(f"sweep {sweep.folder.name}: {sweep.total} jobs in {sweep}")
+        say(f"sweep {sweep.folder.name}: {counted(sweep.total, 'job')} in {sweep}")
         for batch in batches:
             launcher.launch(batch, initial_job_idx=len(sweep.jobs))
     else:
         sweeper: Any = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=sweep_job, config=config)
         sweep.total = int(config.hydra.sweeper.get("n_trials") or 0)
-        say(f"sweep {sweep.folder.name}: {sweep.total or 'some'} jobs in {sweep}")
+        say(f"sweep {sweep.folder.name}: {counted(sweep.total, 'job') if sweep.total else 'some jobs'} in {sweep}")
         # Sweepers that live in plugins are shells around one that is imported only when it is used, or shells of shells.
         inner = sweeper
         while hasattr(inner, "sweeper"):
@@ -170,7 +187,8 @@ def stop_message(reason: InterruptedRunError) -> str:
 
 def how_to_go_on(sweep: Sweep) -> str:
     """What is done, and what to type."""
-    return f"{num_ended(sweep)} of {sweep.total} jobs are done. Go on with: {sweep.command}"
+    verb = "is" if sweep.total == 1 else "are"
+    return f"{num_ended(sweep)} of {counted(sweep.total, 'job')} {verb} done. Go on with: {sweep.command}"
 
 
 def require_results(sweep: Sweep) -> None:
@@ -185,8 +203,10 @@ def require_results(sweep: Sweep) -> None:
     stopped = [job for job in bad if states[job.folder.path] is Status.INTERRUPTED and job.result()]
     if len(stopped) == len(bad):
         code = ExitCode(int((stopped[0].result() or {}).get("exit_code", ExitCode.INTERRUPTED)))
-        raise StoppedSweepError(f"{len(bad)} of {sweep.total} jobs were stopped.\nGo on with: {sweep.command}", code)
-    head = f"{len(bad)} of {sweep.total} jobs did not finish; the train.log in the folder of each says more:"
+        verb = "was" if len(bad) == 1 else "were"
+        message = f"{len(bad)} of {counted(sweep.total, 'job')} {verb} stopped."
+        raise StoppedSweepError(f"{message}\nGo on with: {sweep.command}", code)
+    head = f"{len(bad)} of {counted(sweep.total, 'job')} did not finish; the train.log in the folder of each says more:"
     lines = [head, *(failure(job) for job in bad[:MOST_TOLD])]
     if len(bad) > MOST_TOLD:
         lines.append(f"and {len(bad) - MOST_TOLD} more, in the same place")

@@ -1,13 +1,15 @@
 """Between Hydra's sweeper, which says what to run, and its launcher, which runs it: who each job is, and what is left to do."""
 
 import math
+import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -15,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError, MachineError, RefusedError
 from mnist_trainer.identity import apart, identity
+from mnist_trainer.overrides import parse_overrides, refuse_empty
 from mnist_trainer.result import Status
 from mnist_trainer.run_folder import RunFolder, leading_number, run_label
 from mnist_trainer.sweep.compose import Composer, checked_settings
@@ -23,11 +26,13 @@ from mnist_trainer.sweep.records import (
     Job,
     Sweep,
     begin,
+    folders_without_record,
     is_finished,
     make_ready,
     read_jobs,
     record_failure,
     validation_accuracy,
+    written_anew,
 )
 
 PROCESS_DIED = "Its process died, or was killed with that of another job: for want of memory, as a rule. It goes on next time."
@@ -46,6 +51,9 @@ class RecordedLauncher(Launcher):
         self.composer = composer
         self.fixed_keys = frozenset(fixed_keys)
         self.found = {job.key: job for job in read_jobs(sweep.folder) if not _trained_on(job)}
+        self.unrecorded = folders_without_record(sweep.folder)
+        """Folders that may hold jobs of the sweep, and do not say which."""
+        self.unrecorded_told: set[Path] = set()
         self.numbers = {number for path in sweep.folder.iterdir() if (number := leading_number(path.name)) is not None}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -58,6 +66,7 @@ class RecordedLauncher(Launcher):
             For each the validation accuracy that was recorded; a failure where there is none.
         """
         asked = [self._identify(list(words), index) for index, words in enumerate(job_overrides, start=initial_job_idx)]
+        self._tell_unrecorded()
         known = {job.folder.path for job in self.sweep.jobs}
         # Of several jobs that would do the same, one is run.
         new = list({each.job.folder.path: each for each in asked if each.job.folder.path not in known}.values())
@@ -111,10 +120,21 @@ class RecordedLauncher(Launcher):
             number = index if index not in self.numbers else max(self.numbers) + 1
             label = run_label(number, ",".join(sorted(f"{key}={value}" for key, value in settings.items())))
             there = Job(RunFolder(self.sweep.folder / label), number, settings, hashed, marks)
+            if whole := written_anew(there, self.unrecorded):
+                self.unrecorded.remove(whole.folder)
+                there = whole
         job = Job(there.folder, there.number, settings, hashed, marks)
         self.numbers.add(job.number)
         self.found[job.key] = job
         return Asked(job, words, config, problem)
+
+    def _tell_unrecorded(self) -> None:
+        """Name the folders that none of the jobs was found in, once."""
+        for folder in self.unrecorded:
+            if folder.path not in self.unrecorded_told:
+                self.unrecorded_told.add(folder.path)
+                state = "cannot be read" if (folder.path / "job.json").exists() else "is missing"
+                say(f"{folder}: job.json {state}, so it is not known which job this is; it is left alone, and not counted")
 
     def _make_ready(self, asked: "Asked") -> list[str]:
         """The words for the launcher, once the job's folder is as it should be at its start."""
@@ -139,8 +159,9 @@ def _record_impossible(job: Job, problem: ConfigError) -> None:
     """A combination of settings that is not one: nothing to launch, but a record like that of any other failure."""
     job.folder.path.mkdir(exist_ok=True)
     begin(job)
+    now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
     with job.folder.log.open("a", encoding="utf-8") as file:
-        file.write(f"{problem}\n")
+        file.writelines([f"{now} ERROR   {__name__}: The job cannot run.\n", *traceback.format_exception(problem)])
     record_failure(job, problem, 0.0)
     say(f"{job.title}: cannot run: {str(problem).splitlines()[0]}")
 
@@ -184,9 +205,14 @@ def _returned(words: Sequence[str], job: Job) -> JobReturn:
 
 
 def grid(config: DictConfig, words: Sequence[str]) -> Iterator[list[list[str]]]:
-    """All combinations in the portions that ``hydra.sweeper.max_batch_size`` asks for, as Hydra's own sweeper makes them."""
+    """All combinations in the portions that ``hydra.sweeper.max_batch_size`` asks for, as Hydra's own sweeper makes them.
+
+    Raises:
+        ConfigError: a swept setting has no values.
+    """
     given: Any = config.hydra.sweeper.params or {}
-    overrides = OverridesParser.create().parse_overrides([*(f"{key}={value}" for key, value in given.items()), *words])
+    overrides = parse_overrides([*(f"{key}={value}" for key, value in given.items()), *words])
+    refuse_empty([override for override in overrides if override.is_sweep_override()])
     yield from BasicSweeper.split_arguments(overrides, config.hydra.sweeper.max_batch_size)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mnist_trainer.result import Status, read_result
 from mnist_trainer.sweep.records import Job, Sweep
+from mnist_trainer.wording import counted
 
 if TYPE_CHECKING:
     from mnist_trainer.terminal import Terminal
@@ -27,11 +28,12 @@ def skipped_lines(finished: Sequence[Job], num_asked: int, num_different: int) -
     """What is said of the jobs that need not run."""
     lines = []
     if num_different < num_asked:
-        lines.append(f"{num_asked - num_different} of {num_asked} jobs have the settings of another: they are run once.")
+        has = "has" if num_asked - num_different == 1 else "have"
+        lines.append(f"{num_asked - num_different} of {num_asked} jobs {has} the settings of another: they are run once.")
     if finished:
         numbers = ", ".join(f"#{job.number}" for job in finished[:20])
         more = f" and {len(finished) - 20} more" if len(finished) > 20 else ""
-        lines.append(f"already finished: {len(finished)} of {num_different} jobs ({numbers}{more})")
+        lines.append(f"already finished: {len(finished)} of {counted(num_different, 'job')} ({numbers}{more})")
     return lines
 
 
@@ -42,9 +44,13 @@ def started_line(job: Job, *, goes_on: bool) -> str:
     return f"{job.title}: tried again" if job.attempts() > 1 else job.title
 
 
-def ended_line(job: Job, sweep: Sweep) -> str:
-    """How a job ended, and how far the sweep has come."""
-    return f"{job.title}: {how_it_ended(job)}  [{progress(sweep)}]"
+def ended_line(job: Job, sweep: Sweep, untold: Sequence[Job] = ()) -> str:
+    """How a job ended, and how far the sweep had come then.
+
+    Args:
+        untold: jobs that may have ended meanwhile, and get a line of their own.
+    """
+    return f"{job.title}: {how_it_ended(job)}  [{progress(sweep, untold)}]"
 
 
 def how_it_ended(job: Job) -> str:
@@ -63,19 +69,21 @@ def first_line(result: dict[str, Any]) -> str:
     return (str(result.get("message", "")).splitlines() or [""])[0]
 
 
-def progress(sweep: Sweep) -> str:
-    """Jobs that have ended, of how many, and a guess at the time that the others take."""
-    ended = num_ended(sweep)
+def progress(sweep: Sweep, untold: Sequence[Job] = ()) -> str:
+    """Jobs that have ended, less those untold, of how many, and a guess at the time that the others take."""
+    ended = num_ended(sweep, untold)
     total = sweep.total
     ended_now, left = ended - sweep.ended_before, total - ended
     if left <= 0 or ended_now <= 0:
-        return f"{ended} of {total} jobs"
-    return f"{ended} of {total} jobs, about {duration((time.time() - sweep.started) / ended_now * left)} left"
+        return f"{ended} of {counted(total, 'job')}"
+    return f"{ended} of {counted(total, 'job')}, about {duration((time.time() - sweep.started) / ended_now * left)} left"
 
 
-def num_ended(sweep: Sweep) -> int:
-    """Jobs of the command that have come to an end, good or bad."""
-    return sum(job.status() in (Status.COMPLETED, Status.FAILED, Status.DIVERGED) for job in sweep.jobs)
+def num_ended(sweep: Sweep, untold: Sequence[Job] = ()) -> int:
+    """Jobs of the command that have come to an end, good or bad, less those untold."""
+    left_out = {job.folder.path for job in untold}
+    told = [job for job in sweep.jobs if job.folder.path not in left_out]
+    return sum(job.status() in (Status.COMPLETED, Status.FAILED, Status.DIVERGED) for job in told)
 
 
 def duration(seconds: float) -> str:
@@ -134,4 +142,4 @@ class Watcher:
         for job in list(self.running):
             if job.result() is not None:
                 self.running.remove(job)
-                say(ended_line(job, self.sweep))
+                say(ended_line(job, self.sweep, [*self.waiting, *self.running]))

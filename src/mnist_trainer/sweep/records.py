@@ -11,7 +11,7 @@ from typing import Any
 
 from mnist_trainer.errors import ExitCode
 from mnist_trainer.result import Status, describe_failure, read_result
-from mnist_trainer.run_folder import RunFolder, display_path, write_json
+from mnist_trainer.run_folder import RUN_MARKS, RunFolder, display_path, leading_number, write_json
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,32 @@ def read_jobs(sweep: Path) -> list[Job]:
     """The jobs whose folders lie in that of a sweep, by their numbers; other folders are passed over."""
     found = [_job(path.parent, read_result(path)) for path in sweep.glob("*/job.json")]
     return sorted((job for job in found if job is not None), key=lambda job: job.number)
+
+
+def folders_without_record(sweep: Path) -> list[RunFolder]:
+    """Folders of jobs that have begun, and whose ``job.json`` is missing or damaged, so that it does not say which they are."""
+    known = {job.folder.path for job in read_jobs(sweep)}
+    paths = [path for path in sweep.iterdir() if path not in known and leading_number(path.name) is not None]
+    begun = [path for path in paths if any((path / mark).exists() for mark in ("job.json", *RUN_MARKS))]
+    return [RunFolder(path) for path in sorted(begun)]
+
+
+def written_anew(job: Job, folders: Sequence[RunFolder]) -> Job | None:
+    """The job as it lies completed in one of these folders, by what its ``result.json`` says; its record is written anew.
+
+    Settings that are no part of the identity are known by the folder's name alone.
+
+    Returns:
+        None where it lies in none of them.
+    """
+    name = job.folder.path.name.partition("-")[2]
+    for folder in folders:
+        number = leading_number(folder.path.name)
+        there = Job(folder, job.number if number is None else number, job.settings, job.identity, job.apart)
+        if is_finished(there) and (not job.apart or folder.path.name.partition("-")[2] == name):
+            write_json(there.record, there.plain())
+            return there
+    return None
 
 
 def _job(folder: Path, entry: Mapping[str, Any] | None) -> Job | None:

@@ -16,6 +16,7 @@ from mnist_trainer.wording import counted
 REPEATED = "seed"
 """The setting over which groups are averaged."""
 LONGEST_NUMBER = 10
+LONGEST_VALUE = 40
 NOT_RANKED = (
     "In the order of the sweep, not ranked: no images were held out (data.validation_size=0), and to choose by the test"
     " images would make their accuracy worth nothing as a test."
@@ -88,10 +89,13 @@ def spread(values: Sequence[float]) -> str:
 
 
 def shown(value: str) -> str:
-    """A setting as it is read with ease: of a number that a sweeper drew, four digits."""
+    """A setting as it is read with ease: of a number that a sweeper drew, four digits; of a long list, both ends."""
     if len(value) > LONGEST_NUMBER and "." in value:
         with contextlib.suppress(ValueError):
             return f"{float(value):.4g}"
+    if len(value) > LONGEST_VALUE:
+        kept = LONGEST_VALUE - len("...")
+        return f"{value[: kept - kept // 2]}...{value[-(kept // 2) :]}"
     return value
 
 
@@ -112,10 +116,10 @@ def rows(jobs: Sequence[Job]) -> list[list[str]]:
 def captions(jobs: Sequence[Job], others: int, folder: str) -> list[str]:
     """What one has to know to read the table."""
     found = groups(jobs)
-    seeds = {job.settings[REPEATED] for job in jobs if REPEATED in job.settings}
+    sizes = {len(group.validation) for group in found if group.validation}
     said = []
-    if any(group.validation for group in found):
-        over = f", mean ± standard deviation over {len(seeds)} seeds" if len(seeds) > 1 else ""
+    if sizes:
+        over = f", mean ± standard deviation over {max(sizes) if len(sizes) == 1 else 'n'} seeds" if max(sizes) > 1 else ""
         said.append(f"Best first by validation accuracy{over}; the test accuracy is for the report, not for the choice.")
     elif any(group.test for group in found):
         said.append(NOT_RANKED)

@@ -11,13 +11,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.command_line import parse_command_line, plan, start_hydra
-from mnist_trainer.errors import DivergedError, MachineError, RefusedError
+from mnist_trainer.errors import ConfigError, DivergedError, MachineError, RefusedError
 from mnist_trainer.sweep.compose import Composer
 from mnist_trainer.sweep.launch import RecordedLauncher, grid, typed
-from mnist_trainer.sweep.records import Job, Sweep, begin, record_failure
+from mnist_trainer.sweep.records import Job, Sweep, begin, read_jobs, record_failure
 
 
 class Pretended(Launcher):
@@ -114,6 +114,63 @@ def test_a_failure_is_not_a_number_and_is_launched_again(launch: Launch) -> None
 def test_what_may_not_run_ends_the_sweep_before_its_first_job(launch: Launch) -> None:
     with pytest.raises(RefusedError):
         launch("model._target_=mnist_trainer.models.Linear,os.system")
+
+
+@pytest.mark.parametrize("content", [None, "", '{"number": 1', '{"number": 1}'])
+def test_a_finished_job_whose_record_is_damaged_is_known_by_its_result(content: str | None, launch: Launch) -> None:
+    _, _, sweep = launch("seed=1,2")
+    record = sweep.jobs[1].record
+    if content is None:
+        record.unlink()
+    else:
+        record.write_text(content)
+    values, inner, again = launch("seed=1,2")
+    assert values == [0.1, 0.2]
+    assert inner.launched == []
+    assert again.jobs == sweep.jobs
+    assert read_jobs(sweep.folder) == sweep.jobs
+
+
+def test_settings_outside_the_identity_are_known_by_the_folder(launch: Launch) -> None:
+    _, _, sweep = launch("seed=1", "name=a,b")
+    for job in sweep.jobs:
+        job.record.unlink()
+    _, inner, again = launch("seed=1", "name=b,a")
+    assert inner.launched == []
+    assert [job.folder for job in again.jobs] == [job.folder for job in reversed(sweep.jobs)]
+
+
+def test_a_folder_that_says_nothing_of_its_job_is_named(launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, sweep = launch("seed=1,2")
+    torn, lost = sweep.jobs
+    torn.record.write_text('{"number"')
+    torn.folder.result.unlink()
+    lost.record.unlink()
+    lost.folder.result.write_text('{"status": "failed"}')
+    capsys.readouterr()
+    _, inner, _ = launch("seed=1,2")
+    assert inner.launched == [["2-seed=1", "3-seed=2"]]
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(",")[0] for line in said] == [
+        f"{torn.folder}: job.json cannot be read",
+        f"{lost.folder}: job.json is missing",
+    ]
+
+
+def test_an_impossible_job_has_the_traceback_in_its_log(launch: Launch) -> None:
+    _, inner, sweep = launch("trainer.batch_size=0,64", "seed=1")
+    assert inner.launched == [["1-trainer.batch_size=64"]]
+    log = sweep.jobs[0].folder.log.read_text()
+    assert "Traceback (most recent call last)" in log
+    assert "ConfigError: trainer.batch_size=0" in log
+    launch("trainer.batch_size=0,64", "seed=1")
+    assert sweep.jobs[0].folder.log.read_text().startswith(log), "what earlier tries have left stays"
+
+
+def test_a_sweep_whose_configuration_names_no_values_is_refused() -> None:
+    config = OmegaConf.create({"hydra": {"sweeper": {"params": {"seed": "range(0)"}, "max_batch_size": None}}})
+    with pytest.raises(ConfigError, match="no values"):
+        list(grid(config, ["model=linear"]))
 
 
 def test_where_a_process_dies_the_others_are_launched_again(launch: Launch) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mnist_trainer.sweep.table import _show_rich, captions, groups, ranked, rows, show, spread
+from mnist_trainer.sweep.table import _show_rich, captions, groups, ranked, rows, show, shown, spread
 from tests.unit.sweep.conftest import MakeJob
 
 
@@ -44,6 +44,28 @@ def test_failures_are_told_and_do_not_enter_the_mean(make_job: MakeJob) -> None:
         ["-", "9", "0", "-", "1 diverged, 1 failed"],
         ["-", "0.3", "0", "-", "not started"],
     ]
+
+
+def test_the_note_counts_the_seeds_that_came_to_a_result(make_job: MakeJob) -> None:
+    half = [make_job(0, 0.9, lr="1", seed="0"), make_job(1, status="failed", lr="1", seed="1")]
+    assert "deviation" not in captions(half, 0, "x")[0]
+    whole = [
+        make_job(2, 0.9, lr="2", seed="0"),
+        make_job(3, 0.8, lr="2", seed="1"),
+        make_job(4, status="failed", lr="2", seed="2"),
+    ]
+    assert "mean ± standard deviation over 2 seeds;" in captions(whole, 0, "x")[0]
+    assert "mean ± standard deviation over n seeds;" in captions(half + whole, 0, "x")[0]
+
+
+def test_a_long_value_is_shortened_in_the_middle(make_job: MakeJob) -> None:
+    hidden = f"[{','.join(str(10 + k) for k in range(90))}]"
+    line = rows([make_job(0, 0.9, hidden=hidden)])[1]
+    assert len(line[1]) == 40
+    assert line[1].startswith("[10,11,")
+    assert line[1].endswith(",98,99]")
+    assert "..." in line[1]
+    assert shown("x" * 40) == "x" * 40
 
 
 def test_without_validation_images_nothing_is_ranked(make_job: MakeJob) -> None:
