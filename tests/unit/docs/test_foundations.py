@@ -33,6 +33,8 @@ runner = load_runner()
 PAGES = [FOUNDATIONS / "README.md", *runner.CHAPTERS]
 FIGURE_LINK = re.compile(r"^!\[(.+)\]\(figures/([\w-]+\.png)\)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)\)")
+SOURCE_LINK = re.compile(r"\[`([^`]+)`\]\(([^)#]+\.py)\)")
+IN_THIS_PACKAGE = re.compile(r"^\*\*In this package:\*\*.*?(?=\n\n)", re.MULTILINE | re.DOTALL)
 
 
 def stem(path: Path) -> str:
@@ -107,6 +109,29 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
     assert targets
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("chapter", runner.CHAPTERS, ids=stem)
+def test_a_name_said_to_be_in_a_source_file_is_in_it(chapter: Path) -> None:
+    text = chapter.read_text(encoding="utf-8")
+
+    for shown, target in SOURCE_LINK.findall(text):
+        file = chapter.parent / target
+        if shown.endswith(".py"):
+            assert file.as_posix().endswith("/" + shown)
+        else:
+            assert occurs(shown, file.read_text(encoding="utf-8")), f"{shown} is not in {target}"
+    # A sentence may also name what the chapter itself has shown: a name in neither is in a file that is not linked.
+    python = "\n".join(block.source for block in runner.blocks(chapter) if block.language == "python")
+    for paragraph in IN_THIS_PACKAGE.findall(text):
+        sources = [(chapter.parent / target).read_text(encoding="utf-8") for _, target in SOURCE_LINK.findall(paragraph)]
+        names = re.findall(r"`([A-Za-z_]\w*)`", paragraph)
+        assert [name for name in names if not any(occurs(name, source) for source in (*sources, python))] == []
+
+
+def occurs(name: str, source: str) -> bool:
+    """Whether a name is a word of a source."""
+    return re.search(rf"\b{re.escape(name)}\b", source) is not None
 
 
 def test_the_contents_list_every_chapter_in_order() -> None:
