@@ -3,6 +3,7 @@
 What comes out is always the same: red, green and blue as bytes, upright, without transparency, no longer than a working size.
 """
 
+import os
 import struct
 import warnings
 import zlib
@@ -83,6 +84,9 @@ def refuse_other_than_a_file(path: Path) -> None:
     """Raises:
     PictureError: there is nothing to read, or more than is read.
     """
+    if path.is_symlink() and not path.exists():
+        loop = Path(os.path.realpath(path)).is_symlink()
+        raise PictureError(f"a link that leads {'back to itself' if loop else 'to a file that is gone'}.")
     if not path.exists():
         raise PictureError("there is no such file.")
     if not path.is_file():

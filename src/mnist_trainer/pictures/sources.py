@@ -2,6 +2,7 @@
 
 import glob
 import io
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ def find_pictures(words: Sequence[str]) -> list[Source]:
         except OSError as error:  # A name that is too long, a folder that may not be entered.
             found = [Source(word, None, f"{error.strerror}.")]
         for source in found:
-            sources.setdefault(str(source.file.resolve()) if source.file else source.name, source)
+            # Not Path.resolve, which raises of a link that leads back to itself.
+            sources.setdefault(os.path.realpath(source.file) if source.file else source.name, source)
     return list(sources.values())
 
 
@@ -50,7 +52,7 @@ def sources_of(word: str) -> Iterator[Source]:
     if word == STANDARD_INPUT:
         yield Source("standard input", None)
     elif "\0" in word or not word:
-        yield Source(word, None, "not a name that a file can have.")
+        yield Source(word or "''", None, "not a name that a file can have.")
     elif path.is_dir():
         yield from in_folder(path)
     elif path.exists() or not glob.has_magic(word):

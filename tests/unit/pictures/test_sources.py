@@ -39,10 +39,19 @@ def test_each_once_in_the_order_of_the_words(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("*.gif", "no file matches"), ("empty", "no picture in this folder"), ("", "name"), ("x" * 5000, "name too long")],
+    [
+        ("*.gif", "no file matches"),
+        ("empty", "no picture in this folder"),
+        ("", "name"),
+        ("loop", "back to itself"),
+        ("gone", "is gone"),
+        ("x" * 5000, "name too long"),
+    ],
 )
 def test_what_there_is_not_is_a_problem_of_its_own(folder: Path, word: str, message: str) -> None:
     (folder / "empty").mkdir()
+    (folder / "loop").symlink_to("loop")
+    (folder / "gone").symlink_to("nowhere")
     (source,) = find_pictures([f"{folder}/{word}" if word else ""])
     with pytest.raises(PictureError, match=f"(?i){message}"):
         source.open(640)
