@@ -1,7 +1,7 @@
 """The digits of a picture: one, or all of them in reading order."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -21,6 +21,9 @@ FAINT = 0.06
 PART = 0.04
 """Least area of a piece of a digit, as a share of its largest piece: less is a speck."""
 
+MOST_PIECES = 300
+"""More are the grain of a paper, and no writing."""
+
 AT_THE_EDGE = 0.01
 """How much less likely a piece that the edge of the picture cuts is the digit."""
 
@@ -36,6 +39,8 @@ class FoundDigit:
     box: Box
     line: int = 0
     """Line of writing, counted from the top."""
+    among_several: bool = False
+    """Whether it was read as the one digit of a picture that seems to hold more of them."""
 
 
 def find_digit(colours: Colours, *, other_things: bool = False) -> FoundDigit:
@@ -50,9 +55,10 @@ def find_digit(colours: Colours, *, other_things: bool = False) -> FoundDigit:
     if (image := published_like(colours) if other_things else mnist_like(colours)) is not None:
         return FoundDigit(image, Box(0, 0, IMAGE_SIZE, IMAGE_SIZE))
     ink = ink_of_drawing(colours)
-    if ink is None:
-        ink = main_ink(ink_of_photograph(colours))
-    return found(ink)
+    if ink is not None:
+        return replace(found(ink), among_several=holds_several(ink))
+    ink = ink_of_photograph(colours)
+    return replace(found(main_ink(ink)), among_several=holds_several(ink))
 
 
 def find_digits(colours: Colours) -> list[FoundDigit]:
@@ -70,6 +76,28 @@ def find_digits(colours: Colours) -> list[FoundDigit]:
         raise PictureError(NO_INK)
     lines = reading_order(groups)
     return [found(only(ink, labels, group), number) for number, line in enumerate(lines) for group in line]
+
+
+def holds_several(ink: Ink) -> bool:
+    """Whether ink is more than one digit for certain: a digit in several strokes, or in a dashed pen, is one."""
+    labels, components = label_components(ink >= PEN_DOWN)
+    pieces = without_frames(components, labels, ink.shape)
+    if len(pieces) > MOST_PIECES:
+        return False
+    whole = [piece for piece in pieces if not touches_edge(piece.box, ink.shape)]
+    clumps: list[Box] = []
+    for box in (around(group) for group in join_strokes(whole)):
+        near = [clump for clump in clumps if may_be_one(box, clump)]
+        clumps = [clump for clump in clumps if clump not in near] + [reduce(Box.union, near, box)]
+    tallest = max((clump.height for clump in clumps), default=0)
+    return sum(clump.height >= max(16, 0.4 * tallest) and clump.width <= 1.5 * clump.height for clump in clumps) > 1
+
+
+def may_be_one(one: Box, other: Box) -> bool:
+    """Whether two boxes are as close as the strokes of one digit: nearly touching, or one little above the other."""
+    height = max(one.height, other.height)
+    above = min(one.right, other.right) > max(one.left, other.left)
+    return one.gap(other) <= (0.35 if above else 0.08) * height
 
 
 def found(ink: Ink, line: int = 0) -> FoundDigit:

@@ -124,6 +124,30 @@ def test_several_are_read_line_by_line(some_images: LabelledImages) -> None:
         assert difference(one.image, find_digit(coloured(sheet(image))).image) < 4
 
 
+def test_several_digits_read_as_one_are_noticed(some_images: LabelledImages) -> None:
+    digits = some_images.images[:10, 0].numpy()
+    for one, other in zip(digits[::2], digits[1::2], strict=True):
+        assert not find_digit(coloured(sheet(one))).among_several
+        assert not find_digit(coloured(255 * enlarged(one))).among_several
+        side_by_side = np.concatenate([sheet(one), sheet(other)], axis=1)
+        assert find_digit(coloured(side_by_side)).among_several
+        assert find_digit(coloured(255 * np.concatenate([enlarged(one), enlarged(other)], axis=1))).among_several
+
+
+def test_one_digit_in_several_strokes_is_one() -> None:
+    open_four = np.full((200, 200), 255.0)
+    open_four[40:100, 60:68] = open_four[92:100, 60:115] = 0
+    open_four[40:160, 120:128] = 0
+    dashed = np.full((200, 200), 255.0)
+    dashed[40:160, 90:110] = 0
+    dashed[65:70] = dashed[95:100] = dashed[125:130] = 255
+    far_bar = np.full((200, 200), 255.0)
+    far_bar[40:48, 60:120] = 0
+    far_bar[60:150, 50:58] = far_bar[100:108, 50:110] = far_bar[100:150, 102:110] = 0
+    for paper in (open_four, dashed, far_bar):
+        assert not find_digit(coloured(paper)).among_several
+
+
 def test_the_bar_of_a_5_belongs_to_it() -> None:
     paper = np.full((200, 300), 255.0)
     paper[40:48, 60:110] = 0  # The bar, off to the right of the rest.
