@@ -148,6 +148,39 @@ def test_one_digit_in_several_strokes_is_one() -> None:
         assert not find_digit(coloured(paper)).among_several
 
 
+def drawn(boxes: dict[tuple[int, int], Bytes], shape: tuple[int, int], sides: dict[tuple[int, int], int]) -> Bytes:
+    """Digits at their places (top, left), each of its own side, on white."""
+    ink = np.zeros(shape)
+    for (top, left), digit in boxes.items():
+        side = sides[top, left]
+        ink[top : top + side, left : left + side] = enlarged(digit, side)
+    return coloured(255 * (1 - ink))
+
+
+def test_a_digit_much_smaller_than_its_neighbours_is_read_and_dirt_is_not(some_images: LabelledImages) -> None:
+    digits = some_images.images[:12, 0].numpy()
+    for small in digits[[0, 2, 4, 5, 7]]:
+        places = {(60, 40): digits[1], (200, 360): small, (60, 520): digits[2]}
+        picture = drawn(places, (400, 860), {(60, 40): 300, (200, 360): 85, (60, 520): 300})
+        assert len(find_digits(picture)) == 3
+    for width in range(14, 27, 4):  # A dot, and a comma nearly as tall as the small digits.
+        picture = drawn({(60, 40): digits[1], (60, 520): digits[2]}, (400, 860), {(60, 40): 300, (60, 520): 300})
+        picture[330 : 330 + 2 * width, 400 : 400 + width] = 0
+        for step in range(44):
+            row, column = 250 + step, 470 - step // 2
+            picture[row : row + width, column : column + width] = 0
+        assert len(find_digits(picture)) == 2
+
+
+def test_a_raised_digit_stays_in_its_line(some_images: LabelledImages) -> None:
+    three, two = (some_images.images[index, 0].numpy() for index in (7, 5))
+    for top in (60, 90, 250):
+        picture = drawn({(80, 30): three, (top, 330): two}, (500, 600), {(80, 30): 330, (top, 330): 160})
+        first, second = find_digits(picture)
+        assert (first.line, second.line) == (0, 0)
+        assert first.box.left < second.box.left
+
+
 def test_the_bar_of_a_5_belongs_to_it() -> None:
     paper = np.full((200, 300), 255.0)
     paper[40:48, 60:110] = 0  # The bar, off to the right of the rest.
