@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mnist_trainer.pictures.opening import MAX_BYTES, SUFFIXES, Picture, PictureError, open_picture
+from mnist_trainer.pictures.opening import HEIC_SUFFIXES, MAX_BYTES, SUFFIXES, Picture, PictureError, open_picture
 
 STANDARD_INPUT = "-"
+MARK = b"mnist-predict --show"
+"""In the metadata of the PNG files that ``--show`` writes, so that a folder read again is not read with them."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,10 @@ def sources_of(word: str) -> Iterator[Source]:
 
 
 def in_folder(folder: Path) -> Iterator[Source]:
-    """The pictures anywhere below a folder, by the ends of their names; hidden ones are left out."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and is_shown(path, folder))
+    """The pictures anywhere below a folder, by the ends of their names; hidden ones and what ``--show`` wrote are left out."""
+    endings = (*SUFFIXES, *HEIC_SUFFIXES)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and is_shown(path, folder))
+    found = [path for path in found if not is_marked(path)]
     if not found:
         yield Source(str(folder), None, "no picture in this folder.")
     for path in found:
@@ -78,6 +82,15 @@ def in_folder(folder: Path) -> Iterator[Source]:
 def is_shown(path: Path, folder: Path) -> bool:
     """Whether no part of the name below the folder begins with a dot."""
     return path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def is_marked(path: Path) -> bool:
+    """Whether ``--show`` wrote a file: its mark comes before the pixels. A file that cannot be read is told of later."""
+    try:
+        with path.open("rb") as file:
+            return MARK in file.read(256)
+    except OSError:
+        return False
 
 
 def standard_input() -> BinaryIO:

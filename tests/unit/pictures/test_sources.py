@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mnist_trainer.pictures.opening import PictureError
 from mnist_trainer.pictures.sources import find_pictures
+from mnist_trainer.pictures.views import write_png
 
 
 @pytest.fixture
@@ -21,6 +23,13 @@ def names(folder: Path, *words: str) -> list[str]:
 
 def test_a_folder_is_its_pictures(folder: Path) -> None:
     assert names(folder, str(folder)) == ["[odd].png", "a.JPG", "b.png", "sub/c.tiff"]
+
+
+def test_what_show_has_written_is_left_out_of_a_folder_and_heic_is_not(folder: Path) -> None:
+    seen = write_png(Image.new("L", (28, 28)), folder / "seen" / "b.png")
+    (folder / "d.HEIC").write_bytes(b"x")
+    assert names(folder, str(folder)) == ["[odd].png", "a.JPG", "b.png", "d.HEIC", "sub/c.tiff"]
+    assert names(folder, str(seen)) == ["seen/b.png"]
 
 
 def test_a_pattern_is_what_it_matches(folder: Path) -> None:
