@@ -167,5 +167,6 @@ def show(answer: Answer, class_names: Sequence[str], folder: Path, style: Style 
         answer.picture, [reading.digit for reading in answer.readings], names, folder, Path(answer.source.name).stem
     )
     if style:
-        rest = f", {written[1]} to {written[-1].name}" if len(written) > 1 else ""
+        between = "and" if len(written) == 3 else "to"
+        rest = f", {written[1]} {between} {written[-1].name}" if len(written) > 1 else ""
         print(f"  seen: {written[0]}{rest}")

@@ -23,8 +23,8 @@ PART = 0.04
 
 SMALLEST = 0.2
 """Height of the smallest digit, as a share of that of the tall ones."""
-LONG = 7
-"""Length of the shortest stroke that is a small digit, in widths of the pen: a comma has three or four."""
+LONG = 8.5
+"""Length of the shortest stroke that is a small digit, in widths of the pen; a comma has five, all digits but a 1 have more."""
 MOST_PIECES = 300
 """More are the grain of a paper, and no writing."""
 
@@ -225,7 +225,7 @@ def is_small_digit(mask: NDArray[np.bool_], height: float) -> bool:
     if rows < max(SMALLEST * height, IMAGE_SIZE // 2) or not 0.35 * rows <= columns <= 1.2 * rows:
         return False
     area = int(mask.sum())
-    return area <= 0.5 * mask.size and area >= LONG * stroke_width(mask.astype(np.float64)) ** 2
+    return area <= 0.55 * mask.size and area >= LONG * stroke_width(mask.astype(np.float64)) ** 2
 
 
 def belongs(piece: Box, digit: Box, height: float) -> bool:

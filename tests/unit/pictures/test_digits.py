@@ -165,7 +165,7 @@ def test_a_digit_much_smaller_than_its_neighbours_is_read_and_dirt_is_not(some_i
         assert len(find_digits(picture)) == 3
     for width in range(14, 27, 4):  # A dot, and a comma nearly as tall as the small digits.
         picture = drawn({(60, 40): digits[1], (60, 520): digits[2]}, (400, 860), {(60, 40): 300, (60, 520): 300})
-        picture[330 : 330 + 2 * width, 400 : 400 + width] = 0
+        picture[20 : 20 + 2 * width, 440 : 440 + width] = 0
         for step in range(44):
             row, column = 250 + step, 470 - step // 2
             picture[row : row + width, column : column + width] = 0
