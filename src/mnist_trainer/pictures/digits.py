@@ -60,9 +60,9 @@ def find_digit(colours: Colours, *, other_things: bool = False) -> FoundDigit:
         return FoundDigit(image, Box(0, 0, IMAGE_SIZE, IMAGE_SIZE))
     ink = ink_of_drawing(colours)
     if ink is not None:
-        return replace(found(ink), among_several=holds_several(ink))
+        return replace(found(ink), among_several=not other_things and holds_several(ink))
     ink = ink_of_photograph(colours)
-    return replace(found(main_ink(ink)), among_several=holds_several(ink))
+    return replace(found(main_ink(ink)), among_several=not other_things and holds_several(ink))
 
 
 def find_digits(colours: Colours) -> list[FoundDigit]:

@@ -131,6 +131,7 @@ def test_several_digits_read_as_one_are_noticed(some_images: LabelledImages) -> 
         assert not find_digit(coloured(255 * enlarged(one))).among_several
         side_by_side = np.concatenate([sheet(one), sheet(other)], axis=1)
         assert find_digit(coloured(side_by_side)).among_several
+        assert not find_digit(coloured(side_by_side), other_things=True).among_several
         assert find_digit(coloured(255 * np.concatenate([enlarged(one), enlarged(other)], axis=1))).among_several
 
 
