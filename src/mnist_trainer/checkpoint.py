@@ -153,6 +153,12 @@ def load_checkpoint(path: Path, map_location: torch.device | str = "cpu") -> dic
     except CheckpointError:
         raise
     except Exception as error:  # The bytes are not ours: what the readers raise of them is whatever they hold.
+        if type(error).__name__ == "UnpicklingError":
+            # By its name, for nothing here imports that module. PyTorch's own words propose to load them all the same.
+            raise CheckpointError(
+                f"{path}: not a checkpoint of mnist-train: it holds objects other than tensors and plain values,"
+                " which are never loaded."
+            ) from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: cannot be read as a checkpoint: {reason}") from error
     check_layout(path, state)

@@ -4,6 +4,7 @@ No torch here: a mistake is answered before it is imported.
 """
 
 import difflib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from mnist_trainer.errors import CheckpointError, ConfigError
+from mnist_trainer.result import Status, read_result
 from mnist_trainer.resume import holds_run
 from mnist_trainer.run_folder import OUTPUTS, RunFolder, display_path
 
@@ -52,6 +54,8 @@ def locate_checkpoint(run: str | Path, checkpoint: str | Path | None = None) -> 
         ConfigError: there is no such run.
         CheckpointError: the run has no such checkpoint.
     """
+    if not str(run):
+        raise ConfigError("'': not a path: it is empty. Name a run's folder, such as outputs/latest.")
     if "\0" in f"{run}{checkpoint or ''}":
         raise ConfigError(f"{str(run)!r}: not a path: it holds a NUL.")
     path = OUTPUTS / "latest" if str(run) == "latest" and not Path(run).exists() else Path(run).expanduser()
@@ -81,7 +85,11 @@ def find_run_folder(path: Path) -> RunFolder:
     if path.name == "checkpoints" and path.is_dir():
         path = path.parent
     if path.is_symlink() and not path.exists():
-        raise ConfigError(f"{path}: the link leads to {path.resolve()}, which is gone. Name a run's folder.")
+        # Not Path.resolve, which raises of a loop.
+        target = Path(os.path.realpath(path))
+        if target.is_symlink():
+            raise ConfigError(f"{path}: a link that leads back to itself. Name a run's folder.")
+        raise ConfigError(f"{path}: the link leads to {target}, which is gone. Name a run's folder.")
     if not path.exists():
         raise ConfigError(f"{path}: there is no such folder or file.{_near(path)}")
     if not path.is_dir():
@@ -103,7 +111,9 @@ def _named_checkpoint(folder: RunFolder, asked: Path) -> Path:
         if candidate.is_file():
             return candidate
     kept = sorted(path.name for path in folder.checkpoints.glob("*.pt"))
-    raise CheckpointError(f"{asked}: there is no such checkpoint. This run has: {', '.join(kept) or 'none'}. Type best or last.")
+    short = [name for name in ("best", "last") if f"{name}.pt" in kept]
+    hint = f" Type {' or '.join(short)}." if short else ""
+    raise CheckpointError(f"{asked}: there is no such checkpoint. This run has: {', '.join(kept) or 'none'}.{hint}")
 
 
 def _choose(folder: RunFolder, asked: str | None) -> Located:
@@ -116,9 +126,13 @@ def _choose(folder: RunFolder, asked: str | None) -> Located:
     wanted = asked or ("last" if _tests_last(folder) else "best")
     if wanted == "best" and best.is_file():
         return Located(best, folder, None)
+    unfinished = (read_result(folder.result) or {}).get("status") != Status.COMPLETED
     if wanted == "last" and last.is_file():
-        return Located(last, folder, None)
+        note = "this run has not finished; its last checkpoint is used" if unfinished and asked is None else None
+        return Located(last, folder, note)
     if wanted == "best":
+        if unfinished:
+            return Located(last, folder, "this run has not finished; it has no best checkpoint yet, so the last one is used")
         note = "this run selects no best checkpoint, so the last one is used" if asked else None
         return Located(last, folder, note)
     return Located(best, folder, "last.pt is missing, so best.pt is used")

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import torch
 from omegaconf import OmegaConf
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 log = logging.getLogger(__name__)
+
+PRECISIONS = get_args(get_type_hints(DeviceSettings)["precision"])
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,13 @@ class Predictions:
         return [self.class_names[index] for index in self.classes.tolist()]
 
     def top(self, count: int) -> list[list[tuple[str, float]]]:
-        """For each image the ``count`` most probable classes: name and probability, the most probable first."""
+        """For each image the ``count`` most probable classes: name and probability, the most probable first.
+
+        Raises:
+            ConfigError: ``count`` is not a whole number of 1 or more.
+        """
+        if not isinstance(count, int) or count < 1:
+            raise ConfigError(f"count={count}: must be a whole number of 1 or more.")
         probabilities, classes = self.probabilities.topk(min(count, len(self.class_names)), dim=1)
         return [
             [(self.class_names[index], share) for index, share in zip(row, shares, strict=True)]
@@ -224,6 +232,8 @@ def device_settings(saved: DeviceSettings, asked: str, precision: str | None) ->
     if precision is None:
         # A run on a GPU may have used what a CPU cannot do.
         precision = "auto" if saved.precision == "fp16" else saved.precision
+    elif precision not in PRECISIONS:
+        raise ConfigError(f"precision={precision}: must be one of: {', '.join(PRECISIONS)}")
     return dataclasses.replace(saved, type=asked, precision=precision, threads=None, graph="auto")  # type: ignore[arg-type]
 
 
@@ -242,6 +252,25 @@ def _rebuild(path: Path, weights: dict[str, Tensor], config: RunConfig, num_clas
     return model, transforms, size
 
 
+def as_tensor(images: Any) -> Tensor:
+    """An array, a tensor or nested lists as a tensor without gradient: what torch cannot share memory with is copied.
+
+    Raises:
+        TypeError, ValueError or RuntimeError: they are none of these, or of a type that torch does not have.
+    """
+    if isinstance(images, Tensor):
+        return images.detach()
+    if hasattr(images, "__array_interface__"):
+        import numpy as np
+
+        array = np.asarray(images)
+        # Flipped ones have negative strides; those of a Pillow image may not be written to.
+        if not (array.flags.c_contiguous and array.flags.writeable and array.dtype.isnative):
+            array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+        return torch.from_numpy(array)
+    return torch.as_tensor(images)
+
+
 def check_images(images: "Tensor | np.ndarray[Any, Any] | Sequence[Any]") -> Tensor:
     """Images as a tensor (N, 1, 28, 28), uint8, or float32 from 0 to 1.
 
@@ -249,7 +278,7 @@ def check_images(images: "Tensor | np.ndarray[Any, Any] | Sequence[Any]") -> Ten
         ConfigError: another shape, type or range.
     """
     try:
-        tensor = torch.as_tensor(images)
+        tensor = as_tensor(images)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"images: {type(images).__name__} cannot be read as an array: {error}") from error
     shape = tuple(tensor.shape)

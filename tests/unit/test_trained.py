@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mnist_trainer import load_run
 from mnist_trainer.data import load_dataset, split
 from mnist_trainer.errors import CheckpointError, ConfigError
 from mnist_trainer.evaluation import evaluate
-from mnist_trainer.trained import check_images
+from mnist_trainer.trained import Predictions, check_images
 from tests.conftest import Compose
 from tests.saved_runs import SMALL, save_run
 
@@ -63,6 +64,29 @@ def test_the_same_images_in_every_guise_get_the_same_logits(compose: Compose, wo
     assert trained.logits(images[:0]).shape == (0, 10)
     best = trained.predict(images)
     assert [row[0][0] for row in best.top(2)] == best.names
+
+
+@pytest.mark.filterwarnings("error")
+def test_arrays_that_torch_cannot_share_are_copied() -> None:
+    levels = np.arange(2 * 784, dtype=np.float32).reshape(2, 28, 28) / 2000
+    locked = levels.copy()
+    locked.flags.writeable = False
+    expected = torch.from_numpy(levels)[:, None]
+    for guise in (levels[::-1][::-1], levels.astype(">f4"), levels.astype(">f8"), locked, expected.clone().requires_grad_()):
+        checked = check_images(guise)
+        assert torch.equal(checked, expected)
+        assert not checked.requires_grad
+    assert torch.equal(check_images(levels[:, ::-1, ::-1]), expected.flip(2, 3))
+    picture: Any = Image.new("L", (28, 28), 7)
+    assert torch.equal(check_images(np.asarray(picture)), check_images(picture))
+
+
+def test_the_likeliest_classes_are_one_or_more() -> None:
+    predictions = Predictions(torch.tensor([1]), torch.tensor([[0.2, 0.8]]), ("0", "1"))
+    assert [name for name, _ in predictions.top(9)[0]] == ["1", "0"]
+    for count in (0, -1):
+        with pytest.raises(ConfigError, match=f"count={count}: must be a whole number of 1 or more"):
+            predictions.top(count)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +155,7 @@ def test_the_package_alone_brings_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
-@pytest.mark.parametrize("arguments", [{"device": "tpu"}, {"translations": 4}, {"checkpoint": "best.zip"}])
+@pytest.mark.parametrize("arguments", [{"device": "tpu"}, {"precision": "fp8"}, {"translations": 4}, {"checkpoint": "best.zip"}])
 def test_wrong_arguments_are_answered(
     compose: Compose, words: tuple[str, ...], tmp_path: Path, arguments: dict[str, Any]
 ) -> None:

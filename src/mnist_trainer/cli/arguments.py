@@ -1,10 +1,12 @@
 """Command lines that are not Hydra's: mistakes end as everywhere else, with what is valid."""
 
 import argparse
+import tempfile
+from pathlib import Path
 from typing import NoReturn
 
 from mnist_trainer import __version__
-from mnist_trainer.errors import ConfigError
+from mnist_trainer.errors import ConfigError, MachineError
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -30,3 +32,31 @@ class ArgumentParser(argparse.ArgumentParser):
         typed = message.rpartition(": ")[2].split()[0].partition("=")[0] if message.startswith("unrecognized") else ""
         hint = nearest(typed, options) if typed.startswith("-") else ""
         raise ConfigError(f"{message}.{hint}\nOptions: {' '.join(options)}\nMore: {self.prog} --help")
+
+
+def a_path(text: str) -> str:
+    """A path as it was typed: a slash at its end says that a folder is meant."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not a path: it is empty")
+    return text
+
+
+def refuse_no_folder(folder: Path, elsewhere: str) -> None:
+    """Find out before the work whether files can be written to a folder, which need not exist yet.
+
+    Args:
+        elsewhere: what a user types to have them written to another place.
+
+    Raises:
+        MachineError: a file is in the way, or nothing can be written there.
+    """
+    existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not existing.is_dir():
+        raise MachineError(f"{folder}: {existing} is a file where a folder is needed. Choose another place with {elsewhere}.")
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise MachineError(
+            f"{folder}: no file can be made in {existing}: {error.strerror}. Choose another place with {elsewhere}."
+        ) from error

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-from mnist_trainer.cli.arguments import ArgumentParser
-from mnist_trainer.cli.exit import exit_codes
-from mnist_trainer.errors import MachineError
+from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
+from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.extras import require_extra
 from mnist_trainer.run_folder import display_path, safe_name, write_json
 from mnist_trainer.run_lookup import Located, locate_checkpoint
@@ -32,7 +31,7 @@ ELSEWHERE = "--output DIR"
 
 def main() -> None:
     """Entry point of the console script."""
-    with exit_codes("mnist-eval"):
+    with exit_codes("mnist-eval"), warnings_named("mnist-eval"):
         evaluate(parse(sys.argv[1:]))
 
 
@@ -50,7 +49,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--data-root", metavar="DIR", help="folder of the data sets (default: the run's own)")
     add("--split", choices=SPLITS, default="test", metavar="NAME", help="test, validation or train (default: test)")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
-    add("--output", type=Path, metavar="DIR", help="folder to write to (default: RUN)")
+    add("--output", type=a_path, metavar="DIR", help="folder to write to (default: RUN)")
     add("--json", action="store_true", help="print the content of evaluation.json in place of tables")
     add("--no-figures", action="store_true", help="no PNG files and nothing for TensorBoard")
     return parser.parse_args(words)
@@ -88,16 +87,14 @@ def evaluate(arguments: argparse.Namespace) -> None:
     say_written(written, None if arguments.no_figures else folder)
 
 
-def output_folder(asked: Path | None, located: Located) -> Path:
+def output_folder(asked: str | None, located: Located) -> Path:
     """Where to write.
 
     Raises:
-        MachineError: a file is in the way.
+        MachineError: a file is in the way, or nothing can be written there.
     """
-    folder = located.home if asked is None else asked.expanduser()
-    existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    if not existing.is_dir():
-        raise MachineError(f"{folder}: {existing} is a file where a folder is needed. Choose another place with {ELSEWHERE}.")
+    folder = located.home if asked is None else Path(asked).expanduser()
+    refuse_no_folder(folder, ELSEWHERE)
     return folder
 
 

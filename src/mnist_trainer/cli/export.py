@@ -1,18 +1,21 @@
 """``mnist-export``: take a trained network elsewhere."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mnist_trainer.cli.arguments import ArgumentParser
-from mnist_trainer.cli.exit import exit_codes
-from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
+from mnist_trainer.cli.exit import exit_codes, warnings_named
+from mnist_trainer.errors import ConfigError
 from mnist_trainer.export import ELSEWHERE, FORMATS, Exported
 from mnist_trainer.extras import require_extra
 from mnist_trainer.run_folder import display_path
 from mnist_trainer.run_lookup import locate_checkpoint
 from mnist_trainer.startup import wait_politely
+
+SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
 EPILOG = """\
 formats:
@@ -28,7 +31,7 @@ Beside a file of weights a model card is written. Without --output it is RUN/exp
 
 def main() -> None:
     """Entry point of the console script."""
-    with exit_codes("mnist-export"):
+    with exit_codes("mnist-export"), warnings_named("mnist-export"):
         arguments = parse(sys.argv[1:])
         form = FORMATS[arguments.format]
         located = locate_checkpoint(arguments.run, arguments.checkpoint)
@@ -56,26 +59,31 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
     add("--format", required=True, choices=FORMATS, metavar="FORMAT", help=", ".join(FORMATS))
-    add("--output", type=Path, metavar="PATH", help="the file to write, or a folder for it")
+    add(
+        "--output",
+        type=a_path,
+        metavar="PATH",
+        help="the file to write, or a folder for it (with / at its end if it is to be made)",
+    )
     add("--checkpoint", metavar="NAME", help="best, last, or a file (default: the one that the run has tested)")
     return parser.parse_args(words)
 
 
-def output_path(asked: Path | None, home: Path, suffix: str) -> Path:
+def output_path(asked: str | None, home: Path, suffix: str) -> Path:
     """The file to write.
 
     Raises:
         ConfigError: its ending is that of another format.
-        MachineError: there is something else in its place.
+        MachineError: there is something else in its place, or nothing can be written there.
     """
-    path = home / "export" / f"model{suffix}" if asked is None else asked.expanduser()
-    if path.is_dir():
+    path = home / "export" / f"model{suffix}" if asked is None else Path(asked).expanduser()
+    # A slash at the end names a folder, which may still be to be made.
+    is_folder = asked is not None and asked.endswith(SEPARATORS)
+    if path.is_dir() or is_folder:
         path = path / f"model{suffix}"
     if path.suffix != suffix:
         raise ConfigError(f"--output {path}: a file of this format ends in {suffix}. Type: --output {path.with_suffix(suffix)}")
-    parent = next(ancestor for ancestor in path.absolute().parents if ancestor.exists())
-    if not parent.is_dir():
-        raise MachineError(f"{path} cannot be written: {parent} is a file, not a folder. Choose another place with {ELSEWHERE}.")
+    refuse_no_folder(path.parent, ELSEWHERE)
     return path
 
 

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mnist_trainer.cli.arguments import ArgumentParser
-from mnist_trainer.cli.exit import exit_codes
+from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
+from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.startup import wait_politely
 
 EPILOG = """\
@@ -22,8 +22,10 @@ is wrong with it, the others are still recognised, and the exit code is 2."""
 
 def main() -> None:
     """Entry point of the console script."""
-    with exit_codes("mnist-predict"):
+    with exit_codes("mnist-predict"), warnings_named("mnist-predict"):
         arguments = parse(sys.argv[1:])
+        if arguments.show:
+            refuse_no_folder(arguments.show_dir, "--show-dir DIR")
         wait_politely()
         from mnist_trainer.pictures.answers import answer_all
 
@@ -44,11 +46,13 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--digits", choices=("one", "many"), default="one", help="how many are in each picture (default: one)")
     add("--top", type=at_least_one, default=3, metavar="K", help="classes that are listed for each digit (default: 3)")
     add("--show", action="store_true", help="draw what the network is shown, here and as PNG files")
-    add("--show-dir", type=Path, default=Path("seen"), metavar="DIR", help="folder of the PNG files (default: seen)")
+    add("--show-dir", type=a_path, default="seen", metavar="DIR", help="folder of the PNG files (default: seen)")
     add("--json", action="store_true", help="one JSON document in place of text")
     add("--checkpoint", metavar="NAME", help="best, last, or a checkpoint file (default: the one that the run has tested)")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps (default: auto)")
-    return parser.parse_args(words)
+    arguments = parser.parse_args(words)
+    arguments.show_dir = Path(arguments.show_dir).expanduser()
+    return arguments
 
 
 def at_least_one(text: str) -> int:

@@ -21,6 +21,7 @@ SOME_UNUSABLE = ExitCode.CONFIG
 
 WORKING_SIDE = {"one": 640, "many": 1280}
 """Longer side to which a larger picture is averaged down, in pixels."""
+SEVERAL = "several digits? Read them with --digits many."
 DIGIT_NAMES = tuple("0123456789")
 
 
@@ -54,6 +55,11 @@ class Answer:
         space = "" if all(len(name) == 1 for name in class_names) else " "
         return "\n".join(space.join(line) for line in lines.values())
 
+    @property
+    def of_several(self) -> bool:
+        """Whether the picture seems to hold more digits than the one that was asked for."""
+        return any(reading.digit.among_several for reading in self.readings)
+
 
 def answer_all(arguments: argparse.Namespace) -> ExitCode:
     """Recognise every picture; those that cannot be used are named at the end.
@@ -81,6 +87,8 @@ def answer_all(arguments: argparse.Namespace) -> ExitCode:
             print(f"mnist-predict: {printable(source.name)}: {answer.problem}", file=sys.stderr, flush=True)
         elif not arguments.json:
             print_answer(answer, trained.class_names, arguments.top, style)
+        if answer.of_several:
+            print(f"mnist-predict: {printable(source.name)}: {SEVERAL}", file=sys.stderr, flush=True)
         if arguments.show and not answer.problem:
             show(answer, trained.class_names, arguments.show_dir, None if arguments.json else style)
     if arguments.json:
@@ -122,7 +130,8 @@ def as_json(answer: Answer, class_names: Sequence[str], top: int) -> dict[str, A
                 "line": reading.digit.line,
             }
         )
-    return {"picture": answer.source.name, "text": answer.text(class_names), "digits": digits}
+    text, several = answer.text(class_names), answer.of_several
+    return {"picture": answer.source.name, "text": text, "digits": digits} | ({"note": SEVERAL} if several else {})
 
 
 def print_answer(answer: Answer, class_names: Sequence[str], top: int, style: Style) -> None:
@@ -158,5 +167,6 @@ def show(answer: Answer, class_names: Sequence[str], folder: Path, style: Style 
         answer.picture, [reading.digit for reading in answer.readings], names, folder, Path(answer.source.name).stem
     )
     if style:
-        rest = f", {written[1]} to {written[-1].name}" if len(written) > 1 else ""
+        between = "and" if len(written) == 3 else "to"
+        rest = f", {written[1]} {between} {written[-1].name}" if len(written) > 1 else ""
         print(f"  seen: {written[0]}{rest}")

@@ -1,7 +1,7 @@
 """The digits of a picture: one, or all of them in reading order."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -11,7 +11,7 @@ from mnist_trainer.pictures.components import Box, Component, label_components
 from mnist_trainer.pictures.drawing import ink_of_drawing, mnist_like, published_like
 from mnist_trainer.pictures.opening import Colours, PictureError
 from mnist_trainer.pictures.photograph import ink_strength
-from mnist_trainer.pictures.placement import BOX, IMAGE_SIZE, VISIBLE, Ink, place
+from mnist_trainer.pictures.placement import BOX, IMAGE_SIZE, VISIBLE, Ink, place, stroke_width
 from mnist_trainer.pictures.ruled_lines import without_ruled_lines
 
 PEN_DOWN = 0.4
@@ -20,6 +20,13 @@ FAINT = 0.06
 """Ink that takes less than this share of the paper's light is an empty sheet."""
 PART = 0.04
 """Least area of a piece of a digit, as a share of its largest piece: less is a speck."""
+
+SMALLEST = 0.2
+"""Height of the smallest digit, as a share of that of the tall ones."""
+LONG = 8.5
+"""Length of the shortest stroke that is a small digit, in widths of the pen; a comma has five, all digits but a 1 have more."""
+MOST_PIECES = 300
+"""More are the grain of a paper, and no writing."""
 
 AT_THE_EDGE = 0.01
 """How much less likely a piece that the edge of the picture cuts is the digit."""
@@ -36,6 +43,8 @@ class FoundDigit:
     box: Box
     line: int = 0
     """Line of writing, counted from the top."""
+    among_several: bool = False
+    """Whether it was read as the one digit of a picture that seems to hold more of them."""
 
 
 def find_digit(colours: Colours, *, other_things: bool = False) -> FoundDigit:
@@ -50,9 +59,10 @@ def find_digit(colours: Colours, *, other_things: bool = False) -> FoundDigit:
     if (image := published_like(colours) if other_things else mnist_like(colours)) is not None:
         return FoundDigit(image, Box(0, 0, IMAGE_SIZE, IMAGE_SIZE))
     ink = ink_of_drawing(colours)
-    if ink is None:
-        ink = main_ink(ink_of_photograph(colours))
-    return found(ink)
+    if ink is not None:
+        return replace(found(ink), among_several=not other_things and holds_several(ink))
+    ink = ink_of_photograph(colours)
+    return replace(found(main_ink(ink)), among_several=not other_things and holds_several(ink))
 
 
 def find_digits(colours: Colours) -> list[FoundDigit]:
@@ -65,11 +75,33 @@ def find_digits(colours: Colours) -> list[FoundDigit]:
     if ink is None:
         ink = ink_of_photograph(colours)
     labels, components = label_components(ink >= PEN_DOWN)
-    groups = join_strokes(without_frames(components, labels, ink.shape))
+    groups = join_strokes(without_frames(components, labels, ink.shape), labels)
     if not groups:
         raise PictureError(NO_INK)
     lines = reading_order(groups)
     return [found(only(ink, labels, group), number) for number, line in enumerate(lines) for group in line]
+
+
+def holds_several(ink: Ink) -> bool:
+    """Whether ink is more than one digit for certain: a digit in several strokes, or in a dashed pen, is one."""
+    labels, components = label_components(ink >= PEN_DOWN)
+    pieces = without_frames(components, labels, ink.shape)
+    if len(pieces) > MOST_PIECES:
+        return False
+    whole = [piece for piece in pieces if not touches_edge(piece.box, ink.shape)]
+    clumps: list[Box] = []
+    for box in (around(group) for group in join_strokes(whole, labels)):
+        near = [clump for clump in clumps if may_be_one(box, clump)]
+        clumps = [clump for clump in clumps if clump not in near] + [reduce(Box.union, near, box)]
+    tallest = max((clump.height for clump in clumps), default=0)
+    return sum(clump.height >= max(16, 0.4 * tallest) and clump.width <= 1.5 * clump.height for clump in clumps) > 1
+
+
+def may_be_one(one: Box, other: Box) -> bool:
+    """Whether two boxes are as close as the strokes of one digit: nearly touching, or one little above the other."""
+    height = max(one.height, other.height)
+    above = min(one.right, other.right) > max(one.left, other.left)
+    return one.gap(other) <= (0.35 if above else 0.08) * height
 
 
 def found(ink: Ink, line: int = 0) -> FoundDigit:
@@ -161,7 +193,7 @@ def hollow(labels: NDArray[np.int32], piece: Component) -> bool:
     return float(mask[rim:-rim, rim:-rim].sum()) < 0.1 * piece.area
 
 
-def join_strokes(pieces: list[Component]) -> list[list[Component]]:
+def join_strokes(pieces: list[Component], labels: NDArray[np.int32]) -> list[list[Component]]:
     """Put together what one digit was written in: the bar of a 5, a stroke that a ruled line has cut."""
     tallest = sorted(piece.box.height for piece in pieces)[-max(1, len(pieces) // 3) :] if pieces else [0]
     height = float(np.median(tallest))
@@ -175,7 +207,25 @@ def join_strokes(pieces: list[Component]) -> list[list[Component]]:
         else:
             groups.append(([piece], piece.box))
     # What is much smaller than the digits and joins none of them is a dot, a comma, or dirt.
-    return [group for group, box in groups if box.height >= 0.35 * height or box.side >= 0.6 * height]
+    return [
+        group
+        for group, box in groups
+        if box.height >= 0.35 * height or box.side >= 0.6 * height or is_small_digit(mask_of(group, labels, box), height)
+    ]
+
+
+def mask_of(group: list[Component], labels: NDArray[np.int32], box: Box) -> NDArray[np.bool_]:
+    """Where in their box some pieces are."""
+    return np.isin(labels[box.top : box.bottom, box.left : box.right], [piece.label for piece in group])
+
+
+def is_small_digit(mask: NDArray[np.bool_], height: float) -> bool:
+    """Whether something much smaller than the digits, cropped to its box, is one itself: a long stroke in an open shape."""
+    rows, columns = mask.shape
+    if rows < max(SMALLEST * height, IMAGE_SIZE // 2) or not 0.35 * rows <= columns <= 1.2 * rows:
+        return False
+    area = int(mask.sum())
+    return area <= 0.55 * mask.size and area >= LONG * stroke_width(mask.astype(np.float64)) ** 2
 
 
 def belongs(piece: Box, digit: Box, height: float) -> bool:
@@ -197,11 +247,20 @@ def reading_order(groups: list[list[Component]]) -> list[list[list[Component]]]:
         box = around(group)
         last = [around(each) for each in lines[-1]] if lines else []
         extent = max((each.height for each in last), default=0)
-        if last and abs(middle(box) - np.mean([middle(each) for each in last])) < 0.5 * max(extent, box.height):
+        near = last and abs(middle(box) - np.mean([middle(each) for each in last])) < 0.5 * max(extent, box.height)
+        if near or any(is_raised(box, each) for each in last):
             lines[-1].append(group)
         else:
             lines.append([group])
     return [sorted(line, key=lambda group: around(group).left) for line in lines]
+
+
+def is_raised(one: Box, other: Box) -> bool:
+    """Whether the smaller of two stands beside the upper or lower end of a much taller one, as an exponent does."""
+    small, tall = sorted((one, other), key=lambda box: box.height)
+    shared = min(small.bottom, tall.bottom) - max(small.top, tall.top)
+    apart = max(small.left, tall.left) - min(small.right, tall.right)
+    return small.height <= 0.65 * tall.height and shared >= 0.4 * small.height and -0.2 * small.width <= apart <= tall.height
 
 
 def around(group: list[Component]) -> Box:

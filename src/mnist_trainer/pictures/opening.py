@@ -3,6 +3,7 @@
 What comes out is always the same: red, green and blue as bytes, upright, without transparency, no longer than a working size.
 """
 
+import os
 import struct
 import warnings
 import zlib
@@ -22,11 +23,17 @@ SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif",
     ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".ico", ".pcx",
 )  # fmt: skip
+HEIC_SUFFIXES = (".heic", ".heif", ".hif")
+"""Pictures of telephones that are not read, and are not passed over in silence."""
+SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+"""How PNG, TIFF, JPEG and GIF files begin."""
 MAX_PIXELS = 50_000_000
 """Most pixels that are unpacked: 200 MB at four bytes each. JPEG files may have three times as many: they are read smaller."""
 MAX_JPEG_PIXELS = 3 * MAX_PIXELS
 MAX_BYTES = 200_000_000
 """Largest file that is read, in bytes."""
+LEAST_SIDE = 8
+"""Shorter side that must be left when a long picture is averaged down, in pixels: nothing can be read in less."""
 UPRIGHT = {
     2: (Image.Transpose.FLIP_LEFT_RIGHT,),
     3: (Image.Transpose.ROTATE_180,),
@@ -83,6 +90,9 @@ def refuse_other_than_a_file(path: Path) -> None:
     """Raises:
     PictureError: there is nothing to read, or more than is read.
     """
+    if path.is_symlink() and not path.exists():
+        loop = Path(os.path.realpath(path)).is_symlink()
+        raise PictureError(f"a link that leads {'back to itself' if loop else 'to a file that is gone'}.")
     if not path.exists():
         raise PictureError("there is no such file.")
     if not path.is_file():
@@ -108,6 +118,8 @@ def what_is_wrong(file: Path | BinaryIO, error: BaseException) -> str:
             return "HEIC, which is not read here. Save it as JPEG or PNG first."
         if head.lstrip()[:4] in (b"%PDF", b"<svg", b"<?xm"):
             return "a document, not a picture of pixels. Save it as PNG first."
+        if head.startswith(SIGNATURES):
+            return "damaged or cut short: it begins as a picture does, and cannot be read on."
         return f"not a picture that can be read here. Kinds that can: {', '.join(FORMATS)}."
     reason = (str(error).splitlines() or [""])[0][:120].rstrip(".") or type(error).__name__
     return f"damaged or cut short: {reason}."
@@ -132,6 +144,8 @@ def unpack(image: Image.Image, working_side: int) -> Picture:
         raise PictureError(
             f"{width:,} x {height:,} pixels are too many; at most {MAX_PIXELS:,} are unpacked. Scale it down first."
         )
+    if max(width, height) > working_side and min(width, height) * working_side < LEAST_SIDE * max(width, height):
+        raise PictureError(f"{width:,} x {height:,} pixels are too long and thin. Cut out the part with the writing.")
     # A JPEG can be decoded at a half, quarter or eighth of its size, which saves the memory.
     image.draft(None, (working_side, working_side))
     if image.width * image.height > MAX_PIXELS:

@@ -2,15 +2,18 @@
 
 import glob
 import io
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mnist_trainer.pictures.opening import MAX_BYTES, SUFFIXES, Picture, PictureError, open_picture
+from mnist_trainer.pictures.opening import HEIC_SUFFIXES, MAX_BYTES, SUFFIXES, Picture, PictureError, open_picture
 
 STANDARD_INPUT = "-"
+MARK = b"mnist-predict --show"
+"""In the metadata of the PNG files that ``--show`` writes, so that a folder read again is not read with them."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ def find_pictures(words: Sequence[str]) -> list[Source]:
         except OSError as error:  # A name that is too long, a folder that may not be entered.
             found = [Source(word, None, f"{error.strerror}.")]
         for source in found:
-            sources.setdefault(str(source.file.resolve()) if source.file else source.name, source)
+            # Not Path.resolve, which raises of a link that leads back to itself.
+            sources.setdefault(os.path.realpath(source.file) if source.file else source.name, source)
     return list(sources.values())
 
 
@@ -50,7 +54,7 @@ def sources_of(word: str) -> Iterator[Source]:
     if word == STANDARD_INPUT:
         yield Source("standard input", None)
     elif "\0" in word or not word:
-        yield Source(word, None, "not a name that a file can have.")
+        yield Source(word or "''", None, "not a name that a file can have.")
     elif path.is_dir():
         yield from in_folder(path)
     elif path.exists() or not glob.has_magic(word):
@@ -65,8 +69,10 @@ def sources_of(word: str) -> Iterator[Source]:
 
 
 def in_folder(folder: Path) -> Iterator[Source]:
-    """The pictures anywhere below a folder, by the ends of their names; hidden ones are left out."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and is_shown(path, folder))
+    """The pictures anywhere below a folder, by the ends of their names; hidden ones and what ``--show`` wrote are left out."""
+    endings = (*SUFFIXES, *HEIC_SUFFIXES)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and is_shown(path, folder))
+    found = [path for path in found if not is_marked(path)]
     if not found:
         yield Source(str(folder), None, "no picture in this folder.")
     for path in found:
@@ -76,6 +82,15 @@ def in_folder(folder: Path) -> Iterator[Source]:
 def is_shown(path: Path, folder: Path) -> bool:
     """Whether no part of the name below the folder begins with a dot."""
     return path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def is_marked(path: Path) -> bool:
+    """Whether ``--show`` wrote a file: its mark comes before the pixels. A file that cannot be read is told of later."""
+    try:
+        with path.open("rb") as file:
+            return MARK in file.read(256)
+    except OSError:
+        return False
 
 
 def standard_input() -> BinaryIO:

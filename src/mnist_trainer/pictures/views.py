@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from mnist_trainer.pictures import FoundDigit, Picture
+from mnist_trainer.pictures.sources import MARK
 from mnist_trainer.run_folder import atomic_write
 
 BAR_WIDTH = 24
@@ -125,7 +127,9 @@ def boxes(picture: Picture, digits: Sequence[FoundDigit], names: Sequence[str]) 
 
 
 def write_png(image: Image.Image, path: Path) -> Path:
-    """Save a picture whole or not at all."""
+    """Save a picture whole or not at all, marked as one that this command has made."""
+    marks = PngInfo()
+    marks.add_text("Software", MARK.decode())
     with atomic_write(path, elsewhere="--show-dir DIR") as file:
-        image.save(file, "PNG")
+        image.save(file, "PNG", pnginfo=marks)
     return path

@@ -1,19 +1,22 @@
 """How a command ends, whatever ends it."""
 
+import errno
+import logging
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from mnist_trainer.cli import exit as ending
-from mnist_trainer.cli.exit import exit_codes
+from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.errors import AlreadySaidError
 
 LEAVING_SLOWLY = """
 import atexit, signal, time
-from mnist_trainer.cli.exit import exit_codes
+from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.interruption import InterruptedRunError
 from mnist_trainer.sweep.command import StoppedSweepError
 
@@ -48,3 +51,43 @@ def test_a_process_with_nothing_to_say_waits_for_the_one_that_has(monkeypatch: p
         raise AlreadySaidError(6)
     assert ended.value.code == 6
     assert waited == [ending.SECONDS_TO_SPEAK]
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "said"),
+    [
+        (
+            "mnist-predict",
+            OSError(errno.ENOSPC, "No space left on device"),
+            "what it prints cannot be written: No space left on device.",
+        ),
+        ("mnist-eval", PermissionError(errno.EACCES, "Permission denied", "secret"), "secret: Permission denied."),
+        (
+            "mnist-train",
+            PermissionError(errno.EACCES, "Permission denied", "data"),
+            "data: Permission denied. Choose another place with hydra.run.dir=PATH or data.root=PATH.",
+        ),
+    ],
+)
+def test_only_settings_of_the_command_itself_are_proposed(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, error: OSError, said: str
+) -> None:
+    monkeypatch.setattr(ending, "discard_output", lambda: None)
+    with pytest.raises(SystemExit) as ended, exit_codes(command):
+        raise error
+    assert ended.value.code == 6
+    assert capfd.readouterr().err == f"{command}: {said}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_output_that_does_not_fit_is_found_before_the_end() -> None:
+    program = "from mnist_trainer.cli.exit import exit_codes\nwith exit_codes('mnist-eval'): print('numbers')"
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr.count("\n")) == (6, 1)
+
+
+def test_warnings_of_the_library_carry_the_name_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings_named("mnist-export"):
+        logging.getLogger("mnist_trainer.trained").warning("%s: a note.", "runs/one")
+    assert capsys.readouterr().err == "mnist-export: runs/one: a note.\n"

@@ -124,6 +124,64 @@ def test_several_are_read_line_by_line(some_images: LabelledImages) -> None:
         assert difference(one.image, find_digit(coloured(sheet(image))).image) < 4
 
 
+def test_several_digits_read_as_one_are_noticed(some_images: LabelledImages) -> None:
+    digits = some_images.images[:10, 0].numpy()
+    for one, other in zip(digits[::2], digits[1::2], strict=True):
+        assert not find_digit(coloured(sheet(one))).among_several
+        assert not find_digit(coloured(255 * enlarged(one))).among_several
+        side_by_side = np.concatenate([sheet(one), sheet(other)], axis=1)
+        assert find_digit(coloured(side_by_side)).among_several
+        assert not find_digit(coloured(side_by_side), other_things=True).among_several
+        assert find_digit(coloured(255 * np.concatenate([enlarged(one), enlarged(other)], axis=1))).among_several
+
+
+def test_one_digit_in_several_strokes_is_one() -> None:
+    open_four = np.full((200, 200), 255.0)
+    open_four[40:100, 60:68] = open_four[92:100, 60:115] = 0
+    open_four[40:160, 120:128] = 0
+    dashed = np.full((200, 200), 255.0)
+    dashed[40:160, 90:110] = 0
+    dashed[65:70] = dashed[95:100] = dashed[125:130] = 255
+    far_bar = np.full((200, 200), 255.0)
+    far_bar[40:48, 60:120] = 0
+    far_bar[60:150, 50:58] = far_bar[100:108, 50:110] = far_bar[100:150, 102:110] = 0
+    for paper in (open_four, dashed, far_bar):
+        assert not find_digit(coloured(paper)).among_several
+
+
+def drawn(boxes: dict[tuple[int, int], Bytes], shape: tuple[int, int], sides: dict[tuple[int, int], int]) -> Bytes:
+    """Digits at their places (top, left), each of its own side, on white."""
+    ink = np.zeros(shape)
+    for (top, left), digit in boxes.items():
+        side = sides[top, left]
+        ink[top : top + side, left : left + side] = enlarged(digit, side)
+    return coloured(255 * (1 - ink))
+
+
+def test_a_digit_much_smaller_than_its_neighbours_is_read_and_dirt_is_not(some_images: LabelledImages) -> None:
+    digits = some_images.images[:12, 0].numpy()
+    for small in digits[[0, 2, 4, 5, 7]]:
+        places = {(60, 40): digits[1], (200, 360): small, (60, 520): digits[2]}
+        picture = drawn(places, (400, 860), {(60, 40): 300, (200, 360): 85, (60, 520): 300})
+        assert len(find_digits(picture)) == 3
+    for width in range(14, 27, 4):  # A dot, and a comma nearly as tall as the small digits.
+        picture = drawn({(60, 40): digits[1], (60, 520): digits[2]}, (400, 860), {(60, 40): 300, (60, 520): 300})
+        picture[20 : 20 + 2 * width, 440 : 440 + width] = 0
+        for step in range(44):
+            row, column = 250 + step, 470 - step // 2
+            picture[row : row + width, column : column + width] = 0
+        assert len(find_digits(picture)) == 2
+
+
+def test_a_raised_digit_stays_in_its_line(some_images: LabelledImages) -> None:
+    three, two = (some_images.images[index, 0].numpy() for index in (7, 5))
+    for top in (60, 90, 250):
+        picture = drawn({(80, 30): three, (top, 330): two}, (500, 600), {(80, 30): 330, (top, 330): 160})
+        first, second = find_digits(picture)
+        assert (first.line, second.line) == (0, 0)
+        assert first.box.left < second.box.left
+
+
 def test_the_bar_of_a_5_belongs_to_it() -> None:
     paper = np.full((200, 300), 255.0)
     paper[40:48, 60:110] = 0  # The bar, off to the right of the rest.

@@ -119,6 +119,8 @@ def test_a_bomb_is_not_unpacked() -> None:
         (b"not a picture at all", "not a picture"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
         (b"%PDF-1.7 and so on", "document"),
+        (b"\x89PNG\r\n\x1a\n and nothing that follows", "damaged"),
+        (b"II*\0 and nothing that follows", "damaged"),
     ],
 )
 def test_what_is_no_picture(tmp_path: Path, content: bytes, message: str) -> None:
@@ -126,6 +128,12 @@ def test_what_is_no_picture(tmp_path: Path, content: bytes, message: str) -> Non
     path.write_bytes(content)
     with pytest.raises(PictureError, match=message):
         open_picture(path, 640)
+
+
+def test_what_would_be_averaged_away_is_refused() -> None:
+    with pytest.raises(PictureError, match=r"30,000 x 100 pixels are too long and thin\. Cut out"):
+        open_picture(saved(Image.new("L", (30000, 100)), "PNG"), 640)
+    assert open_picture(saved(Image.new("L", (3000, 100)), "PNG"), 640).colours.shape == (20, 600, 3)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:

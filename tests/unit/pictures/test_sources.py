@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mnist_trainer.pictures.opening import PictureError
 from mnist_trainer.pictures.sources import find_pictures
+from mnist_trainer.pictures.views import write_png
 
 
 @pytest.fixture
@@ -23,6 +25,13 @@ def test_a_folder_is_its_pictures(folder: Path) -> None:
     assert names(folder, str(folder)) == ["[odd].png", "a.JPG", "b.png", "sub/c.tiff"]
 
 
+def test_what_show_has_written_is_left_out_of_a_folder_and_heic_is_not(folder: Path) -> None:
+    seen = write_png(Image.new("L", (28, 28)), folder / "seen" / "b.png")
+    (folder / "d.HEIC").write_bytes(b"x")
+    assert names(folder, str(folder)) == ["[odd].png", "a.JPG", "b.png", "d.HEIC", "sub/c.tiff"]
+    assert names(folder, str(seen)) == ["seen/b.png"]
+
+
 def test_a_pattern_is_what_it_matches(folder: Path) -> None:
     assert names(folder, f"{folder}/*.png") == ["[odd].png", "b.png"]
     assert names(folder, f"{folder}/**/*.tiff") == ["sub/c.tiff"]
@@ -39,10 +48,19 @@ def test_each_once_in_the_order_of_the_words(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("*.gif", "no file matches"), ("empty", "no picture in this folder"), ("", "name"), ("x" * 5000, "name too long")],
+    [
+        ("*.gif", "no file matches"),
+        ("empty", "no picture in this folder"),
+        ("", "name"),
+        ("loop", "back to itself"),
+        ("gone", "is gone"),
+        ("x" * 5000, "name too long"),
+    ],
 )
 def test_what_there_is_not_is_a_problem_of_its_own(folder: Path, word: str, message: str) -> None:
     (folder / "empty").mkdir()
+    (folder / "loop").symlink_to("loop")
+    (folder / "gone").symlink_to("nowhere")
     (source,) = find_pictures([f"{folder}/{word}" if word else ""])
     with pytest.raises(PictureError, match=f"(?i){message}"):
         source.open(640)
