@@ -78,7 +78,10 @@ class ResidentBatches:
                 "transforms.random: a transform without num_draws would treat a whole batch alike."
                 " Show it one image at a time with data.loader=dataloader"
             )
-        self.images = transforms.prepare_once(data.images.to(device.torch_device))
+        images = transforms.prepare_once(data.images.to(device.torch_device))
+        self.shape = images.shape[1:]
+        # One row an image: gathering rows takes a quarter of the time of indexing images.
+        self.rows = images.flatten(1).contiguous()
         self.labels = data.labels.to(device.torch_device)
         self.transforms = transforms
         self.device = device
@@ -90,9 +93,10 @@ class ResidentBatches:
         portion = max(1, GATHER // self.batch_size) * self.batch_size
         for first in range(0, len(order), portion):
             indexes = order[first : first + portion]
-            images = self.transforms.augment(self.images[indexes], draws[first : first + portion])
+            gathered = self.rows.index_select(0, indexes).unflatten(1, self.shape)
+            images = self.transforms.augment(gathered, draws[first : first + portion])
             images = images.contiguous(memory_format=self.device.memory_format)
-            labels = self.labels[indexes]
+            labels = self.labels.index_select(0, indexes)
             yield from zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True)
 
 
