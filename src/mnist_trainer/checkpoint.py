@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mnist_trainer.errors import CheckpointError
-from mnist_trainer.run_folder import atomic_write, replace_by_link, write_json
+from mnist_trainer.files import atomic_write, replace_by_link, write_json
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mnist_trainer.errors import MachineError
-from mnist_trainer.run_folder import RunFolder, write_failure
+from mnist_trainer.files import write_failure
+from mnist_trainer.run_folder import RunFolder
 
 NO_MEMORY = (
     "The memory of this machine or device is not enough for this run.\n"

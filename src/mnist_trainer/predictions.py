@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_trainer.errors import DataError
-from mnist_trainer.run_folder import atomic_write
+from mnist_trainer.files import atomic_write
 
 ARRAYS = ("predicted", "probability", "truth", "class_names")
 

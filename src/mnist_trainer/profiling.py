@@ -4,7 +4,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from mnist_trainer.device import Device
-from mnist_trainer.run_folder import RunFolder, atomic_write
+from mnist_trainer.files import atomic_write
+from mnist_trainer.run_folder import RunFolder
 from mnist_trainer.settings import TrackerSettings
 from mnist_trainer.terminal import Terminal
 

@@ -17,13 +17,14 @@ from mnist_trainer.engine_rules import BY_HAND, device_for
 from mnist_trainer.engines import make_engine
 from mnist_trainer.environment import describe_environment
 from mnist_trainer.errors import CheckpointError
+from mnist_trainer.files import atomic_write, sweep_temporaries, write_json
 from mnist_trainer.graphs import choose_step
 from mnist_trainer.identity import identity
 from mnist_trainer.meter import make_meter
 from mnist_trainer.profiling import open_profile
 from mnist_trainer.randomness import seed_everything
 from mnist_trainer.result import Result, is_completed
-from mnist_trainer.run_folder import RunFolder, atomic_write, point_latest_at, sweep_temporaries, write_json
+from mnist_trainer.run_folder import RunFolder, point_latest_at
 from mnist_trainer.scorer import Scorer
 from mnist_trainer.selection import Selection
 from mnist_trainer.settings import RunConfig

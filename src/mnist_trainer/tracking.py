@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from mnist_trainer.errors import MachineError
-from mnist_trainer.run_folder import RunFolder, write_failure
+from mnist_trainer.files import write_failure
+from mnist_trainer.run_folder import RunFolder
 from mnist_trainer.settings import RunConfig
 
 GRID_IMAGES = 64

@@ -17,7 +17,7 @@ from tests.unit.test_checkpoint import state
 SAVE = """
 import json, os, pathlib, sys
 from tests.unit.test_checkpoint import state
-from mnist_trainer import run_folder
+from mnist_trainer import files
 from mnist_trainer.checkpoint import Checkpoints
 
 for line in sys.stdin:
@@ -37,7 +37,7 @@ def crash(): os._exit(137)
 
 real_fdopen, real_fsync, real_replace, real_link = os.fdopen, os.fsync, os.replace, os.link
 at = {"name": ""}
-real_mkstemp = run_folder.tempfile.mkstemp
+real_mkstemp = files.tempfile.mkstemp
 
 def mkstemp(*args, prefix, **named):
     at["name"] = prefix.strip(".")
@@ -73,7 +73,7 @@ def link(source, path):
     real_link(source, path)
     if target == "previous.pt" and point == "after link": crash()
 
-run_folder.tempfile.mkstemp = mkstemp
+files.tempfile.mkstemp = mkstemp
 os.fdopen = lambda handle, mode: HalfWritten(real_fdopen(handle, mode))
 os.fsync, os.replace, os.link = fsync, replace, link
 checkpoints.save(state(first + 1), is_best=True)

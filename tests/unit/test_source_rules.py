@@ -18,7 +18,7 @@ EARLY = (
     "settings", "targets", "resume", "engine_rules", "run_folder", "errors", "faults", "startup", "hydra_guard", "hydra_plugins",
     "job", "sweep.command", "sweep.compose", "identity", "sweep.job", "sweep.launch", "sweep.progress", "sweep.records",
     "sweep.table", "result", "formulas.activations", "distributed", "interruption", "launching",
-    "run_lookup", "extras", "export", "cli.eval", "cli.export", "cli.arguments", "wording",
+    "run_lookup", "extras", "export", "cli.eval", "cli.export", "cli.arguments", "wording", "files",
 )  # fmt: skip
 
 

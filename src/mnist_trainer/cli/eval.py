@@ -10,7 +10,8 @@ from typing import get_args, get_type_hints
 from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
 from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.extras import require_extra
-from mnist_trainer.run_folder import display_path, safe_name, write_json
+from mnist_trainer.files import write_json
+from mnist_trainer.run_folder import display_path, safe_name
 from mnist_trainer.run_lookup import Located, locate_checkpoint
 from mnist_trainer.settings import DataSettings
 from mnist_trainer.startup import wait_politely

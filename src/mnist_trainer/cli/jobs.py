@@ -12,18 +12,11 @@ from mnist_trainer.command_line import CommandLine, Plan, hand_to_hydra, parse_c
 from mnist_trainer.distributed import THE_ONLY_ONE, Place, World, find_place, join, said_once_a_machine
 from mnist_trainer.errors import ConfigError, DivergedError, ExitCode, UserError
 from mnist_trainer.faults import faults_of_the_machine
+from mnist_trainer.files import atomic_write, write_json
 from mnist_trainer.job import run_job
 from mnist_trainer.result import describe_failure, is_completed
 from mnist_trainer.resume import finished
-from mnist_trainer.run_folder import (
-    RunFolder,
-    atomic_write,
-    claim_named_folder,
-    claim_run_folder,
-    discard_if_unused,
-    refuse_used_folder,
-    write_json,
-)
+from mnist_trainer.run_folder import RunFolder, claim_named_folder, claim_run_folder, discard_if_unused, refuse_used_folder
 
 NOT_WRITTEN = ("hydra.output_subdir=", "hydra/job_logging=", "hydra.job_logging")
 """Settings of what a run writes of itself, which is left to the first of several processes."""

@@ -19,7 +19,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from mnist_trainer.errors import DataError
-from mnist_trainer.run_folder import atomic_write
+from mnist_trainer.files import atomic_write
 
 ANSWER_SECONDS = 6
 CHUNK = 1 << 20

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from mnist_trainer.data.idx import parse_idx
 from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
 from mnist_trainer.errors import DataError, MachineError
-from mnist_trainer.run_folder import atomic_write, sweep_temporaries
+from mnist_trainer.files import atomic_write, sweep_temporaries
 from mnist_trainer.settings import NUM_TRAINING_IMAGES
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from torch import Tensor
 from mnist_trainer.data.download import fetch, gunzipped, hash_of, store
 from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
 from mnist_trainer.errors import DataError, MachineError
-from mnist_trainer.run_folder import sweep_temporaries, write_json
+from mnist_trainer.files import sweep_temporaries, write_json
 from mnist_trainer.settings import NUM_TRAINING_IMAGES
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_trainer.export import ELSEWHERE
-from mnist_trainer.run_folder import atomic_write
+from mnist_trainer.files import atomic_write
 
 FACTS = {
     "model": "Network",

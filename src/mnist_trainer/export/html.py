@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.evaluation import VIEWS
 from mnist_trainer.export import ELSEWHERE, Exported
-from mnist_trainer.run_folder import atomic_write
+from mnist_trainer.files import atomic_write
 from mnist_trainer.transforms import CenterCrop, Normalize
 from mnist_trainer.wording import counted
 

@@ -10,8 +10,8 @@ from mnist_trainer.errors import MachineError
 from mnist_trainer.export import ELSEWHERE, Exported
 from mnist_trainer.export.card import write_card
 from mnist_trainer.export.provenance import count_right, find_provenance
+from mnist_trainer.files import atomic_write
 from mnist_trainer.metrics import wilson_interval
-from mnist_trainer.run_folder import atomic_write
 from mnist_trainer.trained import TrainedModel
 
 INTERFACE = """\

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from mnist_trainer.files import atomic_write
 from mnist_trainer.pictures import FoundDigit, Picture
 from mnist_trainer.pictures.sources import MARK
-from mnist_trainer.run_folder import atomic_write
 
 BAR_WIDTH = 24
 EIGHTHS = " ▏▎▍▌▋▊▉"

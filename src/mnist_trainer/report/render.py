@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mnist_trainer.extras import require
+from mnist_trainer.files import write_named_file
 from mnist_trainer.report.comparison import Comparison
 from mnist_trainer.report.comparison_document import comparison_document
 from mnist_trainer.report.data import comparison_csv, comparison_json, runs_csv, runs_json
@@ -15,7 +16,7 @@ from mnist_trainer.report.records import RunRecord
 from mnist_trainer.report.request import STDOUT, Request
 from mnist_trainer.report.run_document import run_document
 from mnist_trainer.report.sweep_document import sweep_document
-from mnist_trainer.run_folder import display_path, write_named_file
+from mnist_trainer.run_folder import display_path
 from mnist_trainer.wording import counted
 
 TEXTS = {"html": page, "markdown": markdown}

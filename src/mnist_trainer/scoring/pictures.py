@@ -15,7 +15,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from mnist_trainer import figures
-from mnist_trainer.run_folder import atomic_write, write_failure
+from mnist_trainer.files import atomic_write, write_failure
 from mnist_trainer.scoring.scored_run import ScoredRun, features
 from mnist_trainer.scoring.scores import confident_mistakes
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mnist_trainer.errors import ExitCode
+from mnist_trainer.files import write_json
 from mnist_trainer.result import Status, describe_failure, read_result
-from mnist_trainer.run_folder import RUN_MARKS, RunFolder, display_path, leading_number, write_json
+from mnist_trainer.run_folder import RUN_MARKS, RunFolder, display_path, leading_number
 
 
 @dataclass(frozen=True)

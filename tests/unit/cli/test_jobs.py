@@ -9,8 +9,9 @@ import pytest
 from mnist_trainer.cli.jobs import record_of_divergence
 from mnist_trainer.distributed import ALONE
 from mnist_trainer.errors import DivergedError, MachineError, UserError
+from mnist_trainer.files import write_json
 from mnist_trainer.run import forget_failure
-from mnist_trainer.run_folder import RunFolder, write_json
+from mnist_trainer.run_folder import RunFolder
 
 COMPLETED = {"status": "completed", "epochs": 2}
 
