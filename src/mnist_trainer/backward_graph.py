@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mnist_trainer.arithmetic import times
 from mnist_trainer.explain import Model
-from mnist_trainer.summary import is_layer, shape_of, tensors_in
+from mnist_trainer.layer_trace import is_layer, shape_of, tensors_in
 
 
 @dataclass(frozen=True)

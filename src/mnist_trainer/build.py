@@ -12,13 +12,13 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from mnist_trainer.config import unknown_key
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.faults import is_out_of_memory
 from mnist_trainer.lean_optimizer import leave_compiler_out
 from mnist_trainer.settings import Component
 from mnist_trainer.targets import find_targets, is_trusted, refusal, refused_targets
 from mnist_trainer.transforms import Transforms
+from mnist_trainer.wording import unknown_key
 
 BUILDABLE = (nn.Module, Optimizer, LRScheduler)
 

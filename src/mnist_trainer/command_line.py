@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from mnist_trainer.config import nearest, read_config
+from mnist_trainer.config import read_config
 from mnist_trainer.config_files import config_dir
 from mnist_trainer.errors import ConfigError, RefusedError
 from mnist_trainer.hydra_guard import create_guarded_hydra
@@ -31,6 +31,7 @@ from mnist_trainer.launching import refuse_launcher_without_sweep, require_extra
 from mnist_trainer.overrides import check_groups, check_keys, each_value, parse_overrides, refuse_empty
 from mnist_trainer.resume import Resumption, find_run, holds_run, refuse_changes, take_up
 from mnist_trainer.settings import RunConfig
+from mnist_trainer.wording import nearest
 
 JOB_NAME = "train"
 # Combinations of a sweep that are looked at before the first mistake is told.

@@ -3,9 +3,8 @@
 No torch here: a mistake in the configuration is answered before anything slow is imported.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -33,6 +32,7 @@ from mnist_trainer.settings import (
     check_value,
 )
 from mnist_trainer.targets import refusal, refused_targets
+from mnist_trainer.wording import nearest, unknown_key
 
 CLOSED_GROUPS = {
     "data": DataSettings,
@@ -93,24 +93,6 @@ OPTION_CHOICES: dict[str, tuple[str, ...]] = {
     "pooling": ("max", "average"),
     "shape": ("cosine", "linear"),
 }
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A question that proposes the known word that looks most like this one; empty where none does."""
-    close = difflib.get_close_matches(word, list(known), n=5, cutoff=0.6)
-    # A typing mistake rarely hits the first letter.
-    found = next((name for name in close if name[:1] == word[:1]), close[0] if close else None)
-    return f" Did you mean {found}?" if found else ""
-
-
-def unknown_key(key: str, known: Iterable[str]) -> str:
-    """The sentence for a key that does not exist among its siblings."""
-    prefix, _, name = key.rpartition(".")
-    siblings = list(known)
-    place = f" under {prefix}" if prefix else ""
-    hint = nearest(name, siblings)
-    hint = hint.replace("Did you mean ", f"Did you mean {prefix}." if prefix else "Did you mean ")
-    return f"{key} is not a setting.{hint} Valid{place}: {', '.join(siblings) or 'none'}"
 
 
 def read_config(config: DictConfig, choices: Mapping[str, str]) -> RunConfig:

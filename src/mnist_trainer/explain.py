@@ -18,8 +18,9 @@ from mnist_trainer.arithmetic import (
 )
 from mnist_trainer.build import build_loss, build_model, build_transforms
 from mnist_trainer.data.images import IMAGE_SIZE
+from mnist_trainer.layer_trace import Origin, Passage, Remainder, trace_image
 from mnist_trainer.settings import NUM_CLASSES, RunConfig
-from mnist_trainer.summary import Origin, Passage, Remainder, count_parameters, trace_image
+from mnist_trainer.summary import count_parameters
 
 NOT_COUNTED = "not counted"
 

@@ -13,9 +13,10 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from mnist_trainer.config import OVERLAY_GROUPS, nearest, unknown_key
+from mnist_trainer.config import OVERLAY_GROUPS
 from mnist_trainer.config_files import group_choices, group_names
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.wording import nearest, unknown_key
 
 
 def parse_overrides(words: list[str]) -> list[Override]:

@@ -3,7 +3,6 @@
 import pytest
 
 from mnist_trainer.command_line import quote_value
-from mnist_trainer.config import nearest
 from mnist_trainer.errors import ConfigError
 from tests.conftest import Compose
 
@@ -95,11 +94,6 @@ def test_seed_zero_is_a_seed(compose: Compose) -> None:
 
 def test_every_number_may_be_written_as_a_whole_one(compose: Compose) -> None:
     assert compose("optimizer.lr=1").optimizer.options["lr"] == 1
-
-
-def test_the_nearest_word_begins_alike_where_one_does() -> None:
-    assert nearest("cn", ["fcn", "cnn"]) == " Did you mean cnn?"
-    assert nearest("xyzzy", ["fcn", "cnn"]) == ""
 
 
 @pytest.mark.parametrize(

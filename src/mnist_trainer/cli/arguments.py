@@ -26,7 +26,7 @@ class ArgumentParser(argparse.ArgumentParser):
         """Raises:
         ConfigError: always; names the options that there are.
         """
-        from mnist_trainer.config import nearest
+        from mnist_trainer.wording import nearest
 
         options = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
         typed = message.rpartition(": ")[2].split()[0].partition("=")[0] if message.startswith("unrecognized") else ""

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from mnist_trainer.activations import activation as make_activation
 from mnist_trainer.arithmetic import Window
-from mnist_trainer.config import unknown_key
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.initialization import initialize
 from mnist_trainer.models.dense import IMAGE_SIZE, classifier
 from mnist_trainer.settings import Count, PositiveInt, annotations_of, check_value
+from mnist_trainer.wording import unknown_key
 
 MOST_LINES = 10
 """Of a message: what is more is counted, for nobody reads it."""
