@@ -62,8 +62,12 @@ class Options:
 
 
 MEASUREMENTS: dict[str, Callable[[Options], Report]] = {
-    "training": lambda options: measure_training(options.rounds_or(25), options.turn_steps, options.device),
-    "test_pass": lambda options: measure_test(options.rounds_or(15), options.turn_steps, options.device),
+    "training": lambda options: measure_training(
+        options.rounds_or(25), options.turn_steps, options.device
+    ),
+    "test_pass": lambda options: measure_test(
+        options.rounds_or(15), options.turn_steps, options.device
+    ),
     "quick": lambda options: measure_recipes(
         "quick", [options.quick_experiment], options.runs, 1, options.train_limit, options.overrides
     ),
@@ -80,26 +84,70 @@ def parse(words: Sequence[str]) -> Options:
     """Sort the command line; ends the program where it is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure this package beside the tutorial loop, the bare loop and the best published quick recipe.",
+        description=(
+            "Measure this package beside the tutorial loop, the bare loop and the best published"
+            " quick recipe."
+        ),
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--only", nargs="+", choices=MEASUREMENTS, default=DEFAULT, metavar="NAME", help=f"of: {', '.join(MEASUREMENTS)}")
-    add("--rounds", type=int, help="turns of each way (default: 25 training, 15 test_pass, 11 startup)")
+    add(
+        "--only",
+        nargs="+",
+        choices=MEASUREMENTS,
+        default=DEFAULT,
+        metavar="NAME",
+        help=f"of: {', '.join(MEASUREMENTS)}",
+    )
+    add(
+        "--rounds",
+        type=int,
+        help="turns of each way (default: 25 training, 15 test_pass, 11 startup)",
+    )
     add("--steps", type=int, default=100, help="updates in a turn of training (default: 100)")
     add("--seeds", type=int, default=5, help="runs of each recipe (default: 5)")
-    add("--quick", action="store_true", help="tiny sizes, to try out the benchmark; keeps nothing unless --output is given")
-    add("--device", choices=("cpu", "cuda"), default="cpu", help="for training and test_pass (default: cpu)")
-    add("--quick-experiment", default="fast99", help="what is compared with the published recipe (default: fast99)")
-    add("--experiments", nargs="+", default=["good995", "best"], metavar="NAME", help="for the measurement of that name")
-    add("--overrides", nargs="+", default=[], metavar="KEY=VALUE", help="further settings for quick and experiments")
+    add(
+        "--quick",
+        action="store_true",
+        help="tiny sizes, to try out the benchmark; keeps nothing unless --output is given",
+    )
+    add(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="for training and test_pass (default: cpu)",
+    )
+    add(
+        "--quick-experiment",
+        default="fast99",
+        help="what is compared with the published recipe (default: fast99)",
+    )
+    add(
+        "--experiments",
+        nargs="+",
+        default=["good995", "best"],
+        metavar="NAME",
+        help="for the measurement of that name",
+    )
+    add(
+        "--overrides",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="further settings for quick and experiments",
+    )
     add("--output", type=Path, help="folder of the results (default: benchmarks/results)")
     options = Options(**vars(parser.parse_args(words)))
     if not options.quick and (options.rounds is not None and options.rounds < MIN_ROUNDS):
-        parser.error(f"--rounds {options.rounds}: fewer than {MIN_ROUNDS} say nothing on a machine that does other things, too")
+        parser.error(
+            f"--rounds {options.rounds}: fewer than {MIN_ROUNDS} say nothing on a machine that does"
+            " other things, too"
+        )
     if min(options.steps, options.seeds) < 1 or options.steps > 900:
-        parser.error("--steps must be 1 to 900, so that a turn fits into an epoch, and --seeds at least 1")
+        parser.error(
+            "--steps must be 1 to 900, so that a turn fits into an epoch, and --seeds at least 1"
+        )
     return options
 
 

@@ -1,4 +1,5 @@
-"""What the product is compared with: the loop that tutorials teach, and the least that PyTorch has to do."""
+"""What the product is compared with: the loop that tutorials teach, and the least that PyTorch has
+to do."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -10,9 +11,9 @@ from torch.utils.data import DataLoader
 from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from mnist_trainer.build import build_model
+from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.images import LabelledImages
-from mnist_trainer.settings import RunConfig
+from mnist_trainer.models.build import build_model
 
 MEAN, STD = 0.1307, 0.3081
 BATCH_SIZE = 64
@@ -28,7 +29,8 @@ def seeded_model(config: RunConfig) -> nn.Module:
 
 
 class TutorialLoop:
-    """torchvision's data set, one PIL image at a time through a DataLoader, the loss fetched at every step."""
+    """torchvision's data set, one PIL image at a time through a DataLoader, the loss fetched at
+    every step."""
 
     def __init__(self, config: RunConfig, root: Path, device: torch.device, steps: int) -> None:
         transform = Compose([ToTensor(), Normalize((MEAN,), (STD,))])
@@ -40,7 +42,9 @@ class TutorialLoop:
         self.steps = steps
         self.model = seeded_model(config).to(device)
         self.criterion = nn.CrossEntropyLoss()
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM
+        )
         self.running_loss = 0.0
         self.batches = self._batches()
 
@@ -72,7 +76,8 @@ class TutorialLoop:
 
 
 class BareLoop:
-    """The limit of eager PyTorch: normalised tensors in memory, forward, backward and update, and nothing else."""
+    """The limit of eager PyTorch: normalised tensors in memory, forward, backward and update, and
+    nothing else."""
 
     def __init__(
         self,
@@ -91,7 +96,9 @@ class BareLoop:
         self.model = seeded_model(config).to(device).to(memory_format=memory_format)
         self.criterion = nn.CrossEntropyLoss()
         # The limit is to be low: one kernel for all parameters.
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, fused=True)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, fused=True
+        )
         self.indexes = self._indexes()
 
     def _indexes(self) -> Iterator[Tensor]:
@@ -114,10 +121,15 @@ class BareLoop:
         size = BARE_TEST_BATCH_SIZE
         with torch.inference_mode():
             portions = zip(self.test_images.split(size), self.test_labels.split(size), strict=True)
-            return sum(int((self.model(images).argmax(dim=1) == labels).sum()) for images, labels in portions)
+            return sum(
+                int((self.model(images).argmax(dim=1) == labels).sum())
+                for images, labels in portions
+            )
 
 
-def normalised(data: LabelledImages, device: torch.device, memory_format: torch.memory_format) -> tuple[Tensor, Tensor]:
+def normalised(
+    data: LabelledImages, device: torch.device, memory_format: torch.memory_format
+) -> tuple[Tensor, Tensor]:
     """float32 images and their labels, on the device."""
     images = data.images.to(device).to(torch.float32).div_(255).sub_(MEAN).div_(STD)
     return images.contiguous(memory_format=memory_format), data.labels.to(device)

@@ -1,12 +1,15 @@
-"""One epoch of docs_fcn by each engine: largest difference of the losses per step, accuracy, seconds.
+"""One epoch of docs_fcn by each engine: largest difference of the losses per step, accuracy,
+seconds.
 
-    python -m benchmarks.engines              measure, keep as JSON, write the tables of docs/engines.md
-    python -m benchmarks.engines --quick      a few images: does the measurement itself work? Keeps nothing.
-    python -m benchmarks.engines --check      fail where the tables are not what the results say
+    python -m benchmarks.engines              measure, keep as JSON, write the tables of
+    docs/engines.md python -m benchmarks.engines --quick      a few images: does the measurement
+    itself work? Keeps nothing. python -m benchmarks.engines --check      fail where the tables are
+    not what the results say
 
-Two sums of the same numbers in another order differ in their last digit, and training makes small differences grow. So
-beside the engines there is a control: autograd once more, with the images of each batch the other way round, which is the
-same mathematics. And the same epoch in float64, where what rounding leaves is 2^29 times as small.
+Two sums of the same numbers in another order differ in their last digit, and training makes small
+differences grow. So beside the engines there is a control: autograd once more, with the images of
+each batch the other way round, which is the same mathematics. And the same epoch in float64, where
+what rounding leaves is 2^29 times as small.
 """
 
 import argparse
@@ -30,13 +33,13 @@ from benchmarks.results import RESULTS, Case, Report, write_report
 from benchmarks.tables import number, row
 from benchmarks.timing import MIN_ROUNDS, interleave
 from mnist_trainer.data.batches import Batches, EpochPlan, plan_epoch
-from mnist_trainer.engines import make_engine
-from mnist_trainer.evaluation import evaluate
-from mnist_trainer.run import prepare
-from mnist_trainer.run_folder import RunFolder
-from mnist_trainer.steps import StepOutcome
-from mnist_trainer.trainer import Trainer
-from mnist_trainer.update import Step
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.training.engines.select import make_engine
+from mnist_trainer.training.evaluation import evaluate
+from mnist_trainer.training.run import prepare
+from mnist_trainer.training.step import StepOutcome
+from mnist_trainer.training.trainer import Trainer
+from mnist_trainer.training.update import Step
 
 PAGE = Path(__file__).parents[1] / "docs" / "engines.md"
 BLOCK = re.compile(r"(<!-- engines:start -->\n).*?(<!-- engines:end -->)", re.DOTALL)
@@ -106,14 +109,24 @@ def single_precision(way: str, words: Sequence[str]) -> Trained:
 def double_precision(way: str, words: Sequence[str]) -> Trained:
     """The same batches from the same weights, computed in float64."""
     with open_trainer(*words) as trainer:
-        model, optimizer, test = trainer.state.model.double(), trainer.state.optimizer, trainer.scorer.test
-        engine = make_engine(way, model, trainer.scorer.criterion, trainer.state.scaler, trainer.device)
+        model, optimizer, test = (
+            trainer.state.model.double(),
+            trainer.state.optimizer,
+            trainer.scorer.test,
+        )
+        engine = make_engine(
+            way, model, trainer.scorer.criterion, trainer.state.scaler, trainer.device
+        )
         losses = []
-        for images, labels in trainer.batches.epoch(plan_epoch(trainer.num_images, 0, trainer.config.seed, 0), 0):
+        for images, labels in trainer.batches.epoch(
+            plan_epoch(trainer.num_images, 0, trainer.config.seed, 0), 0
+        ):
             optimizer.zero_grad(set_to_none=True)
             losses.append(float(engine.backpropagate(images.double(), labels, 1.0)[0]))
             optimizer.step()
-        metrics = evaluate(model, trainer.scorer.criterion, trainer.device, test.images.double(), test.labels, 500)
+        metrics = evaluate(
+            model, trainer.scorer.criterion, trainer.device, test.images.double(), test.labels, 500
+        )
     return Trained(losses, metrics.accuracy)
 
 
@@ -122,7 +135,13 @@ def run_turn(engine: str, words: Sequence[str]) -> Callable[[], float]:
 
     def turn() -> float:
         with tempfile.TemporaryDirectory() as folder:
-            arguments = ["-m", "mnist_trainer", *words, f"trainer.engine={engine}", "hydra.run.dir=run"]
+            arguments = [
+                "-m",
+                "mnist_trainer",
+                *words,
+                f"trainer.engine={engine}",
+                "hydra.run.dir=run",
+            ]
             run_python(arguments, Path(folder))
             result = json.loads((Path(folder) / "run" / "result.json").read_text(encoding="utf-8"))
         return float(result["seconds"]["train"])
@@ -135,7 +154,9 @@ def compare(trained: Mapping[str, Trained]) -> dict[str, Any]:
     first = trained["autograd"].losses
     compared = {}
     for way, outcome in trained.items():
-        differences = [abs(ours - theirs) for ours, theirs in zip(outcome.losses, first, strict=True)]
+        differences = [
+            abs(ours - theirs) for ours, theirs in zip(outcome.losses, first, strict=True)
+        ]
         compared[way] = {
             "steps": len(differences),
             "largest_difference": max(differences),
@@ -152,11 +173,14 @@ def measure(rounds: int, words: Sequence[str]) -> Report:
     double = {way: double_precision(way, words) for way in ENGINES}
     seconds = interleave({engine: run_turn(engine, words) for engine in ENGINES}, rounds)
     method = (
-        f"One epoch of docs_fcn, seed 0: {len(single['autograd'].losses)} updates by the real trainer, from the same weights"
-        f" with the same batches. Differences are those to autograd. Seconds: of training, median of {rounds} runs from the"
-        " shell (smallest to largest), the engines in turns."
+        f"One epoch of docs_fcn, seed 0: {len(single['autograd'].losses)} updates by the real"
+        " trainer, from the same weights with the same batches. Differences are those to autograd."
+        f" Seconds: of training, median of {rounds} runs from the shell (smallest to largest), the"
+        " engines in turns."
     )
-    case = Case("seconds per epoch", "seconds", seconds, [("manual", "autograd"), ("numpy", "autograd")])
+    case = Case(
+        "seconds per epoch", "seconds", seconds, [("manual", "autograd"), ("numpy", "autograd")]
+    )
     return Report("engines", method, [case], {"fp32": compare(single), "float64": compare(double)})
 
 
@@ -165,31 +189,61 @@ def table(report: Mapping[str, Any]) -> str:
     details, environment = report["details"], report["environment"]
     seconds = report["cases"][0]["ways"]
     lines = [
-        row(["engine", "largest difference of a step's loss", "within 100 steps", "in float64", "test accuracy", "seconds"]),
+        row(
+            [
+                "engine",
+                "largest difference of a step's loss",
+                "within 100 steps",
+                "in float64",
+                "test accuracy",
+                "seconds",
+            ]
+        ),
         row(["---", *["---:"] * 5]),
     ]
     for way, one in details["fp32"].items():
         double = details["float64"].get(way)
         shown = [way]
-        for value in (one["largest_difference"], one["largest_of_the_first_100"], double and double["largest_difference"]):
+        for value in (
+            one["largest_difference"],
+            one["largest_of_the_first_100"],
+            double and double["largest_difference"],
+        ):
             shown.append("" if value is None else "0" if value == 0 else f"{value:.1e}")
         took = seconds.get(way)
         shown.append(f"{100 * one['accuracy']:.2f} %")
-        shown.append(f"{number(took['median'])} ({number(took['min'])} to {number(took['max'])})" if took else "")
+        shown.append(
+            f"{number(took['median'])} ({number(took['min'])} to {number(took['max'])})"
+            if took
+            else ""
+        )
         lines.append(row(shown))
     packages = environment["packages"]
-    where = f"{environment['device']['name']}, torch {packages['torch']}, NumPy {packages['numpy']}, {report['date']}"
+    where = (
+        f"{environment['device']['name']}, torch {packages['torch']}, NumPy {packages['numpy']},"
+        f" {report['date']}"
+    )
     return "\n".join([*lines, "", report["method"], "", f"*{where}.*", ""])
 
 
 def main(words: Sequence[str]) -> int:
     """Exit code: 0 where the table is, or now is, what the results say."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.engines", description="One epoch of docs_fcn by each engine.")
-    parser.add_argument("--quick", action="store_true", help="few images, to try out the measurement; keeps nothing")
-    parser.add_argument("--check", action="store_true", help="measure nothing; fail where the table is not what the results say")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.engines", description="One epoch of docs_fcn by each engine."
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few images, to try out the measurement; keeps nothing"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="measure nothing; fail where the table is not what the results say",
+    )
     arguments = parser.parse_args(words)
     if not arguments.check:
-        rounds, words = (QUICK_ROUNDS, (*WORDS, *QUICK_WORDS)) if arguments.quick else (MIN_ROUNDS, WORDS)
+        rounds, words = (
+            (QUICK_ROUNDS, (*WORDS, *QUICK_WORDS)) if arguments.quick else (MIN_ROUNDS, WORDS)
+        )
         environment = describe_machine("cpu")
         report = measure(rounds, words).as_json(environment)
         print(table(report))
@@ -208,7 +262,10 @@ def refresh(*, write: bool) -> int:
         PAGE.write_text(filled, encoding="utf-8")
         return 0
     if filled != text:
-        print(f"{PAGE.name} is stale. Write its table anew: python -m benchmarks.engines", file=sys.stderr)
+        print(
+            f"{PAGE.name} is stale. Write its table anew: python -m benchmarks.engines",
+            file=sys.stderr,
+        )
     return int(filled != text)
 
 

@@ -10,7 +10,7 @@ from benchmarks.baselines import BARE_TEST_BATCH_SIZE, BATCH_SIZE, BareLoop, Tut
 from benchmarks.product import ProductLoop, compose_config
 from benchmarks.results import Case, Report
 from benchmarks.timing import interleave, timed
-from mnist_trainer.data import cache_root, load_dataset
+from mnist_trainer.data.loading import cache_root, load_dataset
 
 TUTORIAL, PRODUCT, BARE = "tutorial loop", "mnist-trainer", "bare loop"
 COMPARED = ((TUTORIAL, PRODUCT), (TUTORIAL, BARE), (PRODUCT, BARE))
@@ -34,13 +34,17 @@ class Ways:
 def open_ways(experiment: str, device_type: str, steps: int) -> Iterator[Ways]:
     """Everything loaded and built, nothing trained yet."""
     # One precision for all: the question here is the loop.
-    config = compose_config(f"experiment={experiment}", f"device={device_type}", "device.precision=fp32")
+    config = compose_config(
+        f"experiment={experiment}", f"device={device_type}", "device.precision=fp32"
+    )
     dataset = load_dataset(config.data)
     with tempfile.TemporaryDirectory() as folder:
         product = ProductLoop(config, Path(folder), steps)
         device = product.trainer.device
         tutorial = TutorialLoop(config, cache_root(config.data), device.torch_device, steps)
-        bare = BareLoop(config, dataset.train, dataset.test, device.torch_device, device.memory_format, steps)
+        bare = BareLoop(
+            config, dataset.train, dataset.test, device.torch_device, device.memory_format, steps
+        )
         try:
             yield Ways(tutorial, product, bare)
         finally:
@@ -60,11 +64,17 @@ def measure_training(rounds: int, steps: int, device_type: str) -> Report:
             }
             cases.append(Case(name, "seconds", interleave(turns, rounds), COMPARED))
     method = (
-        f"Seconds for a training epoch of {NUM_TRAIN:,} images in batches of {BATCH_SIZE}, fp32: {rounds} rounds in one process,"
-        f" in which each way trains for {steps} steps, scaled to the epoch. mnist-trainer is the real Trainer.train_epoch"
-        " with metrics and TensorBoard files, interrupted between steps."
+        f"Seconds for a training epoch of {NUM_TRAIN:,} images in batches of {BATCH_SIZE}, fp32:"
+        f" {rounds} rounds in one process, in which each way trains for {steps} steps, scaled to"
+        " the epoch. mnist-trainer is the real Trainer.train_epoch with metrics and TensorBoard"
+        " files, interrupted between steps."
     )
-    return Report(_name("training", device_type), method, cases, {"rounds": rounds, "steps_per_turn": steps, "scale": scale})
+    return Report(
+        _name("training", device_type),
+        method,
+        cases,
+        {"rounds": rounds, "steps_per_turn": steps, "scale": scale},
+    )
 
 
 def measure_test(rounds: int, steps: int, device_type: str) -> Report:
@@ -74,7 +84,11 @@ def measure_test(rounds: int, steps: int, device_type: str) -> Report:
         with open_ways(experiment, device_type, steps) as ways:
             ways.tutorial.model.load_state_dict(ways.product.trainer.state.model.state_dict())
             ways.bare.model.load_state_dict(ways.product.trainer.state.model.state_dict())
-            right[name] = {TUTORIAL: ways.tutorial.test(), PRODUCT: ways.product.test(), BARE: ways.bare.test()}
+            right[name] = {
+                TUTORIAL: ways.tutorial.test(),
+                PRODUCT: ways.product.test(),
+                BARE: ways.bare.test(),
+            }
             turns = {
                 TUTORIAL: timed(ways.tutorial.test, ways.wait),
                 PRODUCT: timed(ways.product.test, ways.wait),
@@ -82,11 +96,14 @@ def measure_test(rounds: int, steps: int, device_type: str) -> Report:
             }
             cases.append(Case(name, "seconds", interleave(turns, rounds), COMPARED))
     method = (
-        f"Seconds for a pass over the 10,000 test images, fp32: {rounds} rounds in one process, one pass of each way in every"
-        " round. The tutorial loop counts right answers in batches of 64, the bare loop in batches of"
-        f" {BARE_TEST_BATCH_SIZE}; mnist-trainer measures the loss, too, and notes the answer to each image."
+        f"Seconds for a pass over the 10,000 test images, fp32: {rounds} rounds in one process, one"
+        " pass of each way in every round. The tutorial loop counts right answers in batches of"
+        f" 64, the bare loop in batches of {BARE_TEST_BATCH_SIZE}; mnist-trainer measures the loss,"
+        " too, and notes the answer to each image."
     )
-    return Report(_name("test_pass", device_type), method, cases, {"rounds": rounds, "right_answers": right})
+    return Report(
+        _name("test_pass", device_type), method, cases, {"rounds": rounds, "right_answers": right}
+    )
 
 
 def _name(measurement: str, device_type: str) -> str:

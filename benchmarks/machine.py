@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.product import compose_config
-from mnist_trainer.device import select_device
-from mnist_trainer.environment import describe_environment
+from mnist_trainer.compute.device import select_device
+from mnist_trainer.compute.environment import describe_environment
 
 
 def describe_machine(device_type: str) -> dict[str, Any]:
     """Hardware, versions, threads, revision and load."""
-    described = describe_environment(select_device(compose_config(f"device={device_type}").device), {})
+    described = describe_environment(
+        select_device(compose_config(f"device={device_type}").device), {}
+    )
     # Neither paths nor hashes of the data belong to the machine.
     del described["command"], described["data_sha256"]
     load = os.getloadavg() if hasattr(os, "getloadavg") else None
@@ -38,11 +40,25 @@ def run_python(arguments: Sequence[str], folder: Path, exit_code: int = 0) -> Fi
     Raises:
         RuntimeError: it ended with another exit code.
     """
-    paths = [str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    paths = [
+        str(Path(path).resolve())
+        for path in os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        if path
+    ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     start = time.perf_counter()
-    ended = subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     seconds = time.perf_counter() - start
     if ended.returncode != exit_code:
-        raise RuntimeError(f"{' '.join(arguments)} ended with exit code {ended.returncode}:\n{ended.stderr[-2000:]}")
+        raise RuntimeError(
+            f"{' '.join(arguments)} ended with exit code"
+            f" {ended.returncode}:\n{ended.stderr[-2000:]}"
+        )
     return Finished(seconds, ended.stdout)

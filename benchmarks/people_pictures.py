@@ -1,7 +1,9 @@
-"""How well people's pictures are read: MNIST digits turned into photographs, scans and drawings, then read as any picture is.
+"""How well people's pictures are read: MNIST digits turned into photographs, scans and drawings,
+then read as any picture is.
 
     python -m benchmarks.people_pictures outputs/latest              60 test digits of each kind
-    python -m benchmarks.people_pictures RUN --split validation      for whoever changes the preprocessing: never on the test
+    python -m benchmarks.people_pictures RUN --split validation      for whoever changes the
+    preprocessing: never on the test
 
 Every picture goes through a file format and back. Same seed, same pictures.
 """
@@ -17,16 +19,24 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from mnist_trainer import load_run
-from mnist_trainer.data import load_dataset
 from mnist_trainer.data.images import LabelledImages
+from mnist_trainer.data.loading import load_dataset
 from mnist_trainer.data.split import stratified_holdout
-from mnist_trainer.metrics import wilson_interval
-from mnist_trainer.pictures import PictureError, find_digit, open_picture
-from mnist_trainer.pictures.components import label_components
-from mnist_trainer.trained import TrainedModel
+from mnist_trainer.inference.digit_images.components import label_components
+from mnist_trainer.inference.digit_images.digits import find_digit
+from mnist_trainer.inference.digit_images.opening import PictureError, open_picture
+from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.runs.metrics import wilson_interval
 
 Grey = NDArray[np.float64]
-PAPERS = ((250, 247, 238), (238, 232, 210), (225, 226, 228), (255, 255, 255), (244, 236, 190), (214, 226, 236))
+PAPERS = (
+    (250, 247, 238),
+    (238, 232, 210),
+    (225, 226, 228),
+    (255, 255, 255),
+    (244, 236, 190),
+    (214, 226, 236),
+)
 INKS = ((25, 25, 30), (20, 35, 120), (60, 60, 62), (15, 70, 40), (130, 20, 25))
 RULES = ((120, 160, 215), (215, 120, 125), (165, 165, 165), (90, 120, 190))
 
@@ -70,7 +80,9 @@ def people_picture(digit: NDArray[np.uint8], kind: Kind, rng: np.random.Generato
     coverage = written(digit, kind, rng)  # 0..1, cropped to the ink
     share = rng.uniform(*kind.share)
     shorter = max(max(coverage.shape) / share, max(coverage.shape) + 8)
-    height, width = (int(shorter * (1 if rng.random() < 0.5 else rng.uniform(1, 1.4))) for _ in range(2))
+    height, width = (
+        int(shorter * (1 if rng.random() < 0.5 else rng.uniform(1, 1.4))) for _ in range(2)
+    )
     top = int((height - coverage.shape[0]) * rng.uniform(0.06, 0.94))
     left = int((width - coverage.shape[1]) * rng.uniform(0.06, 0.94))
     ink = np.zeros((height, width))
@@ -93,17 +105,27 @@ def people_picture(digit: NDArray[np.uint8], kind: Kind, rng: np.random.Generato
 
 
 def written(digit: NDArray[np.uint8], kind: Kind, rng: np.random.Generator) -> Grey:
-    """The digit enlarged 3 to 20 times, turned by up to 10 degrees, in another pen; cropped, 0 to 1."""
+    """The digit enlarged 3 to 20 times, turned by up to 10 degrees, in another pen; cropped, 0 to
+    1."""
     scale = rng.uniform(3, 20)
     side = int(28 * scale)
     large = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
     large = large.rotate(rng.uniform(-10, 10), Image.Resampling.BICUBIC, expand=True)
     if scale > 8 and rng.random() < 0.5:  # A pen has sharper edges than an enlarged image.
-        large = large.point([0 if level < 100 else 255 if level > 155 else int((level - 100) * 255 / 55) for level in range(256)])
+        large = large.point(
+            [
+                0 if level < 100 else 255 if level > 155 else int((level - 100) * 255 / 55)
+                for level in range(256)
+            ]
+        )
     reach = int(scale * 0.45) * 2 + 1
     if kind.pen == "thin" and reach > 1:
         thinner = large.filter(ImageFilter.MinFilter(reach))
-        large = thinner if np.asarray(thinner).max() > 200 and broken(thinner) <= broken(large) else large
+        large = (
+            thinner
+            if np.asarray(thinner).max() > 200 and broken(thinner) <= broken(large)
+            else large
+        )
     elif kind.pen == "thick" and reach > 1:
         large = large.filter(ImageFilter.MaxFilter(reach))
     ink = np.asarray(large, float) / 255
@@ -150,7 +172,11 @@ def paper(height: int, width: int, kind: Kind, rng: np.random.Generator) -> Grey
     if kind.frame:
         inset = int(min(height, width) * rng.choice([0.0, 0.015]))
         box = (inset, inset, width - 1 - inset, height - 1 - inset)
-        draw.rectangle(box, outline=(40, 40, 40), width=max(1, int(min(height, width) * rng.uniform(0.004, 0.015))))
+        draw.rectangle(
+            box,
+            outline=(40, 40, 40),
+            width=max(1, int(min(height, width) * rng.uniform(0.004, 0.015))),
+        )
     return np.asarray(sheet, float)
 
 
@@ -175,8 +201,11 @@ class Mistake:
     """(28, 28), what the network was shown; all 0 where nothing was found."""
 
 
-def read_all(trained: TrainedModel, digits: LabelledImages, count: int, seed: int) -> Iterator[tuple[Kind, list[Mistake]]]:
-    """``count`` digits drawn by the seed, as pictures of each kind, read as ``mnist-predict`` reads them."""
+def read_all(
+    trained: TrainedModel, digits: LabelledImages, count: int, seed: int
+) -> Iterator[tuple[Kind, list[Mistake]]]:
+    """``count`` digits drawn by the seed, as pictures of each kind, read as ``mnist-predict`` reads
+    them."""
     for number, kind in enumerate(KINDS):
         rng = np.random.default_rng([seed, number])
         mistakes = []
@@ -204,8 +233,15 @@ def sheet_of(mistakes: Sequence[Mistake]) -> Image.Image:
         picture = Image.open(io.BytesIO(mistake.content)).convert("RGB")
         picture.thumbnail((side - 8, side - 8))
         sheet.paste(picture, (left, top))
-        sheet.paste(Image.fromarray(mistake.seen).resize((84, 84), Image.Resampling.NEAREST), (left, top + side - 4))
-        draw.text((left, top + side + 84), f"{mistake.kind}: {mistake.label}, read {mistake.said[:12]}", fill=(32, 38, 46))
+        sheet.paste(
+            Image.fromarray(mistake.seen).resize((84, 84), Image.Resampling.NEAREST),
+            (left, top + side - 4),
+        )
+        draw.text(
+            (left, top + side + 84),
+            f"{mistake.kind}: {mistake.label}, read {mistake.said[:12]}",
+            fill=(32, 38, 46),
+        )
     return sheet
 
 
@@ -216,7 +252,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60, help="digits of each kind of picture")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split", choices=("test", "validation"), default="test")
-    parser.add_argument("--failures", type=Path, default=Path("people_pictures_misread.png"), metavar="PNG")
+    parser.add_argument(
+        "--failures", type=Path, default=Path("people_pictures_misread.png"), metavar="PNG"
+    )
     arguments = parser.parse_args()
     trained = load_run(arguments.run)
     dataset = load_dataset(trained.config.data)
@@ -225,12 +263,18 @@ def main() -> None:
     misread: list[Mistake] = []
     for kind, mistakes in read_all(trained, digits, arguments.count, arguments.seed):
         right = arguments.count - len(mistakes)
-        print(f"{kind.name:<24} {right:>5} / {arguments.count}  {right / arguments.count:6.1%}", flush=True)
+        print(
+            f"{kind.name:<24} {right:>5} / {arguments.count}  {right / arguments.count:6.1%}",
+            flush=True,
+        )
         misread += mistakes
     total = arguments.count * len(KINDS)
     low, high = wilson_interval(total - len(misread), total)
     right = total - len(misread)
-    print(f"{'all':<24} {right:>5} / {total}  {right / total:6.1%}  (95 % interval {low:.1%} to {high:.1%})")
+    print(
+        f"{'all':<24} {right:>5} / {total}  {right / total:6.1%}  (95 % interval {low:.1%} to"
+        f" {high:.1%})"
+    )
     if misread:
         sheet_of(misread).save(arguments.failures)
         print(f"misread: {arguments.failures}")

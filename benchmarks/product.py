@@ -1,4 +1,5 @@
-"""This package's own trainer, built as ``run.train`` builds it, but trained in turns of a few steps."""
+"""This package's own trainer, built as ``run.train`` builds it, but trained in turns of a few
+steps."""
 
 import time
 from collections.abc import Iterator
@@ -9,26 +10,31 @@ from hydra import compose, initialize_config_dir
 from omegaconf import open_dict
 from torch import Tensor
 
-from mnist_trainer.config import read_config
-from mnist_trainer.config_files import config_dir
+from mnist_trainer.config.reader import read_config
+from mnist_trainer.config.settings import RunConfig
+from mnist_trainer.config.shipped import config_dir
 from mnist_trainer.data.batches import Batches, EpochPlan
-from mnist_trainer.run import prepare
-from mnist_trainer.run_folder import RunFolder
-from mnist_trainer.settings import RunConfig
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.training.run import prepare
 
 
 def compose_config(*words: str) -> RunConfig:
     """The settings that the words lead to on the command line."""
     with initialize_config_dir(str(config_dir()), version_base="1.3", job_name="benchmarks"):
         composed = compose("config", list(words), return_hydra_config=True)
-    choices = {group: choice for group, choice in composed.hydra.runtime.choices.items() if isinstance(choice, str)}
+    choices = {
+        group: choice
+        for group, choice in composed.hydra.runtime.choices.items()
+        if isinstance(choice, str)
+    }
     with open_dict(composed):
         del composed["hydra"]
     return read_config(composed, choices)
 
 
 class InTurns:
-    """A trainer's own batches, a few at a time: each turn goes on in the epoch where the last one stopped."""
+    """A trainer's own batches, a few at a time: each turn goes on in the epoch where the last one
+    stopped."""
 
     def __init__(self, batches: Batches, steps: int) -> None:
         self.batches = batches
@@ -54,7 +60,8 @@ class ProductLoop:
         self.trainer.batches = InTurns(self.trainer.batches, steps)
 
     def train(self) -> None:
-        """One call of the trainer's ``train_epoch``; where too few steps are left for a whole turn, the next epoch begins."""
+        """One call of the trainer's ``train_epoch``; where too few steps are left for a whole turn,
+        the next epoch begins."""
         self.trainer.train_epoch()
         progress = self.trainer.progress
         if progress.batch + self.steps > self.trainer.steps_per_epoch:

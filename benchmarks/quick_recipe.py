@@ -2,12 +2,13 @@
 
     python benchmarks/quick_recipe.py --seed 1
 
-Written from its description: conv(1 -> 24, k5), max-pool 2, ReLU, conv(24 -> 32, k3), max-pool 2, ReLU, linear
-800 -> 256, ReLU, linear 256 -> 10; batches of 256; Adam with learning rate 0.01 and betas (0.7, 0.9); OneCycleLR with
-max_lr 0.01 over the one epoch of 60,000 images; float32. The images are read and normalised in memory before the clock
-starts. Where the description leaves a choice it is made in the recipe's favour: the betas stay as they are named, which scores no
-less than OneCycleLR's default of moving the first one, and neither torchvision nor this package is imported, which would
-slow the start. Prints one JSON object.
+Written from its description: conv(1 -> 24, k5), max-pool 2, ReLU, conv(24 -> 32, k3), max-pool 2,
+ReLU, linear 800 -> 256, ReLU, linear 256 -> 10; batches of 256; Adam with learning rate 0.01 and
+betas (0.7, 0.9); OneCycleLR with max_lr 0.01 over the one epoch of 60,000 images; float32. The
+images are read and normalised in memory before the clock starts. Where the description leaves a
+choice it is made in the recipe's favour: the betas stay as they are named, which scores no less
+than OneCycleLR's default of moving the first one, and neither torchvision nor this package is
+imported, which would slow the start. Prints one JSON object.
 """
 
 import argparse
@@ -23,7 +24,8 @@ from torch.optim.lr_scheduler import LRScheduler
 MEAN, STD = 0.1307, 0.3081
 BATCH_SIZE = 256
 TEST_BATCH_SIZE = 256
-"""In the recipe's favour: a thousand at a time leave the processor's cache, and take half as long again."""
+"""In the recipe's favour: a thousand at a time leave the processor's cache, and take half as long
+again."""
 IMAGE_HEADER, LABEL_HEADER = 16, 8
 """Bytes before the first pixel, and before the first label."""
 
@@ -33,7 +35,9 @@ def read_split(raw: Path, prefix: str) -> tuple[Tensor, Tensor]:
     pixels = bytearray((raw / f"{prefix}-images-idx3-ubyte").read_bytes()[IMAGE_HEADER:])
     digits = bytearray((raw / f"{prefix}-labels-idx1-ubyte").read_bytes()[LABEL_HEADER:])
     images = torch.frombuffer(pixels, dtype=torch.uint8).view(-1, 1, 28, 28)
-    return images.float().div_(255).sub_(MEAN).div_(STD), torch.frombuffer(digits, dtype=torch.uint8).long()
+    return images.float().div_(255).sub_(MEAN).div_(STD), torch.frombuffer(
+        digits, dtype=torch.uint8
+    ).long()
 
 
 def make_model() -> nn.Module:
@@ -55,10 +59,14 @@ def make_model() -> nn.Module:
 def make_optimizer(model: nn.Module, steps: int) -> tuple[Optimizer, LRScheduler]:
     """The optimizer and its schedule for so many steps."""
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.7, 0.9))
-    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps, cycle_momentum=False)
+    return optimizer, torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=0.01, total_steps=steps, cycle_momentum=False
+    )
 
 
-def train(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler, images: Tensor, labels: Tensor) -> None:
+def train(
+    model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler, images: Tensor, labels: Tensor
+) -> None:
     """One epoch."""
     model.train()
     criterion = nn.CrossEntropyLoss()
@@ -74,7 +82,9 @@ def test(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Share of the images that are classified rightly."""
     model.eval()
     portions = zip(images.split(TEST_BATCH_SIZE), labels.split(TEST_BATCH_SIZE), strict=True)
-    right = sum(int((model(batch).argmax(dim=1) == batch_labels).sum()) for batch, batch_labels in portions)
+    right = sum(
+        int((model(batch).argmax(dim=1) == batch_labels).sum()) for batch, batch_labels in portions
+    )
     return right / len(labels)
 
 
@@ -86,10 +96,22 @@ def default_root() -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train the best published quick recipe for one epoch, test it, print JSON.")
-    parser.add_argument("--root", type=Path, default=None, help="folder that holds MNIST/raw (default: the cache of mnist-train)")
+    parser = argparse.ArgumentParser(
+        description="Train the best published quick recipe for one epoch, test it, print JSON."
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=None,
+        help="folder that holds MNIST/raw (default: the cache of mnist-train)",
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--train-limit", type=int, default=None, help="train on the first N images only, to try things out")
+    parser.add_argument(
+        "--train-limit",
+        type=int,
+        default=None,
+        help="train on the first N images only, to try things out",
+    )
     arguments = parser.parse_args()
     raw = (arguments.root or default_root()) / "MNIST" / "raw"
     if not raw.is_dir():
@@ -98,7 +120,8 @@ def main() -> None:
     test_images, test_labels = read_split(raw, "t10k")
     torch.manual_seed(arguments.seed)
     model = make_model()
-    # Before the clock starts, because the first optimizer of a process makes PyTorch import two seconds' worth of modules.
+    # Before the clock starts, because the first optimizer of a process makes PyTorch import two
+    # seconds' worth of modules.
     optimizer, scheduler = make_optimizer(model, steps=-(-len(labels) // BATCH_SIZE))
     start = time.perf_counter()
     train(model, optimizer, scheduler, images, labels)
@@ -106,7 +129,16 @@ def main() -> None:
     accuracy = test(model, test_images, test_labels)
     tested = time.perf_counter()
     seconds = {"train_seconds": trained - start, "test_seconds": tested - trained}
-    print(json.dumps({"accuracy": accuracy, **seconds, "seed": arguments.seed, "threads": torch.get_num_threads()}))
+    print(
+        json.dumps(
+            {
+                "accuracy": accuracy,
+                **seconds,
+                "seed": arguments.seed,
+                "threads": torch.get_num_threads(),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

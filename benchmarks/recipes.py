@@ -1,4 +1,5 @@
-"""Whole runs from the shell: named experiments beside the best published quick recipe, seed by seed in turns."""
+"""Whole runs from the shell: named experiments beside the best published quick recipe, seed by seed
+in turns."""
 
 import json
 import sys
@@ -12,8 +13,8 @@ from benchmarks.machine import run_python
 from benchmarks.product import compose_config
 from benchmarks.results import Case, Report, UnavailableError
 from benchmarks.timing import interleave
-from mnist_trainer.config_files import group_choices
-from mnist_trainer.data import cache_root, load_dataset
+from mnist_trainer.config.shipped import group_choices
+from mnist_trainer.data.loading import cache_root, load_dataset
 
 PUBLISHED = "published quick recipe"
 QUICK_RECIPE = Path(__file__).with_name("quick_recipe.py")
@@ -26,13 +27,19 @@ class Outcome:
     accuracy: float
     """Share of the 10,000 test images."""
     inside: float
-    """Seconds for training and tests, as the run itself measures them: no imports, no reading of data."""
+    """Seconds for training and tests, as the run itself measures them: no imports, no reading of
+    data."""
     whole: float
     """Seconds from the start of the process to its end."""
 
 
 def measure_recipes(
-    name: str, experiments: Sequence[str], seeds: int, warm_up: int, train_limit: int | None = None, extra: Sequence[str] = ()
+    name: str,
+    experiments: Sequence[str],
+    seeds: int,
+    warm_up: int,
+    train_limit: int | None = None,
+    extra: Sequence[str] = (),
 ) -> Report:
     """Accuracy and time of experiments and of the published recipe.
 
@@ -45,27 +52,54 @@ def measure_recipes(
     Raises:
         UnavailableError: there is no such experiment.
     """
-    if missing := [experiment for experiment in experiments if experiment not in group_choices("experiment")]:
-        raise UnavailableError(f"there is no experiment={missing[0]}; there are: {', '.join(group_choices('experiment'))}")
+    if missing := [
+        experiment for experiment in experiments if experiment not in group_choices("experiment")
+    ]:
+        raise UnavailableError(
+            f"there is no experiment={missing[0]}; there are:"
+            f" {', '.join(group_choices('experiment'))}"
+        )
     data = compose_config().data
     load_dataset(data)
     limits = [f"data.train_limit={train_limit}"] if train_limit else []
-    turns: dict[str, Callable[[], Outcome]] = {PUBLISHED: published_turn(cache_root(data), warm_up, train_limit)}
+    turns: dict[str, Callable[[], Outcome]] = {
+        PUBLISHED: published_turn(cache_root(data), warm_up, train_limit)
+    }
     for experiment in experiments:
         turns[experiment] = experiment_turn(experiment, warm_up, [*limits, *extra])
     outcomes = interleave(turns, seeds, warm_up)
     compared = [(PUBLISHED, experiment) for experiment in experiments]
     cases = [
-        Case("accuracy", "accuracy", {way: [one.accuracy for one in runs] for way, runs in outcomes.items()}),
-        Case("training and test", "seconds", {way: [one.inside for one in runs] for way, runs in outcomes.items()}, compared),
-        Case("whole process", "seconds", {way: [one.whole for one in runs] for way, runs in outcomes.items()}, compared),
+        Case(
+            "accuracy",
+            "accuracy",
+            {way: [one.accuracy for one in runs] for way, runs in outcomes.items()},
+        ),
+        Case(
+            "training and test",
+            "seconds",
+            {way: [one.inside for one in runs] for way, runs in outcomes.items()},
+            compared,
+        ),
+        Case(
+            "whole process",
+            "seconds",
+            {way: [one.whole for one in runs] for way, runs in outcomes.items()},
+            compared,
+        ),
     ]
     method = (
-        f"Whole runs from the shell on the CPU, one after the other in turns, {seeds} seeds each. Accuracy on the 10,000 test"
-        " images: mean ± standard deviation. Training and test: without imports and reading of data, of the seconds that a"
-        " run itself measures; whole process: from its start to its end, with everything that it writes."
+        f"Whole runs from the shell on the CPU, one after the other in turns, {seeds} seeds each."
+        " Accuracy on the 10,000 test images: mean ± standard deviation. Training and test:"
+        " without imports and reading of data, of the seconds that a run itself measures; whole"
+        " process: from its start to its end, with everything that it writes."
     )
-    return Report(name, method, cases, {"seeds": seeds, "overrides": [*limits, *extra], "train_limit": train_limit})
+    return Report(
+        name,
+        method,
+        cases,
+        {"seeds": seeds, "overrides": [*limits, *extra], "train_limit": train_limit},
+    )
 
 
 def published_turn(root: Path, warm_up: int, train_limit: int | None) -> Callable[[], Outcome]:
@@ -76,7 +110,9 @@ def published_turn(root: Path, warm_up: int, train_limit: int | None) -> Callabl
     def turn() -> Outcome:
         seed = max(0, next(seeds))
         with tempfile.TemporaryDirectory() as folder:
-            finished = run_python([str(QUICK_RECIPE), "--root", str(root), "--seed", str(seed), *limits], Path(folder))
+            finished = run_python(
+                [str(QUICK_RECIPE), "--root", str(root), "--seed", str(seed), *limits], Path(folder)
+            )
         result = json.loads(finished.stdout)
         inside = result["train_seconds"] + result["test_seconds"]
         return told(PUBLISHED, seed, Outcome(result["accuracy"], inside, finished.seconds))
@@ -84,14 +120,22 @@ def published_turn(root: Path, warm_up: int, train_limit: int | None) -> Callabl
     return turn
 
 
-def experiment_turn(experiment: str, warm_up: int, overrides: Sequence[str]) -> Callable[[], Outcome]:
+def experiment_turn(
+    experiment: str, warm_up: int, overrides: Sequence[str]
+) -> Callable[[], Outcome]:
     """Runs of an experiment, each with the next seed; 0 is the first that counts."""
     seeds = count(-warm_up)
 
     def turn() -> Outcome:
         seed = max(0, next(seeds))
         with tempfile.TemporaryDirectory() as folder:
-            words = [f"experiment={experiment}", f"seed={seed}", "device=cpu", *overrides, "hydra.run.dir=run"]
+            words = [
+                f"experiment={experiment}",
+                f"seed={seed}",
+                "device=cpu",
+                *overrides,
+                "hydra.run.dir=run",
+            ]
             finished = run_python(["-m", "mnist_trainer", *words], Path(folder))
             result = json.loads((Path(folder) / "run" / "result.json").read_text(encoding="utf-8"))
         inside = result["seconds"]["train"] + result["seconds"]["eval"]
@@ -102,6 +146,9 @@ def experiment_turn(experiment: str, warm_up: int, overrides: Sequence[str]) -> 
 
 def told(way: str, seed: int, outcome: Outcome) -> Outcome:
     """Say what a run came to, because the next may take long."""
-    text = f"  {way}, seed {seed}: {100 * outcome.accuracy:.2f} %, {outcome.inside:.2f} s, whole process {outcome.whole:.2f} s"
+    text = (
+        f"  {way}, seed {seed}: {100 * outcome.accuracy:.2f} %, {outcome.inside:.2f} s, whole"
+        f" process {outcome.whole:.2f} s"
+    )
     print(text, file=sys.stderr, flush=True)
     return outcome

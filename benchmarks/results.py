@@ -31,7 +31,8 @@ class Case:
             "unit": self.unit,
             "ways": {way: Summary(tuple(values)).as_json() for way, values in self.ways.items()},
             "ratios": {
-                f"{above} / {below}": paired_ratio(self.ways[above], self.ways[below]).as_json() for above, below in self.compared
+                f"{above} / {below}": paired_ratio(self.ways[above], self.ways[below]).as_json()
+                for above, below in self.compared
             },
         }
 
@@ -72,4 +73,7 @@ def write_report(content: Mapping[str, Any], folder: Path) -> Path:
 
 def read_reports(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
     """All reports that were kept, by name."""
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*.json"))
+    }

@@ -1,4 +1,5 @@
-"""How long the commands take to answer, beside the imports that a program with PyTorch cannot do without."""
+"""How long the commands take to answer, beside the imports that a program with PyTorch cannot do
+without."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,11 +23,22 @@ COMMANDS: dict[str, tuple[Sequence[str], int]] = {
 def measure_startup(rounds: int) -> Report:
     """Seconds from start to end of commands that train nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        turns = {name: command_turn(words, Path(folder), code) for name, (words, code) in COMMANDS.items()}
+        turns = {
+            name: command_turn(words, Path(folder), code)
+            for name, (words, code) in COMMANDS.items()
+        }
         outcomes = interleave(turns, rounds)
     compared = [(name, TORCH) for name in COMMANDS if name not in (PYTHON, TORCH)]
-    method = f"Seconds from the start of a process to its end: {rounds} rounds, one process of each kind in every round."
-    return Report("startup", method, [Case("whole process", "seconds", outcomes, compared)], {"rounds": rounds})
+    method = (
+        f"Seconds from the start of a process to its end: {rounds} rounds, one process of each kind"
+        " in every round."
+    )
+    return Report(
+        "startup",
+        method,
+        [Case("whole process", "seconds", outcomes, compared)],
+        {"rounds": rounds},
+    )
 
 
 def command_turn(words: Sequence[str], folder: Path, exit_code: int) -> Callable[[], float]:

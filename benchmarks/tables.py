@@ -3,7 +3,8 @@
     python -m benchmarks.tables            write them
     python -m benchmarks.tables --check    fail where they are not what the results say
 
-A table for the results NAME stands between ``<!-- bench:NAME:start -->`` and ``<!-- bench:NAME:end -->``.
+A table for the results NAME stands between ``<!-- bench:NAME:start -->`` and ``<!-- bench:NAME:end
+-->``.
 """
 
 import argparse
@@ -46,15 +47,36 @@ def row(cells: Sequence[str]) -> str:
 
 
 def render(report: Mapping[str, Any]) -> str:
-    """A report as a table, one way a row and one case a column, then the ratios, then how it was measured."""
+    """A report as a table, one way a row and one case a column, then the ratios, then how it was
+    measured."""
     cases = report["cases"]
     ways = list(dict.fromkeys(way for case in cases for way in case["ways"]))
     ratios = list(dict.fromkeys(ratio for case in cases for ratio in case["ratios"]))
     lines = [row(["", *(case["name"] for case in cases)]), row(["---"] * (len(cases) + 1))]
     for way in ways:
-        lines.append(row([way, *(cell(case["ways"][way], case["unit"]) if way in case["ways"] else "" for case in cases)]))
+        lines.append(
+            row(
+                [
+                    way,
+                    *(
+                        cell(case["ways"][way], case["unit"]) if way in case["ways"] else ""
+                        for case in cases
+                    ),
+                ]
+            )
+        )
     for ratio in ratios:
-        lines.append(row([ratio, *(ratio_cell(case["ratios"][ratio]) if ratio in case["ratios"] else "" for case in cases)]))
+        lines.append(
+            row(
+                [
+                    ratio,
+                    *(
+                        ratio_cell(case["ratios"][ratio]) if ratio in case["ratios"] else ""
+                        for case in cases
+                    ),
+                ]
+            )
+        )
     return "\n".join([*lines, "", *note(report)])
 
 
@@ -68,7 +90,11 @@ def note(report: Mapping[str, Any]) -> list[str]:
         f"torch {packages['torch']}",
         f"Python {environment['python']}",
         report["date"],
-        *([f"revision {revision[:7]}{'+changes' if revision.endswith('+changes') else ''}"] if revision else []),
+        *(
+            [f"revision {revision[:7]}{'+changes' if revision.endswith('+changes') else ''}"]
+            if revision
+            else []
+        ),
     ]
     compared = "Median (smallest to largest); a ratio is taken within each round."
     return [f"{report['method']} {compared}", f"*{', '.join(where)}.*"]
@@ -83,18 +109,38 @@ def fill(text: str, reports: Mapping[str, Mapping[str, Any]]) -> str:
     found = [match.group(2) for match in BLOCK.finditer(text)]
     markers = MARKER.findall(text)
     if lonely := [name for name in markers if markers.count(name) != 2 * found.count(name)]:
-        raise TableError(f"bench:{lonely[0]}: a marker of start and one of end must follow each other.")
+        raise TableError(
+            f"bench:{lonely[0]}: a marker of start and one of end must follow each other."
+        )
     if unknown := [name for name in found if name not in reports]:
-        raise TableError(f"bench:{unknown[0]}: there are no such results; there are: {', '.join(reports) or 'none'}.")
-    return BLOCK.sub(lambda match: f"{match.group(1)}\n{render(reports[match.group(2)])}\n{match.group(4)}", text)
+        raise TableError(
+            f"bench:{unknown[0]}: there are no such results; there are:"
+            f" {', '.join(reports) or 'none'}."
+        )
+    return BLOCK.sub(
+        lambda match: f"{match.group(1)}\n{render(reports[match.group(2)])}\n{match.group(4)}", text
+    )
 
 
 def main(words: Sequence[str]) -> int:
     """Exit code: 0 where the tables are, or now are, what the results say."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description="Write the tables of results into a file.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a table is not what the results say")
-    parser.add_argument("--file", type=Path, default=README, help="the Markdown file (default: README.md)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results (default: benchmarks/results)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.tables", description="Write the tables of results into a file."
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; fail where a table is not what the results say",
+    )
+    parser.add_argument(
+        "--file", type=Path, default=README, help="the Markdown file (default: README.md)"
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        help="folder of the results (default: benchmarks/results)",
+    )
     arguments = parser.parse_args(words)
     text = arguments.file.read_text(encoding="utf-8")
     try:
@@ -105,7 +151,10 @@ def main(words: Sequence[str]) -> int:
     if filled == text:
         return 0
     if arguments.check:
-        print(f"{arguments.file.name} is stale. Write the tables anew: python -m benchmarks.tables", file=sys.stderr)
+        print(
+            f"{arguments.file.name} is stale. Write the tables anew: python -m benchmarks.tables",
+            file=sys.stderr,
+        )
         return 1
     arguments.file.write_text(filled, encoding="utf-8")
     return 0

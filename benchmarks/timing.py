@@ -1,4 +1,5 @@
-"""Fair comparison on a machine whose speed changes from second to second: short turns, in rotated order, and medians."""
+"""Fair comparison on a machine whose speed changes from second to second: short turns, in rotated
+order, and medians."""
 
 import statistics
 import time
@@ -42,7 +43,8 @@ class Summary:
 
 
 def turn_order(names: Sequence[str], turn_round: int) -> list[str]:
-    """Who goes when in a round: each round starts with the next name, so that nobody is always behind the same one.
+    """Who goes when in a round: each round starts with the next name, so that nobody is always
+    behind the same one.
 
     Rotation alone would keep the neighbours, hence every second trip around goes backwards.
     """
@@ -51,7 +53,9 @@ def turn_order(names: Sequence[str], turn_round: int) -> list[str]:
     return order if turn_round // len(names) % 2 == 0 else order[::-1]
 
 
-def interleave(turns: Mapping[str, Callable[[], T]], rounds: int, warm_up: int = 1) -> dict[str, list[T]]:
+def interleave(
+    turns: Mapping[str, Callable[[], T]], rounds: int, warm_up: int = 1
+) -> dict[str, list[T]]:
     """Let each way take a turn in every round.
 
     Args:
@@ -71,7 +75,9 @@ def interleave(turns: Mapping[str, Callable[[], T]], rounds: int, warm_up: int =
     return outcomes
 
 
-def timed(action: Callable[[], object], wait: Callable[[], None], scale: float = 1.0) -> Callable[[], float]:
+def timed(
+    action: Callable[[], object], wait: Callable[[], None], scale: float = 1.0
+) -> Callable[[], float]:
     """A turn that does something and returns how long it took.
 
     Args:
@@ -90,5 +96,8 @@ def timed(action: Callable[[], object], wait: Callable[[], None], scale: float =
 
 
 def paired_ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Summary:
-    """The ratio within each round: the mood of the machine cancels, as it does not in a ratio of medians."""
-    return Summary(tuple(above / below for above, below in zip(numerator, denominator, strict=True)))
+    """The ratio within each round: the mood of the machine cancels, as it does not in a ratio of
+    medians."""
+    return Summary(
+        tuple(above / below for above, below in zip(numerator, denominator, strict=True))
+    )

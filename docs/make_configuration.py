@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist_trainer.config_files import config_dir, group_choices, group_names
+from mnist_trainer.config.shipped import config_dir, group_choices, group_names
 
 PAGE = Path(__file__).with_name("configuration.md")
 
@@ -20,7 +20,8 @@ def page() -> str:
     for group in group_names():
         parts.append(f"## {group}\n")
         parts += [
-            section(choice, config_dir() / group / f"{choice}.yaml", f"### {group}={choice}") for choice in group_choices(group)
+            section(choice, config_dir() / group / f"{choice}.yaml", f"### {group}={choice}")
+            for choice in group_choices(group)
         ]
     return "\n".join(parts)
 

@@ -1,4 +1,5 @@
-"""Writes docs/gradients.md from what ``mnist_trainer.gradient_check`` finds: python docs/make_gradients.py"""
+"""Writes docs/gradients.md from what ``mnist_trainer.gradient_check`` finds: python
+docs/make_gradients.py"""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""A browser for tests: Chromium without a window, driven through the pipes of its DevTools protocol."""
+"""A browser for tests: Chromium without a window, driven through the pipes of its DevTools
+protocol."""
 
 import base64
 import contextlib
@@ -35,7 +36,9 @@ class Browser:
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         # Chromium reads file 3 and writes file 4; ours are moved out of the way of those numbers.
-        read, write = (fcntl.fcntl(number, fcntl.F_DUPFD, 100) for number in (theirs_in, theirs_out))
+        read, write = (
+            fcntl.fcntl(number, fcntl.F_DUPFD, 100) for number in (theirs_in, theirs_out)
+        )
 
         def place() -> None:
             os.dup2(read, 3)
@@ -97,36 +100,69 @@ class Browser:
 
     def value(self, expression: str) -> Any:
         """What an expression of the page's language comes to; promises are waited for."""
-        answer = self.do("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        answer = self.do(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in answer:
-            raise RuntimeError(str(answer["exceptionDetails"].get("exception", answer["exceptionDetails"])))
+            raise RuntimeError(
+                str(answer["exceptionDetails"].get("exception", answer["exceptionDetails"]))
+            )
         return answer["result"].get("value")
 
     def mouse(self, points: list[tuple[float, float]]) -> None:
         """Press at the first point, move along the others, let go."""
         at = dict(zip(("x", "y"), points[0], strict=True))
-        self.do("Input.dispatchMouseEvent", type="mousePressed", button="left", buttons=1, clickCount=1, **at)
+        self.do(
+            "Input.dispatchMouseEvent",
+            type="mousePressed",
+            button="left",
+            buttons=1,
+            clickCount=1,
+            **at,
+        )
         for x, y in points[1:]:
-            self.do("Input.dispatchMouseEvent", type="mouseMoved", button="left", buttons=1, x=x, y=y)
+            self.do(
+                "Input.dispatchMouseEvent", type="mouseMoved", button="left", buttons=1, x=x, y=y
+            )
         x, y = points[-1]
-        self.do("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, x=x, y=y)
+        self.do(
+            "Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, x=x, y=y
+        )
 
     def touch(self, points: list[tuple[float, float]]) -> None:
         """A finger along the points."""
-        for kind, (x, y) in zip(["touchStart", *["touchMove"] * (len(points) - 1)], points, strict=True):
+        for kind, (x, y) in zip(
+            ["touchStart", *["touchMove"] * (len(points) - 1)], points, strict=True
+        ):
             self.do("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
         self.do("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
     def key(self, key: str) -> None:
         """Press and release a key."""
         code = {" ": "Space"}.get(key, key)
-        virtual = {" ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Escape": 27, "Tab": 9}.get(key, 0)
+        virtual = {
+            " ": 32,
+            "ArrowLeft": 37,
+            "ArrowUp": 38,
+            "ArrowRight": 39,
+            "ArrowDown": 40,
+            "Escape": 27,
+            "Tab": 9,
+        }.get(key, 0)
         for kind in ("keyDown", "keyUp"):
-            self.do("Input.dispatchKeyEvent", type=kind, key=key, code=code, windowsVirtualKeyCode=virtual)
+            self.do(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=code,
+                windowsVirtualKeyCode=virtual,
+            )
 
     def picture(self, path: Path) -> None:
         """Save what is seen."""
-        path.write_bytes(base64.b64decode(self.do("Page.captureScreenshot", captureBeyondViewport=True)["data"]))
+        path.write_bytes(
+            base64.b64decode(self.do("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+        )
 
     def close(self) -> None:
         """End the browser."""

@@ -2,8 +2,9 @@
 
 import os
 
-# Tests run beside each other: threads of one that wait for a core would hold up those of all others. Read when NumPy and
-# torch are imported, so it comes first; commands that tests start inherit it.
+# Tests run beside each other: threads of one that wait for a core would hold up those of all
+# others. Read when NumPy and torch are imported, so it comes first; commands that tests start
+# inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 from collections.abc import Callable, Iterator
@@ -13,10 +14,10 @@ import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
-from mnist_trainer.command_line import parse_command_line, plan, start_hydra
+from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.embedded import load_mnist
 from mnist_trainer.data.images import DataSet, LabelledImages
-from mnist_trainer.settings import RunConfig
+from mnist_trainer.launch.command_line import parse_command_line, plan, start_hydra
 
 Compose = Callable[..., RunConfig]
 

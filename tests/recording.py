@@ -1,8 +1,9 @@
 """A stand-in for CUDA graphs that works on any device, and is as literal as they are.
 
-It records each operator with the very tensors that it was given, takes back what the recording changed, and replays by
-calling the operators again in the same order. So what Python decides while recording is decided for good, numbers of
-the host are frozen, and a look at a value on the device is an error: as in a graph of CUDA's.
+It records each operator with the very tensors that it was given, takes back what the recording
+changed, and replays by calling the operators again in the same order. So what Python decides while
+recording is decided for good, numbers of the host are frozen, and a look at a value on the device
+is an error: as in a graph of CUDA's.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from mnist_trainer.device import Device
-from mnist_trainer.state import MovingAverage
-from mnist_trainer.steps import StepOutcome
+from mnist_trainer.compute.device import Device
+from mnist_trainer.training.state import MovingAverage
+from mnist_trainer.training.step import StepOutcome
 
 
 class PretendCuda(Device):
@@ -81,7 +82,11 @@ class _Recording(TorchDispatchMode):
         outputs = func(*args, **kwargs)
         leaves = tree_leaves(outputs)
         if not func.is_view:
-            before = {each.untyped_storage().data_ptr() for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)}
+            before = {
+                each.untyped_storage().data_ptr()
+                for each in tree_leaves((args, kwargs))
+                if isinstance(each, Tensor)
+            }
             new = {each.untyped_storage().data_ptr() for each in leaves if isinstance(each, Tensor)}
             self.made |= new - before
         self.calls.append((func, args, kwargs, leaves))
@@ -94,7 +99,8 @@ class _Recording(TorchDispatchMode):
 
 
 def written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
-    """The tensors that a call writes to, by the operator's schema; of batch normalisation that one does not tell."""
+    """The tensors that a call writes to, by the operator's schema; of batch normalisation that one
+    does not tell."""
     if func is torch.ops.aten.native_batch_norm.default:
         return [args[3], args[4]]
     places = [

@@ -1,4 +1,5 @@
-"""Run folders for tests: what a run leaves behind, made in a moment and with weights that were never trained."""
+"""Run folders for tests: what a run leaves behind, made in a moment and with weights that were
+never trained."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,19 +7,30 @@ from typing import Any
 
 import torch
 
-from mnist_trainer.build import build_transforms
-from mnist_trainer.checkpoint import Checkpoints
-from mnist_trainer.data import load_dataset, split
-from mnist_trainer.device import select_device
-from mnist_trainer.run import image_size, make_state, write_config
-from mnist_trainer.run_folder import RunFolder
-from mnist_trainer.settings import RunConfig
+from mnist_trainer.compute.device import select_device
+from mnist_trainer.config.settings import RunConfig
+from mnist_trainer.data.loading import load_dataset
+from mnist_trainer.data.split import split
+from mnist_trainer.data.transforms import build_transforms
+from mnist_trainer.runs.checkpoint import Checkpoints
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.training.run import image_size, make_state, write_config
 
-SMALL = ("device=cpu", "data.train_limit=64", "data.validation_limit=50", "data.test_limit=120", "tracker=none")
+SMALL = (
+    "device=cpu",
+    "data.train_limit=64",
+    "data.validation_limit=50",
+    "data.test_limit=120",
+    "tracker=none",
+)
 
 
 def save_run(
-    config: RunConfig, path: Path, *, is_best: bool = False, change: Callable[[dict[str, Any]], None] | None = None
+    config: RunConfig,
+    path: Path,
+    *,
+    is_best: bool = False,
+    change: Callable[[dict[str, Any]], None] | None = None,
 ) -> RunFolder:
     """A run folder with a checkpoint of one epoch.
 

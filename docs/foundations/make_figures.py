@@ -2,7 +2,8 @@
 
     python docs/foundations/make_figures.py [WORD_IN_A_FILE_NAME...]
 
-The blocks of a chapter share one namespace and run in a folder of their own, so that nothing but the figures is left.
+The blocks of a chapter share one namespace and run in a folder of their own, so that nothing but
+the figures is left.
 """
 
 import argparse
@@ -57,7 +58,8 @@ def run_chapter(chapter: Path, folder: Path, *, draw: bool) -> None:
         stack.enter_context(chdir(folder))
         # The chapters seed PyTorch's global stream, as a learner would.
         stack.enter_context(torch.random.fork_rng(devices=[]))
-        # Sums this small gain nothing from a second thread, and lose a lot to it where the processor has other work.
+        # Sums this small gain nothing from a second thread, and lose a lot to it where the
+        # processor has other work.
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(1)
         if draw:
@@ -75,7 +77,9 @@ def run_chapter(chapter: Path, folder: Path, *, draw: bool) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Run the chapters and keep the figures that they draw.")
+    parser = argparse.ArgumentParser(
+        description="Run the chapters and keep the figures that they draw."
+    )
     parser.add_argument("words", nargs="*", help="only chapters whose file name holds one of these")
     words = parser.parse_args().words
     for chapter in CHAPTERS:

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from mnist_trainer.trained import load_run as load_run
+from mnist_trainer.system.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from mnist_trainer.inference.loading import load_run as load_run
 
 __all__ = ["__version__", "load_run"]
 
@@ -13,7 +13,7 @@ __all__ = ["__version__", "load_run"]
 def __getattr__(name: str) -> Any:
     """``load_run`` brings torch with it: only those who ask for it wait for that."""
     if name == "load_run":
-        from mnist_trainer.trained import load_run
+        from mnist_trainer.inference.loading import load_run
 
         return load_run
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,5 @@
-"""``python -m mnist_trainer.doctor``: is this machine all right? One line for each thing that a run needs."""
+"""``python -m mnist_trainer.doctor``: is this machine all right? One line for each thing that a run
+needs."""
 
 import os
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import ExitCode, UserError
-from mnist_trainer.startup import wait_politely
+from mnist_trainer.system.openmp import wait_politely
 
 NEEDED_BYTES = 200_000_000
 """MNIST unpacked, and a run or two."""
@@ -36,7 +37,9 @@ def main() -> None:
         wait_politely()
         findings = examine()
         show(findings)
-        sys.exit(ExitCode.ENVIRONMENT if any(finding.advice for finding in findings) else ExitCode.OK)
+        sys.exit(
+            ExitCode.ENVIRONMENT if any(finding.advice for finding in findings) else ExitCode.OK
+        )
 
 
 def examine() -> list[Finding]:
@@ -63,7 +66,11 @@ def attempt(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
 def python() -> Finding:
     found = ".".join(map(str, sys.version_info[:3]))
     needed = ".".join(map(str, PYTHON_NEEDED))
-    return Finding("Python", found, None if sys.version_info >= PYTHON_NEEDED else f"{needed} or newer is needed: install it")
+    return Finding(
+        "Python",
+        found,
+        None if sys.version_info >= PYTHON_NEEDED else f"{needed} or newer is needed: install it",
+    )
 
 
 def torch_and_torchvision() -> Finding:
@@ -72,11 +79,16 @@ def torch_and_torchvision() -> Finding:
     found = " with ".join(str(each) for each in versions)
     if None in versions:
         return Finding("torch, torchvision", found, "not installed: pip install mnist-trainer")
-    needed = next((line for line in requires("torchvision") or [] if re.match(r"torch\b(?!vision)", line)), "")
+    needed = next(
+        (line for line in requires("torchvision") or [] if re.match(r"torch\b(?!vision)", line)), ""
+    )
     wanted = re.search(r"==\s*([\d.]+)", needed)
     # A build such as 2.14.1+cpu is of that version.
     if wanted and str(versions[0]).partition("+")[0] != wanted[1]:
-        advice = f"torchvision {versions[1]} belongs to torch {wanted[1]}: pip install torch=={wanted[1]}"
+        advice = (
+            f"torchvision {versions[1]} belongs to torch {wanted[1]}: pip install"
+            f" torch=={wanted[1]}"
+        )
         return Finding("torch, torchvision", found, advice)
     return Finding("torch, torchvision", found)
 
@@ -84,8 +96,14 @@ def torch_and_torchvision() -> Finding:
 def hydra_and_omegaconf() -> Finding:
     versions = [_version(name) for name in ("hydra-core", "omegaconf")]
     found = " with ".join(str(each) for each in versions)
-    fits = all(str(each).startswith(start) for each, start in zip(versions, ("1.3", "2.3"), strict=True))
-    return Finding("hydra, omegaconf", found, None if fits else "pip install 'hydra-core>=1.3.2,<1.4' 'omegaconf>=2.3,<2.4'")
+    fits = all(
+        str(each).startswith(start) for each, start in zip(versions, ("1.3", "2.3"), strict=True)
+    )
+    return Finding(
+        "hydra, omegaconf",
+        found,
+        None if fits else "pip install 'hydra-core>=1.3.2,<1.4' 'omegaconf>=2.3,<2.4'",
+    )
 
 
 def _version(package: str) -> str | None:
@@ -99,11 +117,15 @@ def devices() -> list[Finding]:
     """Each device that is here, and whether it can make one update of the weights."""
     import torch
 
-    from mnist_trainer.device import available_devices
+    from mnist_trainer.compute.device import available_devices
 
     cores = os.cpu_count() or 1
     threads = torch.get_num_threads()
-    advice = None if threads <= cores else f"more than the {cores} cores: unset OMP_NUM_THREADS, or device.threads={cores}"
+    advice = (
+        None
+        if threads <= cores
+        else f"more than the {cores} cores: unset OMP_NUM_THREADS, or device.threads={cores}"
+    )
     findings = [Finding("threads", f"{threads} of {cores} cores", advice)]
     for described in available_devices():
         kind, _, name = described.partition(" ")
@@ -116,8 +138,8 @@ def one_step(kind: str, name: str) -> list[Finding]:
     import torch
     from torch import nn
 
-    from mnist_trainer.device import Device
-    from mnist_trainer.steps import AutogradEngine, train_step
+    from mnist_trainer.compute.device import Device
+    from mnist_trainer.training.step import AutogradEngine, train_step
 
     place = torch.device(kind)
     device = Device(place, "fp32", torch.contiguous_format, name)
@@ -137,7 +159,14 @@ def one_step(kind: str, name: str) -> list[Finding]:
         measure_norm=False,
     )
     learned = bool(outcome.finite) and not torch.equal(before, layer.weight)
-    advice = None if learned else f"a step changed no weights: run elsewhere with device=cpu, and update the driver of {kind}"
+    advice = (
+        None
+        if learned
+        else (
+            "a step changed no weights: run elsewhere with device=cpu, and update the driver of"
+            f" {kind}"
+        )
+    )
     return [Finding(f"one step on {kind}", name, advice)]
 
 
@@ -157,10 +186,18 @@ def writable(name: str, folder: Path, override: str) -> Finding:
             file.write(b"x")
         free = shutil.disk_usage(place).free
     except OSError as error:
-        return Finding(name, str(folder), f"cannot be written to ({error.strerror}): choose another place with {override}")
+        return Finding(
+            name,
+            str(folder),
+            f"cannot be written to ({error.strerror}): choose another place with {override}",
+        )
     found = f"{folder}, {free / 1e9:,.1f} GB free"
     if free < NEEDED_BYTES:
-        return Finding(name, found, f"less than {NEEDED_BYTES / 1e6:,.0f} MB are free: make room, or {override}")
+        return Finding(
+            name,
+            found,
+            f"less than {NEEDED_BYTES / 1e6:,.0f} MB are free: make room, or {override}",
+        )
     return Finding(name, found)
 
 
@@ -169,7 +206,12 @@ def embedded_data() -> list[Finding]:
     from mnist_trainer.data.embedded import SHA256, embedded_file
 
     size = sum(len(embedded_file(name)) for name in SHA256)
-    return [Finding("embedded data", f"{len(SHA256)} files of MNIST, {size / 1e6:.0f} MB, SHA-256 as published")]
+    return [
+        Finding(
+            "embedded data",
+            f"{len(SHA256)} files of MNIST, {size / 1e6:.0f} MB, SHA-256 as published",
+        )
+    ]
 
 
 def show(findings: list[Finding]) -> None:
@@ -180,7 +222,11 @@ def show(findings: list[Finding]) -> None:
 
         table = Table("check", "found", "", box=None, padding=(0, 2, 0, 0), header_style="dim")
         for finding in findings:
-            table.add_row(finding.name, finding.found, f"[red]{finding.advice}[/red]" if finding.advice else "[green]ok[/green]")
+            table.add_row(
+                finding.name,
+                finding.found,
+                f"[red]{finding.advice}[/red]" if finding.advice else "[green]ok[/green]",
+            )
         Console(highlight=False).print(table)
         return
     for finding in findings:

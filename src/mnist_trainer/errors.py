@@ -19,9 +19,11 @@ class ExitCode(IntEnum):
 
 
 class UserError(Exception):
-    """A mistake or fault that the user can act on; its text is shown as it stands, without a traceback.
+    """A mistake or fault that the user can act on; its text is shown as it stands, without a
+    traceback.
 
-    The text says what was asked, names the key, path or value, says what is valid, and what to type.
+    The text says what was asked, names the key, path or value, says what is valid, and what to
+    type.
     """
 
     exit_code = ExitCode.CONFIG

@@ -1,7 +1,7 @@
 """Whether the stated derivatives are the derivatives: python -m mnist_trainer.gradient_check
 
-Each formula is compared, in float64, with two things that know nothing of it: the finite difference of the function in NumPy,
-and what autograd makes of the module that training uses.
+Each formula is compared, in float64, with two things that know nothing of it: the finite difference
+of the function in NumPy, and what autograd makes of the module that training uses.
 """
 
 import sys
@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from mnist_trainer import activations, losses
-from mnist_trainer.formulas import activations as activation_formulas
-from mnist_trainer.formulas.losses import Loss, one_hot
+from mnist_trainer.models import activations, losses
+from mnist_trainer.models.formulas import activations as activation_formulas
+from mnist_trainer.models.formulas.losses import Loss, one_hot
 
 STEP = 1e-5
-"""Half the distance of the two values in a finite difference; its error is about STEP² and 1e-16 / STEP."""
+"""Half the distance of the two values in a finite difference; its error is about STEP² and 1e-16 /
+STEP."""
 
 BOUNDS = {"value": 1e-12, "finite_difference": 1e-8, "autograd": 1e-12}
 """What a right formula stays below, many times over; a wrong one is off by 1e-3 or more."""
@@ -70,7 +71,11 @@ CRITERIA: dict[str, tuple[Callable[[], nn.Module], str, str]] = {
         "p − t",
     ),
     "nll": (losses.NLL, "−ln p_t", "p − y"),
-    "mse": (lambda: losses.MSE("softmax"), "Σ (p_i − y_i)²", "p_i (d_i − Σ_j p_j d_j), d = 2 (p − y)"),
+    "mse": (
+        lambda: losses.MSE("softmax"),
+        "Σ (p_i − y_i)²",
+        "p_i (d_i − Σ_j p_j d_j), d = 2 (p − y)",
+    ),
     "mse of=logits": (lambda: losses.MSE("logits"), "Σ (z_i − y_i)²", "2 (z − y)"),
     "poly epsilon=2": (lambda: losses.Poly1(2.0), "−ln p_t + ε q", "(1 + ε p_t) (p − y)"),
     "poly_n epsilons=[2,0.5,-0.1]": (
@@ -78,9 +83,21 @@ CRITERIA: dict[str, tuple[Callable[[], nn.Module], str, str]] = {
         "−ln p_t + Σ_j ε_j q^j",
         "(1 + p_t Σ_j j ε_j q^(j−1)) (p − y)",
     ),
-    "poly_series terms=16": (lambda: losses.PolySeries(16), "Σ_(j ≤ N) q^j / j", "(1 − q^N) (p − y)"),
-    "focal gamma=2": (lambda: losses.Focal(2.0), "−q^γ ln p_t", "q^γ (1 − γ p_t ln p_t / q) (p − y)"),
-    "focal gamma=0.5": (lambda: losses.Focal(0.5), "−q^γ ln p_t", "q^γ (1 − γ p_t ln p_t / q) (p − y)"),
+    "poly_series terms=16": (
+        lambda: losses.PolySeries(16),
+        "Σ_(j ≤ N) q^j / j",
+        "(1 − q^N) (p − y)",
+    ),
+    "focal gamma=2": (
+        lambda: losses.Focal(2.0),
+        "−q^γ ln p_t",
+        "q^γ (1 − γ p_t ln p_t / q) (p − y)",
+    ),
+    "focal gamma=0.5": (
+        lambda: losses.Focal(0.5),
+        "−q^γ ln p_t",
+        "q^γ (1 − γ p_t ln p_t / q) (p − y)",
+    ),
 }
 """Loss, as typed after ``loss=``, to its module, its formula and that of its gradient."""
 
@@ -136,12 +153,15 @@ def finite_differences(formula: Loss, z: Array, y: Array) -> Array:
         step = np.zeros((1, z.shape[1]))
         step[0, logit] = STEP
         one, label = z[image : image + 1], y[image : image + 1]
-        slopes[image, logit] = (formula.value(np, one + step, label) - formula.value(np, one - step, label)) / (2 * STEP)
+        slopes[image, logit] = (
+            formula.value(np, one + step, label) - formula.value(np, one - step, label)
+        ) / (2 * STEP)
     return slopes
 
 
 def example_logits() -> tuple[Array, NDArray[np.int64]]:
-    """Logits (64, 10) and labels (64,), the same at each call: of growing size, so that some probabilities are nearly 0 or 1."""
+    """Logits (64, 10) and labels (64,), the same at each call: of growing size, so that some
+    probabilities are nearly 0 or 1."""
     stream = np.random.default_rng(0)
     size = np.linspace(0, 6, 64)[:, None]
     return size * stream.standard_normal((64, 10)), stream.integers(0, 10, 64)
@@ -167,7 +187,8 @@ def table(checks: list[Check]) -> str:
     for check in checks:
         verdict = "" if check.passes else "  WRONG"
         lines.append(
-            f"{check.name:<{width}}  {check.value:>9.0e}  {check.finite_difference:>17.0e}  {check.autograd:>9.0e}{verdict}"
+            f"{check.name:<{width}}  {check.value:>9.0e}  {check.finite_difference:>17.0e} "
+            f" {check.autograd:>9.0e}{verdict}"
         )
     return "\n".join(lines)
 
@@ -175,7 +196,10 @@ def table(checks: list[Check]) -> str:
 def main() -> None:
     """Print both tables; exit status 1 if a formula is wrong."""
     groups = {"Activations": list(check_activations()), "Losses": list(check_losses())}
-    print("Largest differences, in float64: of the formula's value from PyTorch's module, and of the stated derivative")
+    print(
+        "Largest differences, in float64: of the formula's value from PyTorch's module, and of the"
+        " stated derivative"
+    )
     print("from a finite difference and from autograd.")
     for title, checks in groups.items():
         print(f"\n{title}\n{table(checks)}")

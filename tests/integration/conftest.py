@@ -37,7 +37,13 @@ QUICK = (
 def mnist_train(data_root: Path, tmp_path: Path) -> Command:
     """Run ``mnist-train`` with the words, in ``tmp_path``, on data that is unpacked already."""
 
-    def run(*words: str, module: str = "mnist_trainer", on_data: bool = True, cwd: Path = tmp_path, **environment: str) -> Ended:
+    def run(
+        *words: str,
+        module: str = "mnist_trainer",
+        on_data: bool = True,
+        cwd: Path = tmp_path,
+        **environment: str,
+    ) -> Ended:
         cache = {"XDG_CACHE_HOME": str(data_root.parent), "COLUMNS": "200"}
         asks = any(word.startswith("-") and word != "-m" for word in words)
         data = [f"data.root={data_root}"] if on_data and not asks else []

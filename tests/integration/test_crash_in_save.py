@@ -1,4 +1,5 @@
-"""R2: a crash at each point of a save leaves the old checkpoint or the new one, and never a third state."""
+"""R2: a crash at each point of a save leaves the old checkpoint or the new one, and never a third
+state."""
 
 import json
 import subprocess
@@ -9,16 +10,16 @@ from subprocess import PIPE
 
 import pytest
 
-from mnist_trainer.checkpoint import Checkpoints, load_checkpoint
-from tests.unit.test_checkpoint import state
+from mnist_trainer.runs.checkpoint import Checkpoints, load_checkpoint
+from tests.unit.runs.test_checkpoint import state
 
-# For each line: saves step 1 as a whole; then step 2 up to a chosen point, where it ends as a power cut does. In a process of
-# its own, forked from one that has imported torch already.
+# For each line: saves step 1 as a whole; then step 2 up to a chosen point, where it ends as a power
+# cut does. In a process of its own, forked from one that has imported torch already.
 SAVE = """
 import json, os, pathlib, sys
-from tests.unit.test_checkpoint import state
-from mnist_trainer import files
-from mnist_trainer.checkpoint import Checkpoints
+from tests.unit.runs.test_checkpoint import state
+from mnist_trainer.system import files
+from mnist_trainer.runs.checkpoint import Checkpoints
 
 for line in sys.stdin:
     child = os.fork()
@@ -82,7 +83,14 @@ os._exit(0)
 WRITES = [
     (target, point)
     for target in ("manifest.json", "last.pt", "best.pt")
-    for point in ("before write", "half written", "before fsync", "after fsync", "before replace", "after replace")
+    for point in (
+        "before write",
+        "half written",
+        "before fsync",
+        "after fsync",
+        "before replace",
+        "after replace",
+    )
 ] + [("previous.pt", point) for point in ("after link", "before replace", "after replace")]
 
 
@@ -93,7 +101,9 @@ Crash = Callable[[Path, int, str, str], None]
 def crash() -> Iterator[Crash]:
     """Saves, and crashes at a point."""
     command = [sys.executable, "-c", SAVE]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdin=PIPE, stdout=PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdin=PIPE, stdout=PIPE, text=True
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         orders, ends = process.stdin, process.stdout
@@ -122,7 +132,8 @@ def test_old_or_new_and_nothing_else(target: str, point: str, crash: Crash, tmp_
 
 
 @pytest.mark.parametrize(
-    ("target", "point"), [("last.pt", "before write"), ("last.pt", "half written"), ("previous.pt", "after replace")]
+    ("target", "point"),
+    [("last.pt", "before write"), ("last.pt", "half written"), ("previous.pt", "after replace")],
 )
 def test_nor_after_a_second_crash(target: str, point: str, crash: Crash, tmp_path: Path) -> None:
     """The manifest then names two contents that never came."""

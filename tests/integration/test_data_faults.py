@@ -28,7 +28,9 @@ from tests.integration.test_faults import TINY, is_short
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_does_not(mnist_train: Command, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(
+    mnist_train: Command, tmp_path: Path
+) -> None:
     """R14."""
     hashes = []
     for place, seed in (("a", 0), ("b", 0), ("c", 1)):
@@ -37,7 +39,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(mnist_train: 
         result = json.loads((tmp_path / place / "result.json").read_text())
         assert result["seed"] == seed
         hashes.append(result["weights_sha256"])
-        assert json.loads((tmp_path / place / "environment.json").read_text())["cpu"]["threads"] == 1
+        assert (
+            json.loads((tmp_path / place / "environment.json").read_text())["cpu"]["threads"] == 1
+        )
     assert hashes[0] == hashes[1] != hashes[2]
 
 
@@ -67,25 +71,35 @@ MUTATIONS = ["missing", "empty", "cut", "bit", "counts", "label 99", "stray"]
 
 
 @pytest.mark.parametrize("how", MUTATIONS)
-def test_mnist_repairs_itself_and_says_so(how: str, data_root: Path, mnist_train: Command, tmp_path: Path) -> None:
+def test_mnist_repairs_itself_and_says_so(
+    how: str, data_root: Path, mnist_train: Command, tmp_path: Path
+) -> None:
     """R15."""
     root = Path(shutil.copytree(data_root, tmp_path / "own"))
     mutate(root / "MNIST" / "raw", how)
     ended = mnist_train(*TINY, "trainer.epochs=1", f"data.root={root}", on_data=False)
     assert ended.code == 0, ended.err
     assert ("was damaged; it is made anew" in ended.err) is (how not in ("missing", "stray"))
-    whole = {name: hashlib.sha256((root / "MNIST" / "raw" / name).read_bytes()).hexdigest() for name in SHA256}
+    whole = {
+        name: hashlib.sha256((root / "MNIST" / "raw" / name).read_bytes()).hexdigest()
+        for name in SHA256
+    }
     assert whole == SHA256
 
 
 @pytest.mark.parametrize("how", ["missing", "empty", "cut", "bit", "counts", "label 99"])
-def test_a_published_data_set_is_refused(how: str, data_root: Path, mnist_train: Command, tmp_path: Path) -> None:
-    """R15: KMNIST's files, whose hashes are known from when they were unpacked; here those of MNIST in their place."""
+def test_a_published_data_set_is_refused(
+    how: str, data_root: Path, mnist_train: Command, tmp_path: Path
+) -> None:
+    """R15: KMNIST's files, whose hashes are known from when they were unpacked; here those of MNIST
+    in their place."""
     raw = tmp_path / "own" / "KMNIST" / "raw"
     shutil.copytree(data_root / "MNIST" / "raw", raw)
     (raw / ".sha256.json").write_text(json.dumps(SHA256))
     mutate(raw, how)
-    ended = mnist_train(*TINY, "data=kmnist", "data.download=false", f"data.root={tmp_path / 'own'}", on_data=False)
+    ended = mnist_train(
+        *TINY, "data=kmnist", "data.download=false", f"data.root={tmp_path / 'own'}", on_data=False
+    )
     assert ended.code == 3, ended.err
     for said in ("data.download=false", "by hand", "MD5", str(raw)):
         assert said in ended.err
@@ -93,19 +107,24 @@ def test_a_published_data_set_is_refused(how: str, data_root: Path, mnist_train:
 
 
 @pytest.mark.parametrize("how", ["cut", "counts", "label 99"])
-def test_files_that_nobody_vouches_for_are_looked_at(how: str, data_root: Path, mnist_train: Command, tmp_path: Path) -> None:
+def test_files_that_nobody_vouches_for_are_looked_at(
+    how: str, data_root: Path, mnist_train: Command, tmp_path: Path
+) -> None:
     """R15: put there by hand, without their archives."""
     raw = tmp_path / "own" / "KMNIST" / "raw"
     shutil.copytree(data_root / "MNIST" / "raw", raw)
     mutate(raw, how)
-    ended = mnist_train(*TINY, "data=kmnist", "data.download=false", f"data.root={tmp_path / 'own'}", on_data=False)
+    ended = mnist_train(
+        *TINY, "data=kmnist", "data.download=false", f"data.root={tmp_path / 'own'}", on_data=False
+    )
     assert ended.code == 3, ended.err
     assert is_short(ended)
 
 
 @pytest.fixture(params=["closed", "silent", "stalled"])
 def dead_mirror(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A port that nobody listens at; one that accepts and says nothing; one that promises much and sends little."""
+    """A port that nobody listens at; one that accepts and says nothing; one that promises much and
+    sends little."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     if request.param == "closed":
@@ -131,19 +150,35 @@ def dead_mirror(request: pytest.FixtureRequest) -> Iterator[str]:
         connection.close()
 
 
-def test_without_a_network_the_way_by_hand_is_told(dead_mirror: str, mnist_train: Command, tmp_path: Path) -> None:
+def test_without_a_network_the_way_by_hand_is_told(
+    dead_mirror: str, mnist_train: Command, tmp_path: Path
+) -> None:
     """R16."""
     started = time.monotonic()
     with pytest.raises(DataError, match="could not be fetched"):
         fetch(f"{dead_mirror}/file", tmp_path / "file", 10**6)
     assert time.monotonic() - started < ANSWER_SECONDS + 2
     assert list(tmp_path.iterdir()) == []
-    ended = mnist_train(*TINY, "data=kmnist", f"data.mirror={dead_mirror}", f"data.root={tmp_path / 'own'}", on_data=False)
+    ended = mnist_train(
+        *TINY,
+        "data=kmnist",
+        f"data.mirror={dead_mirror}",
+        f"data.root={tmp_path / 'own'}",
+        on_data=False,
+    )
     assert ended.code == 3, ended.err
-    for said in (str(tmp_path / "own" / "KMNIST" / "raw"), "train-images-idx3-ubyte.gz", "MD5 bdb82020", "21 MB", "by hand"):
+    for said in (
+        str(tmp_path / "own" / "KMNIST" / "raw"),
+        "train-images-idx3-ubyte.gz",
+        "MD5 bdb82020",
+        "21 MB",
+        "by hand",
+    ):
         assert said in ended.err
     assert is_short(ended)
-    assert not [path for path in (tmp_path / "own").rglob("*") if path.is_file() and path.name != ".lock"]
+    assert not [
+        path for path in (tmp_path / "own").rglob("*") if path.is_file() and path.name != ".lock"
+    ]
 
 
 def test_four_commands_share_one_cache_though_one_is_killed_while_unpacking(tmp_path: Path) -> None:
@@ -154,7 +189,9 @@ def test_four_commands_share_one_cache_though_one_is_killed_while_unpacking(tmp_
     def start(number: int) -> subprocess.Popen[str]:
         words = [*TINY, "trainer.epochs=1", f"data.root={root}", f"hydra.run.dir=run{number}"]
         command = [sys.executable, "-m", "mnist_trainer", *words]
-        return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     first = start(0)
     deadline = time.monotonic() + 60
@@ -187,7 +224,7 @@ def hostile_mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 MEASURED = """
 import resource, sys
 import torch, torchvision
-import mnist_trainer.run
+import mnist_trainer.training.run
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.data.published import load_published
 from pathlib import Path
@@ -202,18 +239,26 @@ with exit_codes("mnist-train"):
 
 
 @pytest.mark.parametrize("what", ["wrong bytes", "gzip bomb"])
-def test_a_hostile_download_is_refused_with_little_memory(what: str, hostile_mirror: tuple[str, Path], tmp_path: Path) -> None:
-    """R18: Fashion-MNIST's hashes are of the unpacked files, so a bomb gets as far as to be unpacked."""
+def test_a_hostile_download_is_refused_with_little_memory(
+    what: str, hostile_mirror: tuple[str, Path], tmp_path: Path
+) -> None:
+    """R18: Fashion-MNIST's hashes are of the unpacked files, so a bomb gets as far as to be
+    unpacked."""
     address, folder = hostile_mirror
     packed = gzip.compress(bytes(1 << 29), 9) if what == "gzip bomb" else os.urandom(1 << 20)
     (folder / "train-images-idx3-ubyte.gz").write_bytes(packed)
     ended = subprocess.run(
-        [sys.executable, "-c", MEASURED, str(tmp_path / "own"), address], capture_output=True, text=True, cwd=tmp_path
+        [sys.executable, "-c", MEASURED, str(tmp_path / "own"), address],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
     )
     assert ended.returncode == 3, ended.stderr
     assert ("unpacks to more than" if what == "gzip bomb" else "damaged") in ended.stderr
     assert int(ended.stdout) < 500
-    assert not [path for path in (tmp_path / "own").rglob("*") if path.is_file() and path.name != ".lock"]
+    assert not [
+        path for path in (tmp_path / "own").rglob("*") if path.is_file() and path.name != ".lock"
+    ]
 
 
 def test_a_secure_address_is_never_left_for_an_insecure_one() -> None:
@@ -221,4 +266,7 @@ def test_a_secure_address_is_never_left_for_an_insecure_one() -> None:
     handler, request = _NoDowngrade(), Request("https://example.org/file")
     with pytest.raises(DataError, match="not followed"):
         handler.redirect_request(request, None, 302, "", {}, "http://example.org/file")
-    assert handler.redirect_request(request, None, 302, "", {}, "https://example.org/other") is not None
+    assert (
+        handler.redirect_request(request, None, 302, "", {}, "https://example.org/other")
+        is not None
+    )

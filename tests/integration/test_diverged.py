@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_trainer.checkpoint import load_checkpoint
+from mnist_trainer.runs.checkpoint import load_checkpoint
 from tests.integration.conftest import Command
 from tests.integration.test_faults import TINY, is_short
 
@@ -45,14 +45,26 @@ class BadScore(nn.CrossEntropyLoss):
 """
 
 
-@pytest.mark.parametrize(("loss", "step"), [("NanLoss", 21), ("InfiniteGradient", 21), ("BadScore", 16)])
-def test_it_stops_before_the_update(loss: str, step: int, mnist_train: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("loss", "step"), [("NanLoss", 21), ("InfiniteGradient", 21), ("BadScore", 16)]
+)
+def test_it_stops_before_the_update(
+    loss: str, step: int, mnist_train: Command, tmp_path: Path
+) -> None:
     (tmp_path / "losses.py").write_text(LOSSES)
     path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
     (tmp_path / "mine" / "loss").mkdir(parents=True)
     (tmp_path / "mine" / "loss" / "bad.yaml").write_text(f"_target_: losses.{loss}\n")
     ended = mnist_train(
-        *("--config-dir", "mine", *TINY, "loss=bad", "trainer.epochs=3", "trainer.checkpoint_every=1", "hydra.run.dir=run"),
+        *(
+            "--config-dir",
+            "mine",
+            *TINY,
+            "loss=bad",
+            "trainer.epochs=3",
+            "trainer.checkpoint_every=1",
+            "hydra.run.dir=run",
+        ),
         f"data.root={tmp_path / 'data'}",
         PYTHONPATH=path,
         MNIST_TRAINER_TRUST="losses",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_trainer.run_folder import RunFolder
+from mnist_trainer.runs.folder import RunFolder
 from tests.conftest import Compose
 from tests.integration.conftest import QUICK, Command
 from tests.saved_runs import SMALL, save_run
@@ -16,7 +16,11 @@ EVAL, EXPORT = "mnist_trainer.cli.eval", "mnist_trainer.cli.export"
 
 @pytest.fixture
 def saved(compose: Compose, data_root: Path, tmp_path: Path) -> RunFolder:
-    return save_run(compose(*SMALL, f"data.root={data_root}", "model=fcn"), tmp_path / "runs" / "one", is_best=True)
+    return save_run(
+        compose(*SMALL, f"data.root={data_root}", "model=fcn"),
+        tmp_path / "runs" / "one",
+        is_best=True,
+    )
 
 
 def test_a_run_is_scored_as_it_scored_itself(mnist_train: Command, tmp_path: Path) -> None:
@@ -31,23 +35,46 @@ def test_a_run_is_scored_as_it_scored_itself(mnist_train: Command, tmp_path: Pat
     assert evaluation["accuracy_interval_95"] == result["test"]["accuracy_interval_95"]
     assert sum(map(sum, evaluation["confusion_matrix"])) == result["test"]["images"]
     assert "the same as the run's own test" in ended.out
-    names = {path.name.removeprefix("evaluation-") for path in (tmp_path / "run" / "figures").iterdir()}
-    assert names == {"confusion_matrix.png", "reliability.png", "classes.png", "mistakes.png", "filters.png"}
+    names = {
+        path.name.removeprefix("evaluation-") for path in (tmp_path / "run" / "figures").iterdir()
+    }
+    assert names == {
+        "confusion_matrix.png",
+        "reliability.png",
+        "classes.png",
+        "mistakes.png",
+        "filters.png",
+    }
     board = tmp_path / "run" / "evaluation"
     assert len(list(board.glob("events.out.tfevents.*"))) == 1
     assert (
-        len(next(board.glob("*/last_features/*/tensors.tsv"), next(board.glob("**/tensors.tsv"))).read_text().splitlines()) == 200
+        len(
+            next(board.glob("*/last_features/*/tensors.tsv"), next(board.glob("**/tensors.tsv")))
+            .read_text()
+            .splitlines()
+        )
+        == 200
     )
     assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == metrics
 
 
-def test_each_split_and_checkpoint_has_a_file_of_its_own(mnist_train: Command, saved: RunFolder) -> None:
+def test_each_split_and_checkpoint_has_a_file_of_its_own(
+    mnist_train: Command, saved: RunFolder
+) -> None:
     ended = mnist_train(
-        str(saved.path), "--split=validation", "--checkpoint=last", "--json", "--no-figures", module=EVAL, on_data=False
+        str(saved.path),
+        "--split=validation",
+        "--checkpoint=last",
+        "--json",
+        "--no-figures",
+        module=EVAL,
+        on_data=False,
     )
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["images"] == 50
-    assert json.loads((saved.path / "evaluation-validation-last.json").read_text()) == json.loads(ended.out)
+    assert json.loads((saved.path / "evaluation-validation-last.json").read_text()) == json.loads(
+        ended.out
+    )
     assert not (saved.path / "evaluation.json").exists()
 
 
@@ -64,19 +91,30 @@ def test_each_split_and_checkpoint_has_a_file_of_its_own(mnist_train: Command, s
         (EXPORT, ["runs/one"], 2, "--format"),
         (EXPORT, ["runs/one", "--format=pickle"], 2, "onnx"),
         (EXPORT, ["runs/one", "--format=onnx", "--output=model.pt"], 2, "model.onnx"),
-        (EXPORT, ["runs/one", "--format=onnx", "--output=runs/one/config.yaml/model.onnx"], 6, "--output PATH"),
+        (
+            EXPORT,
+            ["runs/one", "--format=onnx", "--output=runs/one/config.yaml/model.onnx"],
+            6,
+            "--output PATH",
+        ),
     ],
 )
 def test_mistakes_are_answered_at_once(
     mnist_train: Command, saved: RunFolder, module: str, words: list[str], code: int, said: str
 ) -> None:
     ended = mnist_train(*words, module=module, on_data=False)
-    assert (ended.code, said in ended.err, "Traceback" in ended.err) == (code, True, False), ended.err
+    assert (ended.code, said in ended.err, "Traceback" in ended.err) == (code, True, False), (
+        ended.err
+    )
     assert len(ended.err.splitlines()) <= 10
 
 
-def test_an_export_says_what_it_checked_and_leaves_nothing_where_it_cannot(mnist_train: Command, saved: RunFolder) -> None:
-    ended = mnist_train(str(saved.path), "--format=onnx", "--output=digits.onnx", module=EXPORT, on_data=False)
+def test_an_export_says_what_it_checked_and_leaves_nothing_where_it_cannot(
+    mnist_train: Command, saved: RunFolder
+) -> None:
+    ended = mnist_train(
+        str(saved.path), "--format=onnx", "--output=digits.onnx", module=EXPORT, on_data=False
+    )
     assert ended.code == 0, ended.err
     assert "largest difference from PyTorch" in ended.out
     assert ended.err == ""

@@ -8,12 +8,20 @@ import pytest
 from tests.integration.conftest import QUICK, Command
 
 PAGE = Path(__file__).parents[2] / "docs" / "explain.md"
-EXAMPLES = re.findall(r"^```console\n\$ mnist-train (.+)\n((?:.*\n)*?)```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+EXAMPLES = re.findall(
+    r"^```console\n\$ mnist-train (.+)\n((?:.*\n)*?)```$",
+    PAGE.read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
 
 
 @pytest.mark.parametrize(("typed", "shown"), EXAMPLES, ids=[typed for typed, _ in EXAMPLES])
-def test_the_page_of_the_documentation_is_what_is_printed(typed: str, shown: str, mnist_train: Command, tmp_path: Path) -> None:
-    ended = mnist_train(*typed.split(), COLUMNS="80", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii:strict")
+def test_the_page_of_the_documentation_is_what_is_printed(
+    typed: str, shown: str, mnist_train: Command, tmp_path: Path
+) -> None:
+    ended = mnist_train(
+        *typed.split(), COLUMNS="80", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii:strict"
+    )
     assert ended.code == 0, ended.err
     assert ended.out == shown
     assert max(map(len, ended.out.splitlines())) <= 80
@@ -21,10 +29,15 @@ def test_the_page_of_the_documentation_is_what_is_printed(typed: str, shown: str
 
 
 def test_both_examples_were_found() -> None:
-    assert [typed for typed, _ in EXAMPLES] == ["model=cnn --explain", "model=two_layer --explain=backward"]
+    assert [typed for typed, _ in EXAMPLES] == [
+        "model=cnn --explain",
+        "model=two_layer --explain=backward",
+    ]
 
 
-def test_a_model_that_does_not_fit_is_refused_alike_by_explanation_and_training(mnist_train: Command, tmp_path: Path) -> None:
+def test_a_model_that_does_not_fit_is_refused_alike_by_explanation_and_training(
+    mnist_train: Command, tmp_path: Path
+) -> None:
     groups = tmp_path / "mine" / "model"
     groups.mkdir(parents=True)
     (groups / "wrong.yaml").write_text(

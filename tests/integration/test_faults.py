@@ -1,4 +1,5 @@
-"""Faults of disk, process and file, made for real: what a run leaves is whole, and what it says is of use."""
+"""Faults of disk, process and file, made for real: what a run leaves is whole, and what it says is
+of use."""
 
 import contextlib
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_trainer.checkpoint import Checkpoints, load_checkpoint
+from mnist_trainer.runs.checkpoint import Checkpoints, load_checkpoint
 from tests.integration.conftest import Command, Ended
 
 TINY = (
@@ -27,7 +28,9 @@ TINY = (
     "trainer.batch_size=16",
     "trainer.log_every=1",
 )
-root_only = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting takes root")
+root_only = pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() != 0, reason="mounting takes root"
+)
 
 
 def step_of(checkpoints: Path) -> int:
@@ -43,7 +46,9 @@ def is_short(ended: Ended) -> bool:
 def mounted(place: Path, *options: str) -> Iterator[Path]:
     """A small file system of its own; the test is skipped where the kernel allows none."""
     place.mkdir(exist_ok=True)
-    if subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", str(place)], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", *options, "tmpfs", str(place)], capture_output=True
+    ).returncode:
         pytest.skip("no file system can be mounted here")
     try:
         yield place
@@ -54,15 +59,25 @@ def mounted(place: Path, *options: str) -> Iterator[Path]:
 def kill_and_resume(kills: int, data_root: Path, tmp_path: Path, mnist_train: Command) -> None:
     draws = random.Random(0)  # noqa: S311
     folder = tmp_path / "run"
-    words = [*TINY, "hydra.run.dir=run", "resume=auto", "trainer.epochs=20000", "trainer.checkpoint_every=1"]
+    words = [
+        *TINY,
+        "hydra.run.dir=run",
+        "resume=auto",
+        "trainer.epochs=20000",
+        "trainer.checkpoint_every=1",
+    ]
     command = [sys.executable, "-m", "mnist_trainer", *words, f"data.root={data_root}"]
     step, stray = 0, 0
     for _ in range(kills):
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         last = folder / "checkpoints" / "last.pt"
         before = last.stat().st_mtime_ns if last.exists() else 0
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not (last.exists() and last.stat().st_mtime_ns > before):
+        while time.monotonic() < deadline and not (
+            last.exists() and last.stat().st_mtime_ns > before
+        ):
             time.sleep(0.002)
         time.sleep(draws.uniform(0, 0.3))
         process.kill()
@@ -80,7 +95,9 @@ def kill_and_resume(kills: int, data_root: Path, tmp_path: Path, mnist_train: Co
     assert json.loads((folder / "result.json").read_text())["steps"] == 16 * epochs
 
 
-def test_killed_at_any_instant_the_last_checkpoint_is_whole(data_root: Path, tmp_path: Path, mnist_train: Command) -> None:
+def test_killed_at_any_instant_the_last_checkpoint_is_whole(
+    data_root: Path, tmp_path: Path, mnist_train: Command
+) -> None:
     """R1."""
     kill_and_resume(6, data_root, tmp_path, mnist_train)
 
@@ -96,7 +113,15 @@ def test_killed_a_hundred_times(data_root: Path, tmp_path: Path, mnist_train: Co
 def trained(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs, with a best checkpoint and one before the last."""
     folder = tmp_path_factory.mktemp("trained")
-    command = [sys.executable, "-m", "mnist_trainer", *TINY, "trainer.epochs=2", f"data.root={data_root}", "hydra.run.dir=run"]
+    command = [
+        sys.executable,
+        "-m",
+        "mnist_trainer",
+        *TINY,
+        "trainer.epochs=2",
+        f"data.root={data_root}",
+        "hydra.run.dir=run",
+    ]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return folder / "run"
 
@@ -107,11 +132,17 @@ def run(trained: Path, tmp_path: Path) -> Path:
 
 
 def flip_a_bit(content: bytes) -> bytes:
-    return content[: len(content) // 2] + bytes([content[len(content) // 2] ^ 1]) + content[len(content) // 2 + 1 :]
+    return (
+        content[: len(content) // 2]
+        + bytes([content[len(content) // 2] ^ 1])
+        + content[len(content) // 2 + 1 :]
+    )
 
 
 @pytest.mark.parametrize("how", ["0", "0.01", "0.5", "0.99", "bit"])
-def test_a_damaged_last_checkpoint_is_named_and_the_one_before_taken(how: str, run: Path, mnist_train: Command) -> None:
+def test_a_damaged_last_checkpoint_is_named_and_the_one_before_taken(
+    how: str, run: Path, mnist_train: Command
+) -> None:
     """R6, R7."""
     last = run / "checkpoints" / "last.pt"
     content = last.read_bytes()
@@ -139,7 +170,9 @@ def test_with_no_whole_checkpoint_left_it_ends(run: Path, mnist_train: Command) 
 
 
 @pytest.mark.parametrize("forced", ["0", "1"])
-def test_code_in_a_checkpoint_does_not_run(forced: str, run: Path, mnist_train: Command, tmp_path: Path) -> None:
+def test_code_in_a_checkpoint_does_not_run(
+    forced: str, run: Path, mnist_train: Command, tmp_path: Path
+) -> None:
     """R8."""
     make = (
         "import sys, pathlib, torch\n"
@@ -150,7 +183,9 @@ def test_code_in_a_checkpoint_does_not_run(forced: str, run: Path, mnist_train: 
     )
     for name in ("last.pt", "previous.pt", "best.pt"):
         path = run / "checkpoints" / name
-        subprocess.run([sys.executable, "-c", make, str(path), str(tmp_path / "touched")], check=True)
+        subprocess.run(
+            [sys.executable, "-c", make, str(path), str(tmp_path / "touched")], check=True
+        )
     (run / "checkpoints" / "manifest.json").unlink()
     ended = mnist_train("resume=run", "trainer.epochs=3", TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=forced)
     assert ended.code == 4, ended.err
@@ -167,7 +202,9 @@ HOSTILE_WORDS = [
 
 
 @pytest.mark.parametrize("word", HOSTILE_WORDS)
-def test_a_hostile_setting_in_a_run_folder_does_not_run(word: str, run: Path, mnist_train: Command, tmp_path: Path) -> None:
+def test_a_hostile_setting_in_a_run_folder_does_not_run(
+    word: str, run: Path, mnist_train: Command, tmp_path: Path
+) -> None:
     """R8, R20: the folder of a run may come from someone else."""
     (tmp_path / "evil").mkdir()
     (tmp_path / "evil" / "__init__.py").write_text(f"open({str(tmp_path / 'touched')!r}, 'w')\n")
@@ -183,21 +220,29 @@ def test_a_hostile_setting_in_a_run_folder_does_not_run(word: str, run: Path, mn
 def test_a_hostile_config_in_a_run_folder_is_only_compared(run: Path, mnist_train: Command) -> None:
     """R8."""
     config = run / "config.yaml"
-    config.write_text(re.sub(r"_target_: mnist_trainer.models.\w+", "_target_: os.system", config.read_text()))
+    config.write_text(
+        re.sub(r"_target_: mnist_trainer.models.\w+", "_target_: os.system", config.read_text())
+    )
     ended = mnist_train("resume=run", "trainer.epochs=3")
     assert ended.code == 4, ended.err
     assert "os.system ->" in ended.err
 
 
 @root_only
-def test_a_full_disk_during_a_checkpoint_leaves_the_one_before(mnist_train: Command, tmp_path: Path) -> None:
+def test_a_full_disk_during_a_checkpoint_leaves_the_one_before(
+    mnist_train: Command, tmp_path: Path
+) -> None:
     """R12: FCN with Adam saves 7 MB; there is room for some, and not for all."""
     with mounted(tmp_path / "small", "-o", "size=12m") as place:
         words = [word for word in TINY if not word.startswith(("model", "trainer.batch"))]
-        ended = mnist_train(*words, "model=fcn", "optimizer=adam", "trainer.epochs=3", f"hydra.run.dir={place}/run")
+        ended = mnist_train(
+            *words, "model=fcn", "optimizer=adam", "trainer.epochs=3", f"hydra.run.dir={place}/run"
+        )
         assert ended.code == 6, ended.err
         assert re.search(
-            r"could not be written: No space left on device\. It needs [\d,]+ bytes\. [\d,]+ bytes are free", ended.err
+            r"could not be written: No space left on device\. It needs [\d,]+ bytes\. [\d,]+ bytes"
+            r" are free",
+            ended.err,
         )
         assert "Go on with: mnist-train resume=" in ended.err
         assert load_checkpoint(place / "run" / "checkpoints" / "last.pt")["progress"]["epoch"] == 1
@@ -207,7 +252,9 @@ def test_a_full_disk_during_a_checkpoint_leaves_the_one_before(mnist_train: Comm
 
 @root_only
 @pytest.mark.parametrize("tracker", ["none", "tensorboard"])
-def test_a_full_disk_during_a_line_of_the_log(tracker: str, mnist_train: Command, tmp_path: Path) -> None:
+def test_a_full_disk_during_a_line_of_the_log(
+    tracker: str, mnist_train: Command, tmp_path: Path
+) -> None:
     """R12: a process beside it takes what is left once the run has begun."""
     filler = (
         "import os, sys, threading, time, pathlib\n"
@@ -227,7 +274,12 @@ def test_a_full_disk_during_a_line_of_the_log(tracker: str, mnist_train: Command
     with mounted(tmp_path / "small", "-o", "size=3m") as place:
         words = [word for word in TINY if not word.startswith("tracker")]
         ended = mnist_train(
-            str(place), *words, f"tracker={tracker}", "trainer.epochs=3000", f"hydra.run.dir={place}/run", module="filled"
+            str(place),
+            *words,
+            f"tracker={tracker}",
+            "trainer.epochs=3000",
+            f"hydra.run.dir={place}/run",
+            module="filled",
         )
         assert ended.code == 6, ended.err
         assert "No space left on device" in ended.err
@@ -236,7 +288,9 @@ def test_a_full_disk_during_a_line_of_the_log(tracker: str, mnist_train: Command
 
 
 @root_only
-def test_a_place_that_is_read_only_is_told_before_the_data_is_read(mnist_train: Command, tmp_path: Path) -> None:
+def test_a_place_that_is_read_only_is_told_before_the_data_is_read(
+    mnist_train: Command, tmp_path: Path
+) -> None:
     """R13."""
     with mounted(tmp_path / "readonly", "-o", "ro,size=1m") as place:
         for word in (f"hydra.run.dir={place}/run", f"hydra.run.dir={place}"):
@@ -247,28 +301,38 @@ def test_a_place_that_is_read_only_is_told_before_the_data_is_read(mnist_train: 
     assert not (tmp_path / "unread").exists()
 
 
-def test_a_file_where_a_folder_should_be_is_told_before_the_data_is_read(mnist_train: Command, tmp_path: Path) -> None:
+def test_a_file_where_a_folder_should_be_is_told_before_the_data_is_read(
+    mnist_train: Command, tmp_path: Path
+) -> None:
     """R13."""
     (tmp_path / "file").write_text("")
-    ended = mnist_train(*TINY, "hydra.run.dir=file/run", f"data.root={tmp_path}/unread", on_data=False)
+    ended = mnist_train(
+        *TINY, "hydra.run.dir=file/run", f"data.root={tmp_path}/unread", on_data=False
+    )
     assert ended.code == 6, ended.err
     assert is_short(ended)
     assert not (tmp_path / "unread").exists()
 
 
 @pytest.mark.parametrize(
-    "words", [["trainer.eval_batch_size=1000"], ["model=fcn", "model.hidden=[100000000]"]], ids=["batch", "model"]
+    "words",
+    [["trainer.eval_batch_size=1000"], ["model=fcn", "model.hidden=[100000000]"]],
+    ids=["batch", "model"],
 )
 def test_too_little_memory_is_told(words: list[str], mnist_train: Command, tmp_path: Path) -> None:
     """Of PyTorch's own allocator: a model of 300 GB, or an evaluation that finds none."""
     (tmp_path / "poor.py").write_text(
-        "import torch\nimport mnist_trainer.scorer as scorer\n"
+        "import torch\nimport mnist_trainer.training.scorer as scorer\n"
         "scorer.evaluate = lambda *_: torch.empty(10**15)\n"
         "from mnist_trainer.cli.train import main\nmain()\n"
     )
     path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
-    model = [word for word in TINY if not word.startswith("model")] if "model=fcn" in words else [*TINY]
-    ended = mnist_train(*model, *words, module="mnist_trainer" if "model=fcn" in words else "poor", PYTHONPATH=path)
+    model = (
+        [word for word in TINY if not word.startswith("model")] if "model=fcn" in words else [*TINY]
+    )
+    ended = mnist_train(
+        *model, *words, module="mnist_trainer" if "model=fcn" in words else "poor", PYTHONPATH=path
+    )
     assert ended.code == 6, ended.err
     assert "trainer.batch_size" in ended.err
     assert is_short(ended)

@@ -1,4 +1,5 @@
-"""R20: nothing that a configuration names runs, unless it is on the list or trusted; wherever it is named."""
+"""R20: nothing that a configuration names runs, unless it is on the list or trusted; wherever it is
+named."""
 
 import os
 from pathlib import Path
@@ -16,18 +17,31 @@ def hostile(tmp_path: Path) -> Path:
     touched = f"__import__('pathlib').Path({str(tmp_path / 'touched')!r}).touch()"
     package = tmp_path / "evil"
     package.mkdir()
-    (package / "__init__.py").write_text(f"{touched}\ndef touch(*_, **__):\n    {touched}\nstream = None\n")
+    (package / "__init__.py").write_text(
+        f"{touched}\ndef touch(*_, **__):\n    {touched}\nstream = None\n"
+    )
     (package / "config.yaml").write_text("seed: 0\n")
     files = {
         "model/evil.yaml": "_target_: evil.touch\n",
-        "model/alias.yaml": "_target_: torch.nn.modules.module.os.system\n_args_: ['touch touched']\n",
-        "loss/nested.yaml": "_target_: torch.nn.CrossEntropyLoss\nweight:\n  _target_: evil.touch\n",
+        "model/alias.yaml": (
+            "_target_: torch.nn.modules.module.os.system\n_args_: ['touch touched']\n"
+        ),
+        "loss/nested.yaml": (
+            "_target_: torch.nn.CrossEntropyLoss\nweight:\n  _target_: evil.touch\n"
+        ),
         "transforms/evil.yaml": "fixed: []\nrandom: [{_target_: evil.touch}]\n",
         "experiment/logging.yaml": f"# @package _global_\nhydra:\n  job_logging:\n    {HANDLER}\n",
-        "experiment/environment.yaml": "# @package _global_\nhydra: {job: {env_set: {MNIST_TRAINER_TRUST: evil}}}\n"
-        "model: {_target_: evil.touch}\n",
-        "experiment/callback.yaml": "# @package _global_\nhydra: {callbacks: {x: {_target_: evil.touch}}}\n",
-        "experiment/swept.yaml": "# @package _global_\nhydra: {sweeper: {params: {hydra/job_logging: 'evil,run_folder'}}}\n",
+        "experiment/environment.yaml": (
+            "# @package _global_\nhydra: {job: {env_set: {MNIST_TRAINER_TRUST: evil}}}\n"
+            "model: {_target_: evil.touch}\n"
+        ),
+        "experiment/callback.yaml": (
+            "# @package _global_\nhydra: {callbacks: {x: {_target_: evil.touch}}}\n"
+        ),
+        "experiment/swept.yaml": (
+            "# @package _global_\nhydra: {sweeper: {params: {hydra/job_logging:"
+            " 'evil,run_folder'}}}\n"
+        ),
         "hydra/launcher/evil.yaml": "_target_: evil.touch\n",
         "hydra/job_logging/evil.yaml": f"version: 1\n{HANDLER}\n",
         "primary.yaml": "defaults: [config]\nhydra: {searchpath: ['pkg://evil']}\n",
@@ -80,7 +94,9 @@ WAYS = [
 
 
 @pytest.mark.parametrize("words", WAYS, ids=" ".join)
-def test_a_hostile_target_does_not_run(words: list[str], hostile: Path, mnist_train: Command, tmp_path: Path) -> None:
+def test_a_hostile_target_does_not_run(
+    words: list[str], hostile: Path, mnist_train: Command, tmp_path: Path
+) -> None:
     path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
     quick = () if "--cfg" in words else QUICK
     ended = mnist_train("--config-dir", "mine", *words, *quick, PYTHONPATH=path)
@@ -92,7 +108,9 @@ def test_a_hostile_target_does_not_run(words: list[str], hostile: Path, mnist_tr
 
 
 @pytest.mark.parametrize("scheme", ["file", "trusted package"])
-def test_a_search_path_is_followed_where_it_may_be(scheme: str, hostile: Path, mnist_train: Command, tmp_path: Path) -> None:
+def test_a_search_path_is_followed_where_it_may_be(
+    scheme: str, hostile: Path, mnist_train: Command, tmp_path: Path
+) -> None:
     """The targets found there are held to the list all the same."""
     path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
     if scheme == "file":
@@ -108,7 +126,9 @@ def test_a_search_path_is_followed_where_it_may_be(scheme: str, hostile: Path, m
 
 
 def test_a_pickled_run_is_not_read(mnist_train: Command, tmp_path: Path) -> None:
-    (tmp_path / "job.pickle").write_bytes(b"cpathlib\nPath.touch\n(cpathlib\nPath\n(S'touched'\ntRtR.")
+    (tmp_path / "job.pickle").write_bytes(
+        b"cpathlib\nPath.touch\n(cpathlib\nPath\n(S'touched'\ntRtR."
+    )
     ended = mnist_train("--experimental-rerun", "job.pickle")
     assert ended.code == 2
     assert "resume=" in ended.err

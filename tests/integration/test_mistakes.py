@@ -39,7 +39,11 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("words", "said"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    MISTAKES,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
 def test_a_mistake_is_answered_shortly_and_leaves_nothing(
     words: list[str], said: str, mnist_train: Command, tmp_path: Path
 ) -> None:
@@ -54,7 +58,9 @@ def test_a_mistake_is_answered_shortly_and_leaves_nothing(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
-def test_a_device_that_is_not_here_is_a_fault_of_the_machine(mnist_train: Command, tmp_path: Path) -> None:
+def test_a_device_that_is_not_here_is_a_fault_of_the_machine(
+    mnist_train: Command, tmp_path: Path
+) -> None:
     ended = mnist_train("model=cnn", "device=cuda")
     assert ended.code == 6
     assert "This machine has: cpu" in ended.err
@@ -62,19 +68,36 @@ def test_a_device_that_is_not_here_is_a_fault_of_the_machine(mnist_train: Comman
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--cfg", "job"], ["trainer.epoch=5"], ["--epochs", "5"]], ids=" ".join)
-def test_answers_about_the_configuration_do_not_import_torch(words: list[str], mnist_train: Command) -> None:
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--cfg", "job"], ["trainer.epoch=5"], ["--epochs", "5"]], ids=" ".join
+)
+def test_answers_about_the_configuration_do_not_import_torch(
+    words: list[str], mnist_train: Command
+) -> None:
     ended = mnist_train(*words, PYTHONPROFILEIMPORTTIME="1")
-    imported = {line.rpartition("|")[2].strip() for line in ended.err.splitlines() if line.startswith("import time:")}
+    imported = {
+        line.rpartition("|")[2].strip()
+        for line in ended.err.splitlines()
+        if line.startswith("import time:")
+    }
     assert "mnist_trainer.cli.train" in imported
     assert not imported & {"torch", "torchvision", "tensorboard", "numpy", "rich"}
-    # Nor the launchers and sweepers that are installed beside Hydra, which would take as long as all the rest.
-    assert not {name for name in imported if name.partition(".")[0] in ("hydra_plugins", "joblib", "submitit", "ray", "optuna")}
+    # Nor the launchers and sweepers that are installed beside Hydra, which would take as long as
+    # all the rest.
+    assert not {
+        name
+        for name in imported
+        if name.partition(".")[0] in ("hydra_plugins", "joblib", "submitit", "ray", "optuna")
+    }
 
 
 def test_the_default_run_does_not_import_torchvision(mnist_train: Command) -> None:
     ended = mnist_train(*QUICK, PYTHONPROFILEIMPORTTIME="1")
-    imported = {line.rpartition("|")[2].strip() for line in ended.err.splitlines() if line.startswith("import time:")}
+    imported = {
+        line.rpartition("|")[2].strip()
+        for line in ended.err.splitlines()
+        if line.startswith("import time:")
+    }
     assert "torch" in imported
     assert not imported & {"torchvision", "matplotlib", "pandas", "sklearn"}
 
@@ -83,7 +106,18 @@ def test_help_fits_on_a_screen_and_names_every_group(mnist_train: Command) -> No
     ended = mnist_train("--help")
     assert ended.code == 0
     assert len(ended.out.splitlines()) <= 40
-    for group in ("data", "model", "loss", "optimizer", "scheduler", "transforms", "device", "tracker", "experiment", "debug"):
+    for group in (
+        "data",
+        "model",
+        "loss",
+        "optimizer",
+        "scheduler",
+        "transforms",
+        "device",
+        "tracker",
+        "experiment",
+        "debug",
+    ):
         assert f"\n  {group}" in ended.out
 
 
@@ -97,7 +131,9 @@ def test_a_run_that_diverges_ends_with_its_own_code(mnist_train: Command, tmp_pa
     assert "learning rate 1e+30" in ended.err
 
 
-def test_an_output_place_that_is_a_file_is_told_before_anything_else(mnist_train: Command, tmp_path: Path) -> None:
+def test_an_output_place_that_is_a_file_is_told_before_anything_else(
+    mnist_train: Command, tmp_path: Path
+) -> None:
     (tmp_path / "outputs").write_text("")
     ended = mnist_train(*QUICK)
     assert ended.code == 6

@@ -19,19 +19,26 @@ import torch
 from torch import nn
 
 from mnist_trainer import load_run
-from mnist_trainer.activations import ACTIVATIONS
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.export.html import describe, write_html
-from mnist_trainer.models import CNN, ConvNet, LeNet5
-from mnist_trainer.pictures import find_digit, open_picture
-from mnist_trainer.trained import TrainedModel
+from mnist_trainer.inference.digit_images.digits import find_digit
+from mnist_trainer.inference.digit_images.opening import open_picture
+from mnist_trainer.inference.export.html import describe, write_html
+from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.models.activations import ACTIVATIONS
+from mnist_trainer.models.convnet import ConvNet
+from mnist_trainer.models.convolutional import CNN, LeNet5
 from tests.browser import Browser, browser, find_browser
 from tests.integration.conftest import QUICK
 
 THREE = [(0.3, 0.22), (0.42, 0.15), (0.58, 0.15), (0.66, 0.25), (0.62, 0.38), (0.48, 0.47)]
 THREE += [(0.62, 0.53), (0.7, 0.66), (0.62, 0.8), (0.46, 0.86), (0.3, 0.8)]
-STATE = "({strokes: state.strokes.length, logits: state.logits && Array.from(state.logits), image: state.image &&"
-STATE += " Array.from(state.image), sheet: sheet.toDataURL('image/png'), verdict: verdict.textContent})"
+STATE = (
+    "({strokes: state.strokes.length, logits: state.logits && Array.from(state.logits), image:"
+    " state.image &&"
+)
+STATE += (
+    " Array.from(state.image), sheet: sheet.toDataURL('image/png'), verdict: verdict.textContent})"
+)
 
 PROGRAM = find_browser()
 pytestmark = pytest.mark.skipif(
@@ -51,21 +58,34 @@ def tab() -> Iterator[Browser]:
 def trained(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     """Crop, batch normalisation and three views: what makes a page hardest to get right."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    words = ["experiment=fast99", "model.batch_norm=true", *QUICK, f"hydra.run.dir={folder}", f"data.root={data_root}"]
+    words = [
+        "experiment=fast99",
+        "model.batch_norm=true",
+        *QUICK,
+        f"hydra.run.dir={folder}",
+        f"data.root={data_root}",
+    ]
     subprocess.run(
-        [sys.executable, "-m", "mnist_trainer", *words], cwd=folder.parent, check=True, capture_output=True, timeout=280
+        [sys.executable, "-m", "mnist_trainer", *words],
+        cwd=folder.parent,
+        check=True,
+        capture_output=True,
+        timeout=280,
     )
     return load_run(folder, device="cpu", precision="fp32")
 
 
 def corners(tab: Browser, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Places on the sheet, 0 to 1, as places in the window."""
-    left, top, side = tab.value("(({left, top, width}) => [left, top, width])(sheet.getBoundingClientRect())")
+    left, top, side = tab.value(
+        "(({left, top, width}) => [left, top, width])(sheet.getBoundingClientRect())"
+    )
     return [(left + side * x, top + side * y) for x, y in points]
 
 
 def compared(tab: Browser, trained: TrainedModel) -> dict[str, Any]:
-    """The state of the page, once its pixels and logits were found to be those of Python for the same picture."""
+    """The state of the page, once its pixels and logits were found to be those of Python for the
+    same picture."""
     state: dict[str, Any] = tab.value(STATE)
     picture = open_picture(io.BytesIO(base64.b64decode(state["sheet"].partition(",")[2])), 640)
     image = find_digit(picture.colours).image
@@ -78,11 +98,19 @@ def compared(tab: Browser, trained: TrainedModel) -> dict[str, Any]:
     return state
 
 
-def test_strokes_by_mouse_finger_and_keys(tab: Browser, trained: TrainedModel, tmp_path: Path) -> None:
+def test_strokes_by_mouse_finger_and_keys(
+    tab: Browser, trained: TrainedModel, tmp_path: Path
+) -> None:
     page = tmp_path / "page.html"
     exported = write_html(trained, page)
     assert any(f"{page.stat().st_size / 1000:,.0f} kB" in value for _, value in exported.findings)
-    tab.do("Emulation.setDeviceMetricsOverride", width=360, height=900, deviceScaleFactor=2, mobile=False)
+    tab.do(
+        "Emulation.setDeviceMetricsOverride",
+        width=360,
+        height=900,
+        deviceScaleFactor=2,
+        mobile=False,
+    )
     tab.open(page)
     assert tab.value("document.documentElement.scrollWidth <= 360")
     assert tab.value(STATE)["logits"] is None
@@ -106,7 +134,9 @@ def test_strokes_by_mouse_finger_and_keys(tab: Browser, trained: TrainedModel, t
     assert tab.value(STATE)["strokes"] == 0
 
 
-def test_it_asks_nothing_of_the_network(tab: Browser, trained: TrainedModel, tmp_path: Path) -> None:
+def test_it_asks_nothing_of_the_network(
+    tab: Browser, trained: TrainedModel, tmp_path: Path
+) -> None:
     write_html(trained, tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert not re.search(r"https?://|src=|@import|url\(", text)
@@ -114,7 +144,9 @@ def test_it_asks_nothing_of_the_network(tab: Browser, trained: TrainedModel, tmp
     for address in ("https://example.invalid", "data:text/plain,1"):
         assert tab.value(f"fetch('{address}').then(() => 'open', () => 'closed')") == "closed"
     # What is put in by a name of a class is text, not a part of the page.
-    hostile = dataclasses.replace(trained, class_names=("</script><img src=x onerror=alert(1)>", *trained.class_names[1:]))
+    hostile = dataclasses.replace(
+        trained, class_names=("</script><img src=x onerror=alert(1)>", *trained.class_names[1:])
+    )
     write_html(hostile, tmp_path / "hostile.html")
     tab.open(tmp_path / "hostile.html")
     assert tab.value("document.querySelectorAll('img').length") == 0
@@ -130,10 +162,17 @@ MODELS: dict[str, Callable[[str], nn.Module]] = {
 }  # fmt: skip
 
 
-def test_every_layer_and_activation_computes_what_pytorch_does(tab: Browser, trained: TrainedModel, tmp_path: Path) -> None:
+def test_every_layer_and_activation_computes_what_pytorch_does(
+    tab: Browser, trained: TrainedModel, tmp_path: Path
+) -> None:
     image = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     uncropped = dataclasses.replace(trained.transforms, fixed=trained.transforms.fixed[1:])
-    lenet = dataclasses.replace(trained, model=LeNet5("tanh", "average", 0.2, 10).eval(), transforms=uncropped, image_size=28)
+    lenet = dataclasses.replace(
+        trained,
+        model=LeNet5("tanh", "average", 0.2, 10).eval(),
+        transforms=uncropped,
+        image_size=28,
+    )
     others = [
         dataclasses.replace(trained, model=make(name).eval())
         for name, make in [(name, make) for make in MODELS.values() for name in ACTIVATIONS]
@@ -142,11 +181,20 @@ def test_every_layer_and_activation_computes_what_pytorch_does(tab: Browser, tra
     tab.open(tmp_path / "page.html")
     for each in [lenet, *others]:
         for module in each.model.modules():
-            if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
+            if (
+                isinstance(module, nn.BatchNorm2d)
+                and module.running_mean is not None
+                and module.running_var is not None
+            ):
                 torch.nn.init.uniform_(module.running_mean, -1, 1)
                 torch.nn.init.uniform_(module.running_var, 0.5, 2)
-        found = tab.value(f"Array.from(logitsOf(unpack({json.dumps(describe(each))}), {image.reshape(-1).tolist()}))")
-        np.testing.assert_allclose(found, each.logits(image)[0].numpy(), atol=1e-4, err_msg=str(each.model))
+        found = tab.value(
+            f"Array.from(logitsOf(unpack({json.dumps(describe(each))}),"
+            f" {image.reshape(-1).tolist()}))"
+        )
+        np.testing.assert_allclose(
+            found, each.logits(image)[0].numpy(), atol=1e-4, err_msg=str(each.model)
+        )
 
 
 class Doubled(nn.Module):
@@ -164,11 +212,16 @@ class Doubled(nn.Module):
     ("model", "named"),
     [
         (nn.Sequential(nn.Flatten(), nn.Linear(576, 10), nn.Softmax(dim=1)), "2: Softmax"),
-        (nn.Sequential(nn.Conv2d(1, 4, 3, dilation=2), nn.Flatten(), nn.Linear(1600, 10)), "0: Conv2d"),
+        (
+            nn.Sequential(nn.Conv2d(1, 4, 3, dilation=2), nn.Flatten(), nn.Linear(1600, 10)),
+            "0: Conv2d",
+        ),
         (Doubled(), "Doubled"),
     ],
 )
-def test_what_the_page_cannot_compute_is_named(trained: TrainedModel, model: nn.Module, named: str, tmp_path: Path) -> None:
+def test_what_the_page_cannot_compute_is_named(
+    trained: TrainedModel, model: nn.Module, named: str, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match=named):
         write_html(dataclasses.replace(trained, model=model.eval()), tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()

@@ -26,9 +26,19 @@ Predict = Callable[..., Ended]
 def run(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the quickest recipe: 99 % of the test images."""
     folder = tmp_path_factory.mktemp("runs") / "fast"
-    words = ["experiment=fast99", "device=cpu", "tracker=none", f"hydra.run.dir={folder}", f"data.root={data_root}"]
+    words = [
+        "experiment=fast99",
+        "device=cpu",
+        "tracker=none",
+        f"hydra.run.dir={folder}",
+        f"data.root={data_root}",
+    ]
     subprocess.run(
-        [sys.executable, "-m", "mnist_trainer", *words], cwd=folder.parent, check=True, capture_output=True, timeout=280
+        [sys.executable, "-m", "mnist_trainer", *words],
+        cwd=folder.parent,
+        check=True,
+        capture_output=True,
+        timeout=280,
     )
     return folder
 
@@ -58,14 +68,20 @@ def photograph(digits: NDArray[np.uint8]) -> Image.Image:
     row = np.concatenate(list(digits), axis=1)
     large = Image.fromarray(row).resize((row.shape[1] * 6, 168), Image.Resampling.BICUBIC)
     levels = 235 - 0.8 * np.pad(np.asarray(large, float), 30)
-    return Image.fromarray((levels + np.random.default_rng(0).normal(0, 2, levels.shape)).astype(np.uint8))
+    return Image.fromarray(
+        (levels + np.random.default_rng(0).normal(0, 2, levels.shape)).astype(np.uint8)
+    )
 
 
 def test_people_s_pictures_are_read(run: Path, mnist: DataSet) -> None:
-    mistakes = [mistake for _, some in read_all(load_run(run), mnist.test, 6, seed=1) for mistake in some]
+    mistakes = [
+        mistake for _, some in read_all(load_run(run), mnist.test, 6, seed=1) for mistake in some
+    ]
     total = 6 * len(KINDS)
     assert total >= 60
-    assert len(mistakes) <= 0.05 * total, [(mistake.kind, mistake.label, mistake.said) for mistake in mistakes]
+    assert len(mistakes) <= 0.05 * total, [
+        (mistake.kind, mistake.label, mistake.said) for mistake in mistakes
+    ]
 
 
 def test_what_cannot_be_used_is_named_and_the_others_are_read(
@@ -102,7 +118,9 @@ def test_what_cannot_be_used_is_named_and_the_others_are_read(
         assert any(line.endswith(f"{name}: {label}") for line in ended.out.splitlines())
 
 
-def test_several_digits_as_json_and_with_boxes(run: Path, predict: Predict, mnist: DataSet, tmp_path: Path) -> None:
+def test_several_digits_as_json_and_with_boxes(
+    run: Path, predict: Predict, mnist: DataSet, tmp_path: Path
+) -> None:
     # A picture of 2,200 pixels is worked on smaller; boxes are told in its own pixels.
     picture = photograph(mnist.train.images[:5, 0].numpy())
     picture.resize((2 * picture.width, 2 * picture.height)).save(tmp_path / "note.png")
@@ -119,11 +137,15 @@ def test_several_digits_as_json_and_with_boxes(run: Path, predict: Predict, mnis
     assert (tmp_path / "seen" / "note-boxes.png").exists()
 
 
-def test_show_draws_what_it_saves(run: Path, predict: Predict, mnist: DataSet, tmp_path: Path) -> None:
+def test_show_draws_what_it_saves(
+    run: Path, predict: Predict, mnist: DataSet, tmp_path: Path
+) -> None:
     Image.fromarray(mnist.train.images[0, 0].numpy()).save(tmp_path / "five.png")
     ended = predict(run, "five.png", "--show")
     assert ended.code == 0, ended.err
-    drawn = [line for line in ended.out.splitlines() if len(line) == 30 and set(line) <= set(" ░▒▓█")]
+    drawn = [
+        line for line in ended.out.splitlines() if len(line) == 30 and set(line) <= set(" ░▒▓█")
+    ]
     assert len(drawn) == 14
     with Image.open(tmp_path / "seen" / "five.png") as seen:
         np.testing.assert_array_equal(np.asarray(seen), mnist.train.images[0, 0].numpy())
@@ -152,5 +174,8 @@ def test_help_needs_no_torch(predict: Predict) -> None:
     ended = predict("--help")
     assert ended.code == 0
     assert "photos/" in ended.out
-    program = "import sys, mnist_trainer.cli.predict; sys.exit(bool({'torch', 'numpy', 'PIL'} & sys.modules.keys()))"
+    program = (
+        "import sys, mnist_trainer.cli.predict; sys.exit(bool({'torch', 'numpy', 'PIL'} &"
+        " sys.modules.keys()))"
+    )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -33,11 +33,18 @@ def test_from_training_to_every_form_of_report(mnist_train: Command, tmp_path: P
     assert shown.returncode == 0, shown.stderr
     assert "4 runs (4 completed), 2 groups over seeds" in shown.stdout
     rows = list(csv.DictReader(io.StringIO(report(tmp_path, "outputs/multirun/s", "--csv").stdout)))
-    results = [json.loads(path.read_text()) for path in sorted((tmp_path / "outputs/multirun/s").glob("*/result.json"))]
-    assert [float(row["test_accuracy"]) for row in rows] == [result["test"]["accuracy"] for result in results]
+    results = [
+        json.loads(path.read_text())
+        for path in sorted((tmp_path / "outputs/multirun/s").glob("*/result.json"))
+    ]
+    assert [float(row["test_accuracy"]) for row in rows] == [
+        result["test"]["accuracy"] for result in results
+    ]
     assert [row["model"] for row in rows] == ["linear", "linear", "two_layer", "two_layer"]
 
-    ended = report(tmp_path, "outputs/multirun/s", "--html", "--markdown", "s.md", "--json", "s.json")
+    ended = report(
+        tmp_path, "outputs/multirun/s", "--html", "--markdown", "s.md", "--json", "s.json"
+    )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("written: ") == 3
     groups = json.loads((tmp_path / "s.json").read_text())["groups"]
@@ -53,7 +60,8 @@ def test_from_training_to_every_form_of_report(mnist_train: Command, tmp_path: P
     assert compared.returncode == 0, compared.stderr
     assert json.loads(compared.stdout)["verdict"] in ("distinguishable", "not distinguishable")
 
-    # Without the extra, and without torch: what needs none of them works, the rest says what to install.
+    # Without the extra, and without torch: what needs none of them works, the rest says what to
+    # install.
     (tmp_path / "without").mkdir()
     (tmp_path / "without" / "sitecustomize.py").write_text(WITHOUT)
     bare = {"PYTHONPATH": f"{tmp_path / 'without'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
@@ -79,7 +87,9 @@ def test_from_training_to_every_form_of_report(mnist_train: Command, tmp_path: P
         (("--version",), 0, "mnist-report"),
     ],
 )
-def test_mistakes_and_questions(words: tuple[str, ...], code: int, said: str, tmp_path: Path) -> None:
+def test_mistakes_and_questions(
+    words: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
     ended = report(tmp_path, *words)
     assert ended.returncode == code
     assert said in (ended.stderr if code else ended.stdout)

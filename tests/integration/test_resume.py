@@ -17,7 +17,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mnist_trainer.checkpoint import load_checkpoint
+from mnist_trainer.runs.checkpoint import load_checkpoint
 from tests.integration.conftest import Command
 
 # Shuffling, augmentation, dropout, a schedule, an average: whatever has a state.
@@ -48,12 +48,16 @@ def start(data_root: Path, tmp_path: Path) -> Start:
 
     def started(*words: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "mnist_trainer", *words, f"data.root={data_root}"]
-        return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     return started
 
 
-def wait_for_step(folder: Path, step: int, process: subprocess.Popen[str], seconds: float = 100) -> None:
+def wait_for_step(
+    folder: Path, step: int, process: subprocess.Popen[str], seconds: float = 100
+) -> None:
     """Wait until the metrics of a run have come to a step."""
     for _ in range(int(seconds * 200)):
         text = (folder / "metrics.jsonl").read_text() if (folder / "metrics.jsonl").exists() else ""
@@ -75,14 +79,29 @@ def points(folder: Path) -> list[dict[str, Any]]:
 
 
 def differences(first: Any, second: Any, where: str = "") -> list[str]:
-    """Where two checkpoints differ, at zero tolerance; settings that only name a place are left out."""
+    """Where two checkpoints differ, at zero tolerance; settings that only name a place are left
+    out."""
     if isinstance(first, dict) and isinstance(second, dict):
-        keys = (first.keys() | second.keys()) - {"resume", "resume_allow_changes", "metrics_bytes", "root", "seconds"}
-        return [d for key in keys for d in differences(first.get(key), second.get(key), f"{where}.{key}")]
+        keys = (first.keys() | second.keys()) - {
+            "resume",
+            "resume_allow_changes",
+            "metrics_bytes",
+            "root",
+            "seconds",
+        }
+        return [
+            d
+            for key in keys
+            for d in differences(first.get(key), second.get(key), f"{where}.{key}")
+        ]
     if isinstance(first, list | tuple) and isinstance(second, list | tuple):
         if len(first) != len(second):
             return [where]
-        return [d for k, (a, b) in enumerate(zip(first, second, strict=True)) for d in differences(a, b, f"{where}[{k}]")]
+        return [
+            d
+            for k, (a, b) in enumerate(zip(first, second, strict=True))
+            for d in differences(a, b, f"{where}[{k}]")
+        ]
     if isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor):
         return [] if torch.equal(first, second) else [where]
     return [] if first == second else [where]
@@ -95,7 +114,14 @@ def last(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def trained_once(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    command = [sys.executable, "-m", "mnist_trainer", *WORDS, f"data.root={data_root}", "hydra.run.dir=whole"]
+    command = [
+        sys.executable,
+        "-m",
+        "mnist_trainer",
+        *WORDS,
+        f"data.root={data_root}",
+        "hydra.run.dir=whole",
+    ]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return folder / "whole"
 
@@ -109,7 +135,8 @@ def uninterrupted(trained_once: Path, tmp_path: Path) -> Path:
 def test_killed_in_the_middle_of_an_epoch_it_goes_on_as_if_nothing_had_been(
     uninterrupted: Path, start: Start, mnist_train: Command, tmp_path: Path
 ) -> None:
-    """R3, R24: SIGKILL, then resume: weights, optimizer, losses of every step, and no point lost or doubled."""
+    """R3, R24: SIGKILL, then resume: weights, optimizer, losses of every step, and no point lost or
+    doubled."""
     folder = tmp_path / "killed"
     process = start(*WORDS, f"hydra.run.dir={folder}", "trainer.checkpoint_every=3")
     wait_for_step(folder, 28, process)
@@ -119,7 +146,10 @@ def test_killed_in_the_middle_of_an_epoch_it_goes_on_as_if_nothing_had_been(
     assert at["step"] < 3 * STEPS_PER_EPOCH
     ended = mnist_train("resume=killed")
     assert ended.code == 0, ended.err
-    assert differences(last(uninterrupted), last(folder)) in ([], [".config.trainer.checkpoint_every"])
+    assert differences(last(uninterrupted), last(folder)) in (
+        [],
+        [".config.trainer.checkpoint_every"],
+    )
     assert points(folder) == points(uninterrupted)
     result = json.loads((folder / "result.json").read_text())
     assert result["resumed_from"].endswith(f"step {at['step']}")
@@ -132,17 +162,26 @@ def test_killed_in_the_middle_of_an_epoch_it_goes_on_as_if_nothing_had_been(
         assert [event.step for event in events.Scalars("loss/validation")] == [20, 40, 60]
 
 
-def test_without_the_random_state_it_would_not(uninterrupted: Path, mnist_train: Command, tmp_path: Path) -> None:
+def test_without_the_random_state_it_would_not(
+    uninterrupted: Path, mnist_train: Command, tmp_path: Path
+) -> None:
     """R3, the negative control: the comparison does see a difference where one was made."""
     folder = tmp_path / "control"
-    assert mnist_train(*WORDS, f"hydra.run.dir={folder}", "trainer.epochs=1", "scheduler=constant").code == 0
+    assert (
+        mnist_train(
+            *WORDS, f"hydra.run.dir={folder}", "trainer.epochs=1", "scheduler=constant"
+        ).code
+        == 0
+    )
     (tmp_path / "forgetful.py").write_text(
-        "import mnist_trainer.state as state\n"
+        "import mnist_trainer.training.state as state\n"
         "state.restore_random_state = lambda _: None\n"
         "from mnist_trainer.cli.train import main\n"
         "main()\n"
     )
-    ended = mnist_train("resume=control", "trainer.epochs=3", module="forgetful", PYTHONPATH=str(tmp_path))
+    ended = mnist_train(
+        "resume=control", "trainer.epochs=3", module="forgetful", PYTHONPATH=str(tmp_path)
+    )
     assert ended.code == 0, ended.err
     other = tmp_path / "remembering"
     assert mnist_train(*WORDS, f"hydra.run.dir={other}", "scheduler=constant").code == 0
@@ -211,11 +250,19 @@ def test_at_the_end_of_an_epoch_after_the_end_and_with_more_epochs(
     uninterrupted: Path, mnist_train: Command, tmp_path: Path
 ) -> None:
     """R4: nothing repeated, nothing skipped, nothing touched where there is nothing to do."""
-    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in uninterrupted.rglob("*") if path.is_file()}
+    before = {
+        path: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in uninterrupted.rglob("*")
+        if path.is_file()
+    }
     ended = mnist_train("resume=whole")
     assert ended.code == 0
     assert "finished" in ended.out
-    assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in uninterrupted.rglob("*") if path.is_file()}
+    assert before == {
+        path: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in uninterrupted.rglob("*")
+        if path.is_file()
+    }
     words = [word for word in WORDS if not word.startswith(("scheduler", "trainer.epochs"))]
     assert mnist_train(*words, "trainer.epochs=1", "hydra.run.dir=grown").code == 0
     assert mnist_train("resume=grown", "trainer.epochs=3").code == 0
@@ -224,8 +271,13 @@ def test_at_the_end_of_an_epoch_after_the_end_and_with_more_epochs(
     assert points(tmp_path / "grown") == points(tmp_path / "at_once")
 
 
-@pytest.mark.parametrize("change", ["model=fcn", "trainer.batch_size=20", "seed=1", "data=fashion_mnist", "optimizer.lr=0.1"])
-def test_another_run_is_refused_with_what_differs(change: str, uninterrupted: Path, mnist_train: Command) -> None:
+@pytest.mark.parametrize(
+    "change",
+    ["model=fcn", "trainer.batch_size=20", "seed=1", "data=fashion_mnist", "optimizer.lr=0.1"],
+)
+def test_another_run_is_refused_with_what_differs(
+    change: str, uninterrupted: Path, mnist_train: Command
+) -> None:
     """R5."""
     words = ["~model.dropout"] if change == "model=fcn" else []
     ended = mnist_train("resume=whole", change, "trainer.epochs=4", *words)
@@ -236,23 +288,37 @@ def test_another_run_is_refused_with_what_differs(change: str, uninterrupted: Pa
 
 def test_and_taken_on_request(uninterrupted: Path, mnist_train: Command) -> None:
     """R5."""
-    words = ("resume=whole", "optimizer.lr=0.001", "optimizer.momentum=0.7", "trainer.epochs=6", "resume_allow_changes=true")
+    words = (
+        "resume=whole",
+        "optimizer.lr=0.001",
+        "optimizer.momentum=0.7",
+        "trainer.epochs=6",
+        "resume_allow_changes=true",
+    )
     earlier = json.loads((uninterrupted / "result.json").read_text())["seconds"]
     ended = mnist_train(*words)
     assert ended.code == 0, ended.err
     (group,) = last(uninterrupted)["optimizer"]["param_groups"]
     assert (group["initial_lr"], group["momentum"]) == (0.001, 0.7)
     # The cosine's third to sixth epochs of six, of the new rate.
-    rates = [point["learning_rate"] for point in points(uninterrupted) if point["kind"] == "interval" and point["epoch"] > 3]
+    rates = [
+        point["learning_rate"]
+        for point in points(uninterrupted)
+        if point["kind"] == "interval" and point["epoch"] > 3
+    ]
     expected = [0.001 * (1 + math.cos(math.pi * step / 120)) / 2 for step in (63, 70, 77, 80)]
     assert rates[:4] == pytest.approx(expected, rel=1e-9)
     later = json.loads((uninterrupted / "result.json").read_text())["seconds"]
     assert all(later[purpose] > earlier[purpose] for purpose in earlier)
 
 
-def test_an_optimizer_that_cannot_go_on_leaves_the_run_as_it_was(uninterrupted: Path, mnist_train: Command) -> None:
+def test_an_optimizer_that_cannot_go_on_leaves_the_run_as_it_was(
+    uninterrupted: Path, mnist_train: Command
+) -> None:
     written = {path: path.read_bytes() for path in uninterrupted.rglob("*.yaml")}
-    ended = mnist_train("resume=whole", "optimizer=adamw", "trainer.epochs=4", "resume_allow_changes=true")
+    ended = mnist_train(
+        "resume=whole", "optimizer=adamw", "trainer.epochs=4", "resume_allow_changes=true"
+    )
     assert ended.code == 4, ended.err
     assert "torch.optim.AdamW" in ended.err
     assert "torch.optim.SGD" in ended.err
@@ -265,19 +331,25 @@ def test_latest_and_auto_find_the_run(mnist_train: Command, tmp_path: Path) -> N
     assert ended.code == 0, ended.err
     assert json.loads((tmp_path / "outputs" / "latest" / "result.json").read_text())["epochs"] == 2
     for epochs in (1, 2):
-        ended = mnist_train(*WORDS, "hydra.run.dir=job-42", "resume=auto", f"trainer.epochs={epochs}")
+        ended = mnist_train(
+            *WORDS, "hydra.run.dir=job-42", "resume=auto", f"trainer.epochs={epochs}"
+        )
         assert ended.code == 0, ended.err
     assert json.loads((tmp_path / "job-42" / "result.json").read_text())["resumed_from"] is not None
 
 
-@pytest.mark.parametrize("words", [["resume=nowhere"], ["resume=auto"], ["resume=latest", "-m"], ["resume=."]])
+@pytest.mark.parametrize(
+    "words", [["resume=nowhere"], ["resume=auto"], ["resume=latest", "-m"], ["resume=."]]
+)
 def test_a_run_that_is_not_there_is_told(words: list[str], mnist_train: Command) -> None:
     ended = mnist_train(*words)
     assert ended.code == 2
     assert len(ended.err.splitlines()) <= 4
 
 
-def test_asked_to_stop_a_sweep_stops_and_starts_no_other_job(start: Start, mnist_train: Command, tmp_path: Path) -> None:
+def test_asked_to_stop_a_sweep_stops_and_starts_no_other_job(
+    start: Start, mnist_train: Command, tmp_path: Path
+) -> None:
     process = start("-m", *WORDS, "seed=0,1", "sweep=stopped", "tracker=none")
     sweep = tmp_path / "outputs" / "multirun" / "stopped"
     wait_for_step(sweep / "0-seed=0", 14, process)
@@ -287,9 +359,20 @@ def test_asked_to_stop_a_sweep_stops_and_starts_no_other_job(start: Start, mnist
     assert [path.name for path in sweep.iterdir() if path.is_dir()] == ["0-seed=0"]
     assert json.loads((sweep / "0-seed=0" / "result.json").read_text())["status"] == "interrupted"
     # The command that it names works as it stands, and goes on with the job that was stopped.
-    (words,) = (shlex.split(line.partition("Go on with: ")[2]) for line in said.splitlines() if "Go on with" in line)
+    (words,) = (
+        shlex.split(line.partition("Go on with: ")[2])
+        for line in said.splitlines()
+        if "Go on with" in line
+    )
     assert words[0] == "mnist-train"
     assert mnist_train(*words[1:], on_data=False).code == 0
-    results = {job.name: json.loads((job / "result.json").read_text()) for job in sweep.iterdir() if job.is_dir()}
-    assert {name: result["status"] for name, result in results.items()} == {"0-seed=0": "completed", "1-seed=1": "completed"}
+    results = {
+        job.name: json.loads((job / "result.json").read_text())
+        for job in sweep.iterdir()
+        if job.is_dir()
+    }
+    assert {name: result["status"] for name, result in results.items()} == {
+        "0-seed=0": "completed",
+        "1-seed=1": "completed",
+    }
     assert results["0-seed=0"]["resumed_from"].startswith("last.pt")

@@ -22,7 +22,9 @@ def test_a_name_that_is_none_is_refused(name: str, mnist_train: Command, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "name", ["../../../escaped", "/escaped", "x" * 300, "CON", "数字"], ids=["up", "absolute", "long", "device", "CJK"]
+    "name",
+    ["../../../escaped", "/escaped", "x" * 300, "CON", "数字"],
+    ids=["up", "absolute", "long", "device", "CJK"],
 )
 def test_every_other_name_stays_inside(name: str, mnist_train: Command, tmp_path: Path) -> None:
     ended = mnist_train(*TINY, "trainer.epochs=1", f"name={name}", LC_ALL="C")
@@ -36,18 +38,14 @@ def test_eight_runs_in_one_second_get_eight_folders(data_root: Path, tmp_path: P
     words = [*TINY, "trainer.epochs=1", f"data.root={data_root}"]
     # Started as one, they reach the claim as close together as can be.
     program = (
-        "import os, sys\nfrom mnist_trainer.cli.jobs import run_command\nimport mnist_trainer.run, time\n"
-        f"words = {words!r}\n"
-        "children = []\n"
-        "for _ in range(8):\n"
-        "    child = os.fork()\n"
-        "    if child == 0:\n"
-        "        run_command(words, time.perf_counter())\n"
-        "        sys.stdout.flush()\n"
-        "        os._exit(0)\n"
-        "    children.append(child)\n"
-        "sys.exit(any(os.waitpid(child, 0)[1] for child in children))\n"
+        "import os, sys\nfrom mnist_trainer.launch.single import run_command\nimport"
+        f" mnist_trainer.training.run, time\nwords = {words!r}\nchildren = []\nfor _ in range(8):\n"
+        "    child = os.fork()\n    if child == 0:\n        run_command(words,"
+        " time.perf_counter())\n        sys.stdout.flush()\n        os._exit(0)\n   "
+        " children.append(child)\nsys.exit(any(os.waitpid(child, 0)[1] for child in children))\n"
     )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=200
+    )
     assert ended.returncode == 0, ended.stderr
     assert len(list((tmp_path / "outputs").glob("20*/*/result.json"))) == 8

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from mnist_trainer.checkpoint import load_checkpoint
+from mnist_trainer.runs.checkpoint import load_checkpoint
 from tests.integration.conftest import QUICK, Command
 
 
@@ -55,27 +55,42 @@ def test_a_folder_named_exactly_is_used_once(mnist_train: Command, tmp_path: Pat
     assert not (tmp_path / "outputs").exists()
 
 
-def test_a_sweep_trains_every_combination_in_a_folder_of_its_own(mnist_train: Command, tmp_path: Path) -> None:
+def test_a_sweep_trains_every_combination_in_a_folder_of_its_own(
+    mnist_train: Command, tmp_path: Path
+) -> None:
     ended = mnist_train("-m", *QUICK, "model=fcn,linear", "seed=0,1", "sweep=study")
     assert ended.code == 0, ended.err
     jobs = sorted((tmp_path / "outputs" / "multirun" / "study").glob("*/result.json"))
     results = [json.loads(path.read_text()) for path in jobs]
     assert len(results) == 4
     assert sorted(result["seed"] for result in results) == [0, 0, 1, 1]
-    names = ["0-model=fcn,seed=0", "1-model=fcn,seed=1", "2-model=linear,seed=0", "3-model=linear,seed=1"]
+    names = [
+        "0-model=fcn,seed=0",
+        "1-model=fcn,seed=1",
+        "2-model=linear,seed=0",
+        "3-model=linear,seed=1",
+    ]
     assert [path.parent.name for path in jobs] == names
     # A job of a sweep is the run that it would be alone: nothing is left over from the job before.
     alone = mnist_train(*QUICK, "model=linear", "seed=1")
     assert alone.code == 0
-    assert json.loads((only_run(tmp_path) / "result.json").read_text())["weights_sha256"] == results[3]["weights_sha256"]
+    assert (
+        json.loads((only_run(tmp_path) / "result.json").read_text())["weights_sha256"]
+        == results[3]["weights_sha256"]
+    )
 
 
 def test_the_module_is_the_command(mnist_train: Command) -> None:
     by_name = Path(sys.executable).with_name("mnist-train")
-    assert mnist_train("--version").out == subprocess.run([by_name, "--version"], capture_output=True, text=True).stdout
+    assert (
+        mnist_train("--version").out
+        == subprocess.run([by_name, "--version"], capture_output=True, text=True).stdout
+    )
 
 
-def test_own_configurations_are_found_beside_the_shipped_ones(mnist_train: Command, tmp_path: Path, data_root: Path) -> None:
+def test_own_configurations_are_found_beside_the_shipped_ones(
+    mnist_train: Command, tmp_path: Path, data_root: Path
+) -> None:
     (tmp_path / "mine" / "model").mkdir(parents=True)
     (tmp_path / "mine" / "model" / "wide.yaml").write_text(
         "_target_: mnist_trainer.models.TwoLayer\nhidden: 33\nactivation: tanh\ndropout: 0.0\n"
@@ -85,7 +100,9 @@ def test_own_configurations_are_found_beside_the_shipped_ones(mnist_train: Comma
     assert "wide-sgd" in only_run(tmp_path).name
 
 
-def test_a_network_of_ones_own_needs_trust(mnist_train: Command, tmp_path: Path, data_root: Path) -> None:
+def test_a_network_of_ones_own_needs_trust(
+    mnist_train: Command, tmp_path: Path, data_root: Path
+) -> None:
     (tmp_path / "nets.py").write_text(
         "from torch import nn\n"
         "class Net(nn.Sequential):\n"
@@ -106,7 +123,14 @@ def test_a_terminal_gets_bars_and_a_panel(data_root: Path, tmp_path: Path) -> No
     leader, follower = pty.openpty()
     environment = {key: value for key, value in os.environ.items() if key not in ("CI", "NO_COLOR")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "mnist_trainer", *QUICK, "tracker=tensorboard", f"data.root={data_root}"],
+        [
+            sys.executable,
+            "-m",
+            "mnist_trainer",
+            *QUICK,
+            "tracker=tensorboard",
+            f"data.root={data_root}",
+        ],
         cwd=tmp_path,
         stdout=follower,
         stderr=follower,

@@ -19,7 +19,16 @@ CHECKOUT = Path(__file__).parents[2]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(CHECKOUT)],
+        [
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--no-isolation",
+            "--outdir",
+            str(folder),
+            str(CHECKOUT),
+        ],
         check=True,
         capture_output=True,
     )
@@ -29,16 +38,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment that holds the wheel; its dependencies are borrowed, because they are six gigabytes."""
+    """An environment that holds the wheel; its dependencies are borrowed, because they are six
+    gigabytes."""
     environment = tmp_path_factory.mktemp("environment") / "venv"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
     site = Path(
         subprocess.run(
-            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True
+            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
     )
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)],
+        check=True,
+    )
     # A path in a .pth file is searched last, and the editable install in it is not followed.
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return environment
@@ -58,7 +74,9 @@ def test_the_wheel_holds_data_and_configurations(wheel: Path) -> None:
     assert wheel.stat().st_size < 12e6
 
 
-def test_the_wheel_trains_from_another_folder_and_writes_only_there(installed: Path, tmp_path: Path) -> None:
+def test_the_wheel_trains_from_another_folder_and_writes_only_there(
+    installed: Path, tmp_path: Path
+) -> None:
     before = {path: path.stat().st_mtime_ns for path in installed.rglob("*")}
     home = tmp_path / "home"
     home.mkdir(mode=0o500)
@@ -71,7 +89,12 @@ def test_the_wheel_trains_from_another_folder_and_writes_only_there(installed: P
     work = tmp_path / "work"
     work.mkdir()
     ended = subprocess.run(
-        [installed / "bin" / "mnist-train", *QUICK], cwd=work, env=environment, capture_output=True, text=True, timeout=200
+        [installed / "bin" / "mnist-train", *QUICK],
+        cwd=work,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
     assert ended.returncode == 0, ended.stderr
     where = subprocess.run(
@@ -80,6 +103,8 @@ def test_the_wheel_trains_from_another_folder_and_writes_only_there(installed: P
     ).stdout  # fmt: skip
     assert where.startswith(str(installed))
     assert (work / "outputs" / "latest" / "result.json").exists()
-    assert (tmp_path / "cache" / "mnist-trainer" / "MNIST" / "raw" / "train-images-idx3-ubyte").stat().st_size == 47_040_016
+    assert (
+        tmp_path / "cache" / "mnist-trainer" / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    ).stat().st_size == 47_040_016
     assert {path: path.stat().st_mtime_ns for path in installed.rglob("*")} == before
     assert sorted(path.name for path in work.iterdir()) == ["outputs"]

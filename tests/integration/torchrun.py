@@ -24,7 +24,11 @@ class Started:
         found: dict[int, int] = {}
         for child in children:
             variables = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
-            found |= {int(each.removeprefix(b"RANK=")): int(child) for each in variables if each.startswith(b"RANK=")}
+            found |= {
+                int(each.removeprefix(b"RANK=")): int(child)
+                for each in variables
+                if each.startswith(b"RANK=")
+            }
         return found
 
     def end(self, timeout: float) -> tuple[int, str, str]:

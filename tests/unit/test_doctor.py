@@ -12,9 +12,19 @@ from mnist_trainer.errors import DataError
 
 
 def test_a_machine_that_trains_is_well(tmp_path: Path) -> None:
-    ended = subprocess.run([sys.executable, "-m", "mnist_trainer.doctor"], cwd=tmp_path, capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-m", "mnist_trainer.doctor"], cwd=tmp_path, capture_output=True, text=True
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    for name in ("Python", "torch, torchvision", "threads", "one step on cpu", "output folder", "data cache", "embedded data"):
+    for name in (
+        "Python",
+        "torch, torchvision",
+        "threads",
+        "one step on cpu",
+        "output folder",
+        "data cache",
+        "embedded data",
+    ):
         assert f"\n{name}" in f"\n{ended.stdout}"
     assert list(tmp_path.iterdir()) == []
 
@@ -25,17 +35,23 @@ def test_versions_that_do_not_belong_together_are_told(monkeypatch: pytest.Monke
         doctor.torch_and_torchvision().advice
         == f"torchvision {version('torchvision')} belongs to torch 1.2.3: pip install torch==1.2.3"
     )
-    monkeypatch.setattr(doctor, "requires", lambda _: [f"torch=={version('torch').partition('+')[0]}"])
+    monkeypatch.setattr(
+        doctor, "requires", lambda _: [f"torch=={version('torch').partition('+')[0]}"]
+    )
     assert doctor.torch_and_torchvision().advice is None
 
 
-def test_a_place_that_takes_no_files_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_takes_no_files_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
     finding = doctor.writable("output folder", tmp_path / "file", "hydra.run.dir=PATH")
     assert finding.advice is not None
     assert "hydra.run.dir=PATH" in finding.advice
     monkeypatch.setattr(doctor, "NEEDED_BYTES", 10**18)
-    assert "make room" in (doctor.writable("data cache", tmp_path / "new", "data.root=PATH").advice or "")
+    assert "make room" in (
+        doctor.writable("data cache", tmp_path / "new", "data.root=PATH").advice or ""
+    )
 
 
 def test_a_check_that_fails_is_a_finding_and_the_exit_code_tells(

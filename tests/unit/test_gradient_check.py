@@ -1,32 +1,42 @@
-"""The gradient check: passes as things are, fails where a formula is wrong, and covers all there is."""
+"""The gradient check: passes as things are, fails where a formula is wrong, and covers all there
+is."""
 
 import pytest
 
 from mnist_trainer import gradient_check
-from mnist_trainer.activations import ACTIVATIONS as MODULES
-from mnist_trainer.config_files import group_choices
-from mnist_trainer.formulas.activations import ACTIVATIONS, Activation
-from mnist_trainer.formulas.losses import NegativeLogLikelihood, Poly
+from mnist_trainer.config.shipped import group_choices
+from mnist_trainer.models.activations import ACTIVATIONS as MODULES
+from mnist_trainer.models.formulas.activations import ACTIVATIONS, Activation
+from mnist_trainer.models.formulas.losses import NegativeLogLikelihood, Poly
 
 
 def test_every_activation_and_loss_is_checked_and_passes() -> None:
-    activations, losses = list(gradient_check.check_activations()), list(gradient_check.check_losses())
+    activations, losses = (
+        list(gradient_check.check_activations()),
+        list(gradient_check.check_losses()),
+    )
     assert [check.name for check in activations] == list(ACTIVATIONS) == list(MODULES)
     assert {check.name.partition(" ")[0] for check in losses} == set(group_choices("loss"))
     assert [check.name for check in [*activations, *losses] if not check.passes] == []
 
 
-def test_a_wrong_derivative_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_derivative_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     right = ACTIVATIONS["sigmoid"]
     wrong = Activation(right.value, lambda xp, z: right.derivative(xp, z) * 1.001)
     monkeypatch.setitem(ACTIVATIONS, "sigmoid", wrong)
     with pytest.raises(SystemExit) as ended:
         gradient_check.main()
     assert ended.value.code == 1
-    wrong_lines = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.endswith("WRONG")]
+    wrong_lines = [
+        line.split()[0] for line in capsys.readouterr().out.splitlines() if line.endswith("WRONG")
+    ]
     assert wrong_lines == ["sigmoid"]
 
 
 def test_a_wrong_weight_of_a_loss_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Poly, "weight", NegativeLogLikelihood.weight)
-    assert {check.name.partition(" ")[0] for check in gradient_check.check_losses() if not check.passes} == {"poly", "poly_n"}
+    assert {
+        check.name.partition(" ")[0] for check in gradient_check.check_losses() if not check.passes
+    } == {"poly", "poly_n"}

@@ -1,1 +1,0 @@
-"""The commands: each a table of contents of what it does."""

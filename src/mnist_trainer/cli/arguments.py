@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-from mnist_trainer import __version__
 from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.system.version import __version__
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -26,12 +26,23 @@ class ArgumentParser(argparse.ArgumentParser):
         """Raises:
         ConfigError: always; names the options that there are.
         """
-        from mnist_trainer.wording import nearest
+        from mnist_trainer.system.messages import nearest
 
-        options = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
-        typed = message.rpartition(": ")[2].split()[0].partition("=")[0] if message.startswith("unrecognized") else ""
+        options = [
+            name
+            for action in self._actions
+            for name in action.option_strings
+            if name.startswith("--")
+        ]
+        typed = (
+            message.rpartition(": ")[2].split()[0].partition("=")[0]
+            if message.startswith("unrecognized")
+            else ""
+        )
         hint = nearest(typed, options) if typed.startswith("-") else ""
-        raise ConfigError(f"{message}.{hint}\nOptions: {' '.join(options)}\nMore: {self.prog} --help")
+        raise ConfigError(
+            f"{message}.{hint}\nOptions: {' '.join(options)}\nMore: {self.prog} --help"
+        )
 
 
 def a_path(text: str) -> str:
@@ -50,13 +61,19 @@ def refuse_no_folder(folder: Path, elsewhere: str) -> None:
     Raises:
         MachineError: a file is in the way, or nothing can be written there.
     """
-    existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    existing = next(
+        place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()
+    )
     if not existing.is_dir():
-        raise MachineError(f"{folder}: {existing} is a file where a folder is needed. Choose another place with {elsewhere}.")
+        raise MachineError(
+            f"{folder}: {existing} is a file where a folder is needed. Choose another place with"
+            f" {elsewhere}."
+        )
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         raise MachineError(
-            f"{folder}: no file can be made in {existing}: {error.strerror}. Choose another place with {elsewhere}."
+            f"{folder}: no file can be made in {existing}: {error.strerror}. Choose another place"
+            f" with {elsewhere}."
         ) from error

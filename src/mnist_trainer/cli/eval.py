@@ -9,12 +9,12 @@ from typing import get_args, get_type_hints
 
 from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
 from mnist_trainer.cli.exit import exit_codes, warnings_named
-from mnist_trainer.extras import require_extra
-from mnist_trainer.files import write_json
-from mnist_trainer.run_folder import display_path, safe_name
-from mnist_trainer.run_lookup import Located, locate_checkpoint
-from mnist_trainer.settings import DataSettings
-from mnist_trainer.startup import wait_politely
+from mnist_trainer.config.settings import DataSettings
+from mnist_trainer.runs.folder import display_path, safe_name
+from mnist_trainer.runs.lookup import Located, locate_checkpoint
+from mnist_trainer.system.files import write_json
+from mnist_trainer.system.openmp import wait_politely
+from mnist_trainer.system.optional_packages import require_extra
 
 EPILOG = """\
 examples:
@@ -42,16 +42,45 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     Raises:
         ConfigError: it is mistaken.
     """
-    parser = ArgumentParser("mnist-eval", "Score a trained network: accuracy, classes, confusion, calibration; figures.", EPILOG)
+    parser = ArgumentParser(
+        "mnist-eval",
+        "Score a trained network: accuracy, classes, confusion, calibration; figures.",
+        EPILOG,
+    )
     add = parser.add_argument
     add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
-    add("--checkpoint", metavar="NAME", help="best, last, or a file (default: the one that the run has tested)")
-    add("--data", choices=DATA_NAMES, metavar="NAME", help=f"{', '.join(DATA_NAMES)} (default: the run's own)")
+    add(
+        "--checkpoint",
+        metavar="NAME",
+        help="best, last, or a file (default: the one that the run has tested)",
+    )
+    add(
+        "--data",
+        choices=DATA_NAMES,
+        metavar="NAME",
+        help=f"{', '.join(DATA_NAMES)} (default: the run's own)",
+    )
     add("--data-root", metavar="DIR", help="folder of the data sets (default: the run's own)")
-    add("--split", choices=SPLITS, default="test", metavar="NAME", help="test, validation or train (default: test)")
-    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
+    add(
+        "--split",
+        choices=SPLITS,
+        default="test",
+        metavar="NAME",
+        help="test, validation or train (default: test)",
+    )
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        metavar="NAME",
+        help="auto, cpu, cuda, mps",
+    )
     add("--output", type=a_path, metavar="DIR", help="folder to write to (default: RUN)")
-    add("--json", action="store_true", help="print the content of evaluation.json in place of tables")
+    add(
+        "--json",
+        action="store_true",
+        help="print the content of evaluation.json in place of tables",
+    )
     add("--no-figures", action="store_true", help="no PNG files and nothing for TensorBoard")
     return parser.parse_args(words)
 
@@ -63,18 +92,20 @@ def evaluate(arguments: argparse.Namespace) -> None:
     if not arguments.no_figures:
         require_extra("eval", "matplotlib")
     wait_politely()
-    from mnist_trainer.scoring.scored_run import data_settings, score_run
-    from mnist_trainer.trained import load_run
+    from mnist_trainer.inference.loading import load_run
+    from mnist_trainer.inference.scoring.scored_run import data_settings, score_run
 
     trained = load_run(arguments.run, arguments.checkpoint, arguments.device)
     settings = data_settings(trained, arguments.data, arguments.data_root)
     scored = score_run(trained, settings, arguments.split)
-    stem = name_of(arguments, settings.name if settings.name != trained.config.data.name else None, located)
+    stem = name_of(
+        arguments, settings.name if settings.name != trained.config.data.name else None, located
+    )
     path = folder / f"{stem}.json"
     written = [path]
     write_json(path, scored.as_json(), elsewhere=ELSEWHERE)
     if not arguments.no_figures:
-        from mnist_trainer.scoring.pictures import draw, write_pictures, write_tensorboard
+        from mnist_trainer.inference.scoring.pictures import draw, write_pictures, write_tensorboard
 
         drawn = draw(scored)
         written += write_pictures(drawn, folder / "figures", stem)
@@ -82,7 +113,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(scored.as_json(), indent=2, ensure_ascii=False))
         return
-    from mnist_trainer.scoring.tables import show
+    from mnist_trainer.inference.scoring.tables import show
 
     show(scored)
     say_written(written, None if arguments.no_figures else folder)
@@ -100,25 +131,35 @@ def output_folder(asked: str | None, located: Located) -> Path:
 
 
 def name_of(arguments: argparse.Namespace, other_data: str | None, located: Located) -> str:
-    """``evaluation``, and what sets this one apart from that of the run's own test: nothing is overwritten by another."""
+    """``evaluation``, and what sets this one apart from that of the run's own test: nothing is
+    overwritten by another."""
     parts = ["evaluation"]
     if other_data:
         parts.append(other_data)
     if arguments.split != "test":
         parts.append(arguments.split)
-    if located.folder and located.checkpoint.resolve() != locate_checkpoint(located.folder.path).checkpoint.resolve():
+    if (
+        located.folder
+        and located.checkpoint.resolve()
+        != locate_checkpoint(located.folder.path).checkpoint.resolve()
+    ):
         parts.append(safe_name(located.checkpoint.stem))
     return "-".join(parts)
 
 
 def say_written(written: Sequence[Path], board: Path | None) -> None:
     """What there is to look at now."""
-    from mnist_trainer.terminal import quote
+    from mnist_trainer.training.tracking.terminal import quote
 
     rows = [("numbers", display_path(written[0]))]
     if board:
         rows.append(("figures", f"{display_path(written[1].parent)}, {len(written) - 1} PNG files"))
-        rows.append(("TensorBoard", f"tensorboard --logdir {quote(display_path(board))}  (Images, Projector)"))
+        rows.append(
+            (
+                "TensorBoard",
+                f"tensorboard --logdir {quote(display_path(board))}  (Images, Projector)",
+            )
+        )
     width = max(len(name) for name, _ in rows) + 2
     for name, value in rows:
         print(f"{name + ':':<{width}}{value}")

@@ -3,15 +3,19 @@
 import os
 import sys
 
+import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mnist_trainer.arithmetic import RULE, times
-from mnist_trainer.backward_graph import Backward, explain_backward
-from mnist_trainer.explain import Explained, configured_model, explain_layers, totals
-from mnist_trainer.settings import RunConfig
+from mnist_trainer.config.settings import NUM_CLASSES, RunConfig
+from mnist_trainer.data.images import IMAGE_SIZE
+from mnist_trainer.data.transforms import build_transforms
+from mnist_trainer.models.backward_graph import Backward, explain_backward
+from mnist_trainer.models.build import build_loss, build_model
+from mnist_trainer.models.explain import Explained, Model, explain_layers, totals
+from mnist_trainer.models.layer_shapes import RULE, times
 
 MOST_ROWS = 100
 """Of a longer graph only the beginning is shown: it would not be read."""
@@ -25,8 +29,13 @@ def print_explanation(config: RunConfig, asked: str) -> None:
     """
     model = configured_model(config)
     layers = explain_layers(model)
-    heading = f"model={config.model.choice}: an image of {times(model.image_shape)} becomes {model.num_classes} logits"
-    console = Console(highlight=False, record=False, width=None if sys.stdout.isatty() else piped_width())
+    heading = (
+        f"model={config.model.choice}: an image of {times(model.image_shape)} becomes"
+        f" {model.num_classes} logits"
+    )
+    console = Console(
+        highlight=False, record=False, width=None if sys.stdout.isatty() else piped_width()
+    )
     with console.capture() as page:
         console.print(Text(heading, style="bold"))
         if asked == "layers":
@@ -35,6 +44,21 @@ def print_explanation(config: RunConfig, asked: str) -> None:
             print_backward(console, explain_backward(model), config.loss.choice)
     # Tables fill their columns with blanks, which a file need not keep.
     print("\n".join(line.rstrip() for line in page.get().splitlines()))
+
+
+def configured_model(config: RunConfig) -> Model:
+    """The model that a run of this configuration would begin with, for the images that its
+    transforms make.
+
+    Raises:
+        ConfigError: it cannot be built.
+    """
+    transforms = build_transforms(config.fixed_transforms, config.random_transforms)
+    pixels = torch.zeros((1, 1, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8)
+    image_shape = tuple(transforms.prepare(pixels).shape[1:])
+    num_classes = NUM_CLASSES[config.data.name]
+    module = build_model(config.model, num_classes, image_shape[-1])
+    return Model(module, build_loss(config.loss), image_shape, num_classes)
 
 
 def piped_width() -> int:
@@ -53,7 +77,9 @@ def columns(*names: str) -> Table:
 
 def print_layers(console: Console, layers: list[Explained], sums: list[tuple[str, str]]) -> None:
     """Each layer with its arithmetic; what it comes to at the end."""
-    if any(line.startswith(("floor", "ceil", "height")) for layer in layers for line in layer.sizes):
+    if any(
+        line.startswith(("floor", "ceil", "height")) for layer in layers for line in layer.sizes
+    ):
         console.print(Text(RULE, style="dim"))
     console.print()
     table = columns("layer", "kind", "output", "how it comes about")
@@ -62,7 +88,10 @@ def print_layers(console: Console, layers: list[Explained], sums: list[tuple[str
         table.add_row(escape(layer.name), layer.kind, Text(layer.output, style="bold"), first)
         for line in more:
             table.add_row("", "", "", line)
-        for label, text in (("parameters", layer.parameters), ("multiply-adds", layer.multiply_adds)):
+        for label, text in (
+            ("parameters", layer.parameters),
+            ("multiply-adds", layer.multiply_adds),
+        ):
             if text:
                 table.add_row("", "", Text(label, style="dim"), text)
     table.add_row()
@@ -74,16 +103,30 @@ def print_layers(console: Console, layers: list[Explained], sums: list[tuple[str
 def print_backward(console: Console, backward: Backward, loss: str) -> None:
     """The graph from the loss back, then which tensors keep a gradient and which do not."""
     console.print(f"loss={loss}, of two images of noise; then backward(). No run was started.")
-    console.print("\nThe way back: every function hands gradients on, by the chain rule, until they reach a leaf")
+    console.print(
+        "\nThe way back: every function hands gradients on, by the chain rule, until they reach a"
+        " leaf"
+    )
     graph = columns("", "function", "output of", "hands on to")
     for number, function in enumerate(backward.functions[:MOST_ROWS], start=1):
-        graph.add_row(str(number), function.name, Text(function.output_of), Text(", ".join(function.next) or "nothing trained"))
+        graph.add_row(
+            str(number),
+            function.name,
+            Text(function.output_of),
+            Text(", ".join(function.next) or "nothing trained"),
+        )
     if len(backward.functions) > MOST_ROWS:
         graph.add_row("", f"and {len(backward.functions) - MOST_ROWS} more", "", "")
     console.print(graph)
     for title, rows in (
         ("Leaves that keep their gradient, in .grad: what the optimizer reads", backward.keeps),
-        ("Outputs of layers, which the gradient passes without staying; retain_grad() would keep it", backward.passes),
+        (
+            (
+                "Outputs of layers, which the gradient passes without staying; retain_grad() would"
+                " keep it"
+            ),
+            backward.passes,
+        ),
         ("Leaves without a gradient", backward.without),
     ):
         console.print(f"\n{title}")

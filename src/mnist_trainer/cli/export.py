@@ -9,11 +9,11 @@ from pathlib import Path
 from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
 from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.export import ELSEWHERE, FORMATS, Exported
-from mnist_trainer.extras import require_extra
-from mnist_trainer.run_folder import display_path
-from mnist_trainer.run_lookup import locate_checkpoint
-from mnist_trainer.startup import wait_politely
+from mnist_trainer.inference.export.formats import ELSEWHERE, FORMATS, Exported
+from mnist_trainer.runs.folder import display_path
+from mnist_trainer.runs.lookup import locate_checkpoint
+from mnist_trainer.system.openmp import wait_politely
+from mnist_trainer.system.optional_packages import require_extra
 
 SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
@@ -38,10 +38,12 @@ def main() -> None:
         path = output_path(arguments.output, located.home, form.suffix)
         require_extra("export", *form.modules)
         wait_politely()
-        from mnist_trainer.trained import load_run
+        from mnist_trainer.inference.loading import load_run
 
         # As others will compute it: one view, 32 bits, on the processor that everybody has.
-        trained = load_run(arguments.run, arguments.checkpoint, "cpu", translations=1, precision="fp32")
+        trained = load_run(
+            arguments.run, arguments.checkpoint, "cpu", translations=1, precision="fp32"
+        )
         show(form.load()(trained, path))
 
 
@@ -54,7 +56,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     width = max(map(len, FORMATS))
     formats = "\n".join(f"  {name:<{width}}  {each.about}" for name, each in FORMATS.items())
     parser = ArgumentParser(
-        "mnist-export", "Write a trained network as a file that is safe to load.", EPILOG.format(formats=formats)
+        "mnist-export",
+        "Write a trained network as a file that is safe to load.",
+        EPILOG.format(formats=formats),
     )
     add = parser.add_argument
     add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
@@ -65,7 +69,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         metavar="PATH",
         help="the file to write, or a folder for it (with / at its end if it is to be made)",
     )
-    add("--checkpoint", metavar="NAME", help="best, last, or a file (default: the one that the run has tested)")
+    add(
+        "--checkpoint",
+        metavar="NAME",
+        help="best, last, or a file (default: the one that the run has tested)",
+    )
     return parser.parse_args(words)
 
 
@@ -82,7 +90,10 @@ def output_path(asked: str | None, home: Path, suffix: str) -> Path:
     if path.is_dir() or is_folder:
         path = path / f"model{suffix}"
     if path.suffix != suffix:
-        raise ConfigError(f"--output {path}: a file of this format ends in {suffix}. Type: --output {path.with_suffix(suffix)}")
+        raise ConfigError(
+            f"--output {path}: a file of this format ends in {suffix}. Type: --output"
+            f" {path.with_suffix(suffix)}"
+        )
     refuse_no_folder(path.parent, ELSEWHERE)
     return path
 
@@ -90,7 +101,10 @@ def output_path(asked: str | None, home: Path, suffix: str) -> Path:
 def show(exported: Exported) -> None:
     """What was written and what was checked."""
     rows = [*exported.findings]
-    rows += [("written", f"{display_path(path)} ({path.stat().st_size:,} bytes)") for path in exported.files]
+    rows += [
+        ("written", f"{display_path(path)} ({path.stat().st_size:,} bytes)")
+        for path in exported.files
+    ]
     width = max(len(name) for name, _ in rows) + 2
     for name, value in rows:
         print(f"{name + ':':<{width}}{value}")

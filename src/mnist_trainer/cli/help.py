@@ -1,7 +1,7 @@
 """The help text, written from the configurations themselves."""
 
-from mnist_trainer import __version__
-from mnist_trainer.config_files import group_choices, group_names
+from mnist_trainer.config.shipped import group_choices, group_names
+from mnist_trainer.system.version import __version__
 
 HELP_OPTIONS = ("--help", "-h")
 VERSION_OPTIONS = ("--version",)

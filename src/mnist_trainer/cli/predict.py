@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
 from mnist_trainer.cli.exit import exit_codes, warnings_named
-from mnist_trainer.startup import wait_politely
+from mnist_trainer.system.openmp import wait_politely
 
 EPILOG = """\
 examples:
@@ -27,7 +27,7 @@ def main() -> None:
         if arguments.show:
             refuse_no_folder(arguments.show_dir, "--show-dir DIR")
         wait_politely()
-        from mnist_trainer.pictures.answers import answer_all
+        from mnist_trainer.inference.digit_images.answers import answer_all
 
         code = answer_all(arguments)
     sys.exit(code)
@@ -39,16 +39,44 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     Raises:
         ConfigError: it is mistaken.
     """
-    parser = ArgumentParser("mnist-predict", "Recognise the digits of your own pictures with a trained network.", EPILOG)
+    parser = ArgumentParser(
+        "mnist-predict", "Recognise the digits of your own pictures with a trained network.", EPILOG
+    )
     add = parser.add_argument
     add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
-    add("pictures", metavar="IMAGE", nargs="+", help="files, folders, patterns; - reads one picture from standard input")
-    add("--digits", choices=("one", "many"), default="one", help="how many are in each picture (default: one)")
-    add("--top", type=at_least_one, default=3, metavar="K", help="classes that are listed for each digit (default: 3)")
+    add(
+        "pictures",
+        metavar="IMAGE",
+        nargs="+",
+        help="files, folders, patterns; - reads one picture from standard input",
+    )
+    add(
+        "--digits",
+        choices=("one", "many"),
+        default="one",
+        help="how many are in each picture (default: one)",
+    )
+    add(
+        "--top",
+        type=at_least_one,
+        default=3,
+        metavar="K",
+        help="classes that are listed for each digit (default: 3)",
+    )
     add("--show", action="store_true", help="draw what the network is shown, here and as PNG files")
-    add("--show-dir", type=a_path, default="seen", metavar="DIR", help="folder of the PNG files (default: seen)")
+    add(
+        "--show-dir",
+        type=a_path,
+        default="seen",
+        metavar="DIR",
+        help="folder of the PNG files (default: seen)",
+    )
     add("--json", action="store_true", help="one JSON document in place of text")
-    add("--checkpoint", metavar="NAME", help="best, last, or a checkpoint file (default: the one that the run has tested)")
+    add(
+        "--checkpoint",
+        metavar="NAME",
+        help="best, last, or a checkpoint file (default: the one that the run has tested)",
+    )
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps (default: auto)")
     arguments = parser.parse_args(words)
     arguments.show_dir = Path(arguments.show_dir).expanduser()

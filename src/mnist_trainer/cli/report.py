@@ -4,7 +4,7 @@ import sys
 
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import MachineError
-from mnist_trainer.report.request import Request, parse
+from mnist_trainer.report.read.request import Request, parse
 
 
 def main() -> None:
@@ -16,14 +16,16 @@ def main() -> None:
             raise
         except OSError as error:
             # What has no name is standard output: files that are read or written are named.
-            raise MachineError(f"{error.filename or 'standard output'}: {error.strerror or error}.") from error
+            raise MachineError(
+                f"{error.filename or 'standard output'}: {error.strerror or error}."
+            ) from error
 
 
 def report(request: Request) -> None:
     """Find the runs, put what was asked to them, show what they came to."""
-    from mnist_trainer.report.comparison import compare_named
-    from mnist_trainer.report.discovery import find_runs, merge
-    from mnist_trainer.report.render import show_comparison, show_runs
+    from mnist_trainer.report.analysis.comparison import compare_named
+    from mnist_trainer.report.read.discovery import find_runs, merge
+    from mnist_trainer.report.render.outputs import show_comparison, show_runs
 
     parts = [find_runs(folder) for folder in request.folders]
     if request.compare:

@@ -6,14 +6,15 @@ import time
 
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.cli.help import HELP_OPTIONS, VERSION_OPTIONS, print_help, print_version
-from mnist_trainer.startup import wait_politely
+from mnist_trainer.system.openmp import wait_politely
 
 
 def main() -> None:
     """Entry point of the console script."""
     started = time.perf_counter()
     words = sys.argv[1:]
-    # A log line that cannot be written, because the disk is full, must not fill the terminal with tracebacks.
+    # A log line that cannot be written, because the disk is full, must not fill the terminal with
+    # tracebacks.
     logging.raiseExceptions = False
     with exit_codes("mnist-train"):
         if any(word in HELP_OPTIONS for word in words):
@@ -23,6 +24,6 @@ def main() -> None:
         else:
             wait_politely()
             # Only now Hydra: help and version need not wait for it.
-            from mnist_trainer.cli.jobs import run_command
+            from mnist_trainer.launch.single import run_command
 
             run_command(words, started)

@@ -1,7 +1,8 @@
-"""From images to the batches of an epoch, in two ways that agree: resident on the device, or through a DataLoader.
+"""From images to the batches of an epoch, in two ways that agree: resident on the device, or
+through a DataLoader.
 
-All randomness of an epoch is drawn beforehand from the seed and the number of the epoch, on the CPU. So an epoch can be
-entered anywhere, and is the same on every device and with every loader.
+All randomness of an epoch is drawn beforehand from the seed and the number of the epoch, on the
+CPU. So an epoch can be entered anywhere, and is the same on every device and with every loader.
 """
 
 import hashlib
@@ -13,12 +14,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from mnist_trainer.compute.device import Device
 from mnist_trainer.data.images import LabelledImages
-from mnist_trainer.device import Device
+from mnist_trainer.data.transforms import Transforms, draws_of
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.transforms import Transforms, draws_of
 
-# Images gathered and augmented at a time: large enough to spare the calls, small enough for the processor's cache.
+# Images gathered and augmented at a time: large enough to spare the calls, small enough for the
+# processor's cache.
 GATHER = 2048
 
 
@@ -33,7 +35,8 @@ class EpochPlan:
     seed: int
     """For transforms that make their own random numbers."""
     places: Tensor | None = None
-    """int64, (N,): where in the whole epoch each stands, if these are a part of it; they are the whole where it is None."""
+    """int64, (N,): where in the whole epoch each stands, if these are a part of it; they are the
+    whole where it is None."""
 
     def select(self, places: Tensor) -> "EpochPlan":
         """The part of the whole epoch at these places, in their order."""
@@ -62,14 +65,17 @@ class Batches(Protocol):
     """Where training images come from."""
 
     def epoch(self, plan: EpochPlan, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (B, 1, 28, 28) and labels (B,) on the device, batch after batch, from batch number ``start`` on."""
+        """Images (B, 1, 28, 28) and labels (B,) on the device, batch after batch, from batch number
+        ``start`` on."""
         ...
 
 
 class ResidentBatches:
     """All images prepared once and kept on the device; batches are cut from gathered portions."""
 
-    def __init__(self, data: LabelledImages, transforms: Transforms, device: Device, batch_size: int) -> None:
+    def __init__(
+        self, data: LabelledImages, transforms: Transforms, device: Device, batch_size: int
+    ) -> None:
         """Raises:
         ConfigError: a random transform does not draw for each image apart.
         """
@@ -97,13 +103,23 @@ class ResidentBatches:
             images = self.transforms.augment(gathered, draws[first : first + portion])
             images = images.contiguous(memory_format=self.device.memory_format)
             labels = self.labels.index_select(0, indexes)
-            yield from zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True)
+            yield from zip(
+                images.split(self.batch_size), labels.split(self.batch_size), strict=True
+            )
 
 
 class DataLoaderBatches:
-    """PyTorch's own DataLoader, one image at a time: slower, open to any transform of a single image."""
+    """PyTorch's own DataLoader, one image at a time: slower, open to any transform of a single
+    image."""
 
-    def __init__(self, data: LabelledImages, transforms: Transforms, device: Device, batch_size: int, num_workers: int) -> None:
+    def __init__(
+        self,
+        data: LabelledImages,
+        transforms: Transforms,
+        device: Device,
+        batch_size: int,
+        num_workers: int,
+    ) -> None:
         self.data = data
         self.transforms = transforms
         self.device = device
@@ -143,13 +159,16 @@ class _PlannedImages(Dataset[tuple[Tensor, Tensor]]):
         return image[0], self.data.labels[index]
 
     def _augment_alone(self, image: Tensor, place: int) -> Tensor:
-        """Seeded by the place in the epoch: the same image whichever worker makes it, and after a resume."""
+        """Seeded by the place in the epoch: the same image whichever worker makes it, and after a
+        resume."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(self.plan.seed, self.plan.place(place)))
             start = 0
             for transform in self.transforms.random:
                 if count := draws_of(transform):
-                    image = transform(image, self.plan.draws[place : place + 1, start : start + count])
+                    image = transform(
+                        image, self.plan.draws[place : place + 1, start : start + count]
+                    )
                     start += count
                 else:
                     image = transform(image[0]).unsqueeze(0)

@@ -1,4 +1,5 @@
-"""MNIST itself, from inside this package: unpacked once into a per-user cache, verified at every use.
+"""MNIST itself, from inside this package: unpacked once into a per-user cache, verified at every
+use.
 
 The cache has torchvision's layout (``<root>/MNIST/raw/*-ubyte``), so other programs can read it.
 """
@@ -11,11 +12,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
 from mnist_trainer.data.idx import parse_idx
 from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
 from mnist_trainer.errors import DataError, MachineError
-from mnist_trainer.files import atomic_write, sweep_temporaries
-from mnist_trainer.settings import NUM_TRAINING_IMAGES
+from mnist_trainer.system.files import atomic_write, sweep_temporaries
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,9 @@ def load_mnist(root: Path) -> DataSet:
             source=f"MNIST {prefix}",
         )
 
-    return DataSet("mnist", part("train", NUM_TRAINING_IMAGES["mnist"]), part("t10k", NUM_TEST), DIGITS, SHA256)
+    return DataSet(
+        "mnist", part("train", NUM_TRAINING_IMAGES["mnist"]), part("t10k", NUM_TEST), DIGITS, SHA256
+    )
 
 
 def _read_verified(path: Path) -> bytes | None:
@@ -65,14 +68,19 @@ def _read_verified(path: Path) -> bytes | None:
 
 
 def _unpack(raw: Path) -> dict[str, bytes | None]:
-    """Unpack what is missing or damaged, one process at a time; where the cache cannot be written, in memory only."""
+    """Unpack what is missing or damaged, one process at a time; where the cache cannot be written,
+    in memory only."""
     try:
         raw.mkdir(parents=True, exist_ok=True)
         with FileLock(raw.parent / ".lock", timeout=LOCK_SECONDS):
             sweep_temporaries(raw)
             return {name: _unpack_one(raw / name) for name in SHA256}
     except (OSError, Timeout, MachineError) as error:
-        log.warning("The data cache %s cannot be written (%s); MNIST is unpacked in memory for this run.", raw, error)
+        log.warning(
+            "The data cache %s cannot be written (%s); MNIST is unpacked in memory for this run.",
+            raw,
+            error,
+        )
         return {name: embedded_file(name) for name in SHA256}
 
 
@@ -98,7 +106,12 @@ def embedded_file(name: str) -> bytes:
     try:
         content = lzma.decompress(packed.read_bytes())
     except (OSError, lzma.LZMAError) as error:
-        raise DataError(f"{packed}: {error}. Reinstall the package: pip install --force-reinstall mnist-trainer") from error
+        raise DataError(
+            f"{packed}: {error}. Reinstall the package: pip install --force-reinstall mnist-trainer"
+        ) from error
     if hashlib.sha256(content).hexdigest() != SHA256[name]:
-        raise DataError(f"{packed}: not the official file. Reinstall the package: pip install --force-reinstall mnist-trainer")
+        raise DataError(
+            f"{packed}: not the official file. Reinstall the package: pip install --force-reinstall"
+            " mnist-trainer"
+        )
     return content

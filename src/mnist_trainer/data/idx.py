@@ -1,6 +1,7 @@
 """The IDX file format, in which MNIST and its kin are published (LeCun, Cortes and Burges).
 
-A header of big-endian 32-bit integers (magic number with element type and rank, then the sizes), then the elements.
+A header of big-endian 32-bit integers (magic number with element type and rank, then the sizes),
+then the elements.
 """
 
 import math
@@ -21,7 +22,10 @@ def parse_idx(content: bytes, source: str) -> Tensor:
         DataError: the header is no IDX header, or disagrees with the length of the file.
     """
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UNSIGNED_BYTE:
-        raise DataError(f"{source}: this is no IDX file of bytes; it begins with {content[:4].hex() or 'nothing'}.")
+        raise DataError(
+            f"{source}: this is no IDX file of bytes; it begins with"
+            f" {content[:4].hex() or 'nothing'}."
+        )
     rank = content[3]
     offset = 4 + 4 * rank
     if len(content) < offset:

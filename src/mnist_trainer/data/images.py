@@ -42,7 +42,9 @@ class DataSet:
     """File name to hash of the bytes that were read."""
 
 
-def labelled_images(images: Tensor, labels: Tensor, *, expected: int, num_classes: int, source: str) -> LabelledImages:
+def labelled_images(
+    images: Tensor, labels: Tensor, *, expected: int, num_classes: int, source: str
+) -> LabelledImages:
     """Images and labels as they came from files, checked.
 
     Args:
@@ -55,11 +57,14 @@ def labelled_images(images: Tensor, labels: Tensor, *, expected: int, num_classe
         DataError: shape, type, count or a label is not what the data set has.
     """
     if images.dtype != torch.uint8 or tuple(images.shape[1:]) != (IMAGE_SIZE, IMAGE_SIZE):
-        raise DataError(f"{source}: images of {tuple(images.shape[1:])} {images.dtype}, expected (28, 28) bytes.")
+        raise DataError(
+            f"{source}: images of {tuple(images.shape[1:])} {images.dtype}, expected (28, 28)"
+            " bytes."
+        )
     if len(images) != expected or labels.shape != (expected,):
         raise DataError(
-            f"{source}: {len(images):,} images and {len(labels):,} labels, expected {expected:,} of each."
-            " Remove the files to have them fetched again."
+            f"{source}: {len(images):,} images and {len(labels):,} labels, expected {expected:,} of"
+            " each. Remove the files to have them fetched again."
         )
     labels = labels.to(torch.int64)
     if int(labels.min()) < 0 or int(labels.max()) >= num_classes:

@@ -1,4 +1,5 @@
-"""MNIST's kin, through torchvision's classes: their addresses and hashes, our download, their decoding."""
+"""MNIST's kin, through torchvision's classes: their addresses and hashes, our download, their
+decoding."""
 
 import contextlib
 import json
@@ -13,11 +14,11 @@ from typing import IO, Any
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
 from mnist_trainer.data.download import fetch, gunzipped, hash_of, store
 from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
 from mnist_trainer.errors import DataError, MachineError
-from mnist_trainer.files import sweep_temporaries, write_json
-from mnist_trainer.settings import NUM_TRAINING_IMAGES
+from mnist_trainer.system.files import sweep_temporaries, write_json
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ class Member:
     inside: str | None = None
     """Name of its .gz inside a zip; None where the archive is that .gz itself."""
     sha256: str | None = None
-    """Hash of the raw file, where it is known: it also vouches for an archive that was packed anew."""
+    """Hash of the raw file, where it is known: it also vouches for an archive that was packed anew.
+    """
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,15 @@ def load_published(name: str, root: Path, *, download: bool, mirror: str | None)
     """A data set by its name in ``configs/data``, downloaded if need be.
 
     Raises:
-        DataError: files missing that may or can not be downloaded, damaged, or not of the published shape.
+        DataError: files missing that may or can not be downloaded, damaged, or not of the published
+            shape.
     """
     return load(name, PUBLISHED[name](), root, download=download, mirror=mirror)
 
 
-def load(name: str, source: Published, root: Path, *, download: bool, mirror: str | None) -> DataSet:
+def load(
+    name: str, source: Published, root: Path, *, download: bool, mirror: str | None
+) -> DataSet:
     """As ``load_published``, of any source."""
     raw = root / source.folder / "raw"
     if not all(_is_there(archive, raw) for archive in source.archives):
@@ -95,11 +100,21 @@ def load(name: str, source: Published, root: Path, *, download: bool, mirror: st
             images, labels = source.decode(root, train)
         except (RuntimeError, ValueError, OSError, AssertionError) as error:
             # What torchvision's reader raises of a damaged file depends on where the damage is.
-            raise DataError(f"{where}: cannot be read: {error}. Remove the folder to have it fetched again.") from error
+            raise DataError(
+                f"{where}: cannot be read: {error}. Remove the folder to have it fetched again."
+            ) from error
         expected = NUM_TRAINING_IMAGES[name] if train else source.num_test
-        return labelled_images(images, labels, expected=expected, num_classes=len(source.class_names), source=where)
+        return labelled_images(
+            images, labels, expected=expected, num_classes=len(source.class_names), source=where
+        )
 
-    return DataSet(name, part(True), part(False), source.class_names, {m.file: hash_of(raw / m.file, "sha256") for m in members})
+    return DataSet(
+        name,
+        part(True),
+        part(False),
+        source.class_names,
+        {m.file: hash_of(raw / m.file, "sha256") for m in members},
+    )
 
 
 def _is_there(archive: Archive, raw: Path) -> bool:
@@ -110,7 +125,8 @@ def _is_there(archive: Archive, raw: Path) -> bool:
         if not path.is_file():
             return False
         if sha256 is None:
-            # Someone else unpacked it: if the archive is beside it, that one tells what it should be.
+            # Someone else unpacked it: if the archive is beside it, that one tells what it should
+            # be.
             if (raw / archive.name).is_file():
                 return False
         elif hash_of(path, "sha256") != sha256:
@@ -171,7 +187,9 @@ def _unpack(archive: Archive, path: Path, raw: Path) -> None:
                 if member.inside is None:
                     packed: IO[bytes] = stack.enter_context(path.open("rb"))
                 else:
-                    packed = stack.enter_context(stack.enter_context(zipfile.ZipFile(path)).open(member.inside))
+                    packed = stack.enter_context(
+                        stack.enter_context(zipfile.ZipFile(path)).open(member.inside)
+                    )
                 portions = stack.enter_context(gunzipped(packed, archive.name, MAX_UNPACKED))
                 store(portions, raw / member.file, member.sha256)
         hashes = {member.file: hash_of(raw / member.file, "sha256") for member in archive.members}
@@ -183,7 +201,10 @@ def _unpack(archive: Archive, path: Path, raw: Path) -> None:
 def _by_hand(source: Published, raw: Path) -> str:
     files = "\n".join(f"  {archive.name}  MD5 {archive.md5}" for archive in source.archives)
     where = source.archives[0].url.rpartition("/")[0]
-    return f"To bring the files by hand ({source.size}), put them into {raw}:\n{files}\nThey are published at {where}/"
+    return (
+        f"To bring the files by hand ({source.size}), put them into {raw}:\n{files}\nThey are"
+        f" published at {where}/"
+    )
 
 
 def _plain(tv_class: Any, size: str, sha256: Mapping[str, str]) -> Published:
@@ -194,7 +215,11 @@ def _plain(tv_class: Any, size: str, sha256: Mapping[str, str]) -> Published:
         return part.data, part.targets
 
     archives = tuple(
-        Archive(f"{tv_class.mirrors[0]}{name}", md5, (Member(file := name.removesuffix(".gz"), sha256=sha256.get(file)),))
+        Archive(
+            f"{tv_class.mirrors[0]}{name}",
+            md5,
+            (Member(file := name.removesuffix(".gz"), sha256=sha256.get(file)),),
+        )
         for name, md5 in tv_class.resources
     )
     return Published(tv_class.__name__, archives, 10_000, tuple(tv_class.classes), size, decode)
@@ -238,8 +263,14 @@ def _emnist(split: str, num_test: int) -> Published:
         # EMNIST is published transposed, and its letters count from 1 ("N/A" is 0).
         return part.data.transpose(1, 2), part.targets - (1 if split == "letters" else 0)
 
-    files = tuple(f"emnist-{split}-{part}-{kind}-ubyte" for part in ("train", "test") for kind in ("images-idx3", "labels-idx1"))
-    archive = Archive(EMNIST.url, EMNIST.md5, tuple(Member(file, f"gzip/{file}.gz") for file in files))
+    files = tuple(
+        f"emnist-{split}-{part}-{kind}-ubyte"
+        for part in ("train", "test")
+        for kind in ("images-idx3", "labels-idx1")
+    )
+    archive = Archive(
+        EMNIST.url, EMNIST.md5, tuple(Member(file, f"gzip/{file}.gz") for file in files)
+    )
     return Published("EMNIST", (archive,), num_test, class_names, "560 MB", decode)
 
 

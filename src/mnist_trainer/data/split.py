@@ -1,12 +1,13 @@
-"""The honest protocol: validation images are held out of the training images, and the test images are left alone."""
+"""The honest protocol: validation images are held out of the training images, and the test images
+are left alone."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from mnist_trainer.config.settings import DataSettings
 from mnist_trainer.data.images import DataSet, LabelledImages
-from mnist_trainer.settings import DataSettings
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Splits:
 
 def split(dataset: DataSet, settings: DataSettings) -> Splits:
     """Hold out validation images, then apply the limits of each part."""
-    kept, held_out = stratified_holdout(dataset.train.labels, settings.validation_size, settings.split_seed)
+    kept, held_out = stratified_holdout(
+        dataset.train.labels, settings.validation_size, settings.split_seed
+    )
     return Splits(
         train=dataset.train.select(kept).first(settings.train_limit),
         validation=dataset.train.select(held_out).first(settings.validation_limit),
@@ -38,8 +41,8 @@ def split(dataset: DataSet, settings: DataSettings) -> Splits:
 def stratified_holdout(labels: Tensor, size: int, seed: int) -> tuple[Tensor, Tensor]:
     """Indexes to keep and indexes held out; each class loses the same share, up to one image.
 
-    Shares that are no whole number are rounded by largest remainder, so that exactly ``size`` images are held out.
-    Both results come shuffled, so that a limit takes a random part of them.
+    Shares that are no whole number are rounded by largest remainder, so that exactly ``size``
+    images are held out. Both results come shuffled, so that a limit takes a random part of them.
 
     Args:
         labels: int64, (N,).

@@ -5,13 +5,15 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from mnist_trainer.activations import activation
-from mnist_trainer.initialization import initialize
+from mnist_trainer.models.activations import activation
+from mnist_trainer.models.initialization import initialize
 
 IMAGE_SIZE = 28
 
 
-def hidden_layers(widths: Sequence[int], activation_name: str, dropout: float) -> Iterator[nn.Module]:
+def hidden_layers(
+    widths: Sequence[int], activation_name: str, dropout: float
+) -> Iterator[nn.Module]:
     """Linear, activation and dropout from each width to the next."""
     for fan_in, fan_out in pairwise(widths):
         yield nn.Linear(fan_in, fan_out)
@@ -20,8 +22,11 @@ def hidden_layers(widths: Sequence[int], activation_name: str, dropout: float) -
             yield nn.Dropout(dropout)
 
 
-def classifier(widths: Sequence[int], activation_name: str, dropout: float, num_classes: int) -> nn.Sequential:
-    """From feature maps to logits: flatten, drop, hidden layers, output layer; ``widths[0]`` is the number of features."""
+def classifier(
+    widths: Sequence[int], activation_name: str, dropout: float, num_classes: int
+) -> nn.Sequential:
+    """From feature maps to logits: flatten, drop, hidden layers, output layer; ``widths[0]`` is the
+    number of features."""
     return nn.Sequential(
         nn.Flatten(),
         *([nn.Dropout(dropout)] if dropout > 0 else []),
@@ -60,7 +65,13 @@ class TwoLayer(FCN):
     """One hidden layer: linear, activation, linear."""
 
     def __init__(
-        self, hidden: int, activation: str, dropout: float, num_classes: int, image_size: int = IMAGE_SIZE, init: str = "default"
+        self,
+        hidden: int,
+        activation: str,
+        dropout: float,
+        num_classes: int,
+        image_size: int = IMAGE_SIZE,
+        init: str = "default",
     ) -> None:
         super().__init__([hidden], activation, dropout, num_classes, image_size, init)
 
@@ -68,5 +79,7 @@ class TwoLayer(FCN):
 class Linear(FCN):
     """Softmax regression: one linear layer from pixels to logits."""
 
-    def __init__(self, num_classes: int, image_size: int = IMAGE_SIZE, init: str = "default") -> None:
+    def __init__(
+        self, num_classes: int, image_size: int = IMAGE_SIZE, init: str = "default"
+    ) -> None:
         super().__init__([], "relu", 0.0, num_classes, image_size, init)

@@ -22,14 +22,21 @@ def test_what_the_page_says_of_the_results_is_what_they_say() -> None:
     single, double = details["fp32"], details["float64"]
     assert {one["steps"] for one in (*single.values(), *double.values())} == {938}
     for engine in ("manual", "numpy"):
-        assert single[engine]["largest_difference"] < 2 * single["autograd, batches reversed"]["largest_difference"]
+        assert (
+            single[engine]["largest_difference"]
+            < 2 * single["autograd, batches reversed"]["largest_difference"]
+        )
         assert single[engine]["largest_of_the_first_100"] < 1e-4
         assert double[engine]["largest_difference"] < 1e-10
-        assert single[engine]["accuracy"] == pytest.approx(single["autograd"]["accuracy"], abs=0.004)
+        assert single[engine]["accuracy"] == pytest.approx(
+            single["autograd"]["accuracy"], abs=0.004
+        )
 
 
 def test_a_difference_is_found_where_it_is() -> None:
-    compared = compare({"autograd": Trained([2.0, 1.0, 0.5], 0.9), "other": Trained([2.0, 1.25, 0.5], 0.8)})
+    compared = compare(
+        {"autograd": Trained([2.0, 1.0, 0.5], 0.9), "other": Trained([2.0, 1.25, 0.5], 0.8)}
+    )
     assert compared["other"]["largest_difference"] == 0.25
     assert compared["other"]["at_step"] == 2
     assert compared["autograd"]["largest_difference"] == 0

@@ -30,24 +30,46 @@ def report(name: str = "speed", slow: tuple[float, ...] = (4.0, 6.0, 8.0)) -> di
 def test_a_table_has_a_row_for_each_way_and_ratio_and_a_column_for_each_case() -> None:
     lines = [line for line in render(report()).splitlines() if line.startswith("|")]
     assert [line.count("|") for line in lines] == [4] * 5
-    assert [line.split("|")[1].strip() for line in lines] == ["", "---", "slow", "fast", "slow / fast"]
+    assert [line.split("|")[1].strip() for line in lines] == [
+        "",
+        "---",
+        "slow",
+        "fast",
+        "slow / fast",
+    ]
     assert lines[2] == "| slow | 6.00 s (4.00 to 8.00) | 98.00 ± 1.41 % |"
     assert lines[4] == "| slow / fast | **2.00** (2.00 to 2.00) |  |"
 
 
 def test_a_table_says_how_and_on_what_it_was_measured() -> None:
     text = render(report())
-    for part in ("How it was done.", "A processor, 2 threads", "torch 2.14.1", "revision 0123456", report()["date"]):
+    for part in (
+        "How it was done.",
+        "A processor, 2 threads",
+        "torch 2.14.1",
+        "revision 0123456",
+        report()["date"],
+    ):
         assert part in text
 
 
 def test_a_table_without_revision_names_none() -> None:
-    assert "revision" not in render({**report(), "environment": {**ENVIRONMENT, "git_revision": None}})
+    assert "revision" not in render(
+        {**report(), "environment": {**ENVIRONMENT, "git_revision": None}}
+    )
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.034, "0.03"), (1.0, "1.00"), (9.994, "9.99"), (9.996, "10.0"), (42.04, "42.0"), (99.96, "100"), (1234.5, "1,234")],
+    [
+        (0.034, "0.03"),
+        (1.0, "1.00"),
+        (9.994, "9.99"),
+        (9.996, "10.0"),
+        (42.04, "42.0"),
+        (99.96, "100"),
+        (1234.5, "1,234"),
+    ],
 )
 def test_numbers_are_rounded_to_what_counts(value: float, text: str) -> None:
     assert number(value) == text
@@ -99,7 +121,9 @@ def test_results_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert read_reports(tmp_path / "new") == {"speed": report(), "other": report("other")}
 
 
-def test_checking_fails_while_the_file_is_stale_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_checking_fails_while_the_file_is_stale_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file, results = tmp_path / "README.md", tmp_path / "results"
     file.write_text(README)
     write_report(report(), results)
@@ -113,7 +137,9 @@ def test_checking_fails_while_the_file_is_stale_and_writes_nothing(tmp_path: Pat
     assert main([*words, "--check"]) == 1
 
 
-def test_a_wrong_marker_ends_in_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_marker_ends_in_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "README.md"
     file.write_text(README)
     assert main(["--file", str(file), "--results", str(tmp_path)]) == 1

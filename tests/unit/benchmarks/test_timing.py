@@ -1,4 +1,5 @@
-"""Order of turns, and the statistics of what came of them. Nothing here depends on how fast anything is."""
+"""Order of turns, and the statistics of what came of them. Nothing here depends on how fast
+anything is."""
 
 from collections import Counter
 from functools import partial
@@ -18,7 +19,11 @@ def test_every_round_has_every_way_once(count: int) -> None:
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_every_way_takes_every_place_equally_often(count: int) -> None:
     names = [f"way {index}" for index in range(count)]
-    places = Counter((place, name) for number in range(2 * count) for place, name in enumerate(turn_order(names, number)))
+    places = Counter(
+        (place, name)
+        for number in range(2 * count)
+        for place, name in enumerate(turn_order(names, number))
+    )
     assert len(places) == count * count
     assert set(places.values()) == {2}
 
@@ -27,7 +32,9 @@ def test_no_way_always_follows_the_same_one() -> None:
     names = ["a", "b", "c"]
     order = [name for number in range(6) for name in turn_order(names, number)]
     neighbours = set(pairwise(order))
-    assert all((first, second) in neighbours for first in names for second in names if first != second)
+    assert all(
+        (first, second) in neighbours for first in names for second in names if first != second
+    )
 
 
 def test_interleaving_keeps_the_rounds_and_drops_the_warm_up() -> None:
@@ -66,7 +73,11 @@ def test_a_summary_is_worked_out_by_hand() -> None:
     assert summary.mean == 4.0
     assert summary.sd == pytest.approx((26 / 3) ** 0.5)
     described = summary.as_json()
-    assert (described["min"], described["max"], described["values"]) == (1.0, 8.0, [3.0, 1.0, 8.0, 4.0])
+    assert (described["min"], described["max"], described["values"]) == (
+        1.0,
+        8.0,
+        [3.0, 1.0, 8.0, 4.0],
+    )
 
 
 def test_a_single_value_has_no_spread() -> None:

@@ -12,9 +12,9 @@ from benchmarks.quick_recipe import make_model, read_split
 from benchmarks.recipes import measure_recipes
 from benchmarks.results import UnavailableError
 
-from mnist_trainer.data import cache_root, load_dataset
 from mnist_trainer.data.batches import EpochPlan
-from mnist_trainer.summary import count_parameters
+from mnist_trainer.data.loading import cache_root, load_dataset
+from mnist_trainer.models.summary import count_parameters
 
 STEPS = 2
 
@@ -26,13 +26,21 @@ def ways() -> Iterator[Ways]:
 
 
 def test_all_ways_begin_with_the_same_weights_and_recipe(ways: Ways) -> None:
-    models = {TUTORIAL: ways.tutorial.model, PRODUCT: ways.product.trainer.state.model, BARE: ways.bare.model}
+    models = {
+        TUTORIAL: ways.tutorial.model,
+        PRODUCT: ways.product.trainer.state.model,
+        BARE: ways.bare.model,
+    }
     expected = models[TUTORIAL].state_dict()
     for model in models.values():
         assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
     settings = [
         {key: way.param_groups[0][key] for key in ("lr", "momentum", "weight_decay", "nesterov")}
-        for way in (ways.tutorial.optimizer, ways.product.trainer.state.optimizer, ways.bare.optimizer)
+        for way in (
+            ways.tutorial.optimizer,
+            ways.product.trainer.state.optimizer,
+            ways.bare.optimizer,
+        )
     ]
     assert settings[0] == settings[1] == settings[2]
 

@@ -17,8 +17,8 @@ from mnist_trainer.errors import AlreadySaidError
 LEAVING_SLOWLY = """
 import atexit, signal, time
 from mnist_trainer.cli.exit import exit_codes, warnings_named
-from mnist_trainer.interruption import InterruptedRunError
-from mnist_trainer.sweep.command import StoppedSweepError
+from mnist_trainer.system.signals import InterruptedRunError
+from mnist_trainer.launch.sweep.command import StoppedSweepError
 
 @atexit.register
 def slowly():
@@ -30,10 +30,16 @@ with exit_codes("mnist-train"):
 """
 
 
-@pytest.mark.parametrize("error", ['InterruptedRunError("stopped", signal.SIGINT)', 'StoppedSweepError("stopped", 130)'])
-def test_who_asks_again_while_an_interrupted_run_is_leaving_gets_the_same_exit_code_at_once(error: str) -> None:
+@pytest.mark.parametrize(
+    "error", ['InterruptedRunError("stopped", signal.SIGINT)', 'StoppedSweepError("stopped", 130)']
+)
+def test_who_asks_again_while_an_interrupted_run_is_leaving_gets_the_same_exit_code_at_once(
+    error: str,
+) -> None:
     command = [sys.executable, "-c", LEAVING_SLOWLY % error]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
         assert run.stdout is not None
         assert run.stderr is not None
         assert run.stdout.readline() == "leaving\n"
@@ -44,7 +50,9 @@ def test_who_asks_again_while_an_interrupted_run_is_leaving_gets_the_same_exit_c
         assert run.stderr.read() == "mnist-train: stopped\n"
 
 
-def test_a_process_with_nothing_to_say_waits_for_the_one_that_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_with_nothing_to_say_waits_for_the_one_that_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     waited: list[float] = []
     monkeypatch.setattr(ending, "wait_to_be_ended", waited.append)
     with pytest.raises(SystemExit) as ended, exit_codes("mnist-train"):
@@ -61,16 +69,27 @@ def test_a_process_with_nothing_to_say_waits_for_the_one_that_has(monkeypatch: p
             OSError(errno.ENOSPC, "No space left on device"),
             "what it prints cannot be written: No space left on device.",
         ),
-        ("mnist-eval", PermissionError(errno.EACCES, "Permission denied", "secret"), "secret: Permission denied."),
+        (
+            "mnist-eval",
+            PermissionError(errno.EACCES, "Permission denied", "secret"),
+            "secret: Permission denied.",
+        ),
         (
             "mnist-train",
             PermissionError(errno.EACCES, "Permission denied", "data"),
-            "data: Permission denied. Choose another place with hydra.run.dir=PATH or data.root=PATH.",
+            (
+                "data: Permission denied. Choose another place with hydra.run.dir=PATH or"
+                " data.root=PATH."
+            ),
         ),
     ],
 )
 def test_only_settings_of_the_command_itself_are_proposed(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, error: OSError, said: str
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    error: OSError,
+    said: str,
 ) -> None:
     monkeypatch.setattr(ending, "discard_output", lambda: None)
     with pytest.raises(SystemExit) as ended, exit_codes(command):
@@ -81,13 +100,20 @@ def test_only_settings_of_the_command_itself_are_proposed(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_output_that_does_not_fit_is_found_before_the_end() -> None:
-    program = "from mnist_trainer.cli.exit import exit_codes\nwith exit_codes('mnist-eval'): print('numbers')"
+    program = (
+        "from mnist_trainer.cli.exit import exit_codes\nwith exit_codes('mnist-eval'):"
+        " print('numbers')"
+    )
     with Path("/dev/full").open("w") as full:
-        ended = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True)
+        ended = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True
+        )
     assert (ended.returncode, ended.stderr.count("\n")) == (6, 1)
 
 
-def test_warnings_of_the_library_carry_the_name_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_of_the_library_carry_the_name_of_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with warnings_named("mnist-export"):
-        logging.getLogger("mnist_trainer.trained").warning("%s: a note.", "runs/one")
+        logging.getLogger("mnist_trainer.inference.loading").warning("%s: a note.", "runs/one")
     assert capsys.readouterr().err == "mnist-export: runs/one: a note.\n"

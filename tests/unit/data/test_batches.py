@@ -4,12 +4,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_trainer.build import build_transforms
-from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches, plan_epoch, stream_seed
+from mnist_trainer.compute.device import Device, select_device
+from mnist_trainer.data.batches import (
+    Batches,
+    DataLoaderBatches,
+    ResidentBatches,
+    plan_epoch,
+    stream_seed,
+)
 from mnist_trainer.data.images import LabelledImages
-from mnist_trainer.device import Device, select_device
+from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.transforms import Transforms
 from tests.conftest import Compose
 
 
@@ -27,7 +32,11 @@ def collect(
     batches: Batches, *, draws: int, start: int = 0, epoch: int = 0, count: int = 640
 ) -> tuple[Tensor, Tensor, list[int]]:
     seen = list(batches.epoch(plan_epoch(count, draws, seed=3, epoch=epoch), start))
-    return torch.cat([i for i, _ in seen]), torch.cat([label for _, label in seen]), [len(label) for _, label in seen]
+    return (
+        torch.cat([i for i, _ in seen]),
+        torch.cat([label for _, label in seen]),
+        [len(label) for _, label in seen],
+    )
 
 
 @pytest.mark.parametrize("choice", ["normalize", "augment", "none"])
@@ -43,7 +52,9 @@ def test_both_loaders_show_the_same_images_in_the_same_order(
     assert resident[2] == loaded[2] == [100] * 6 + [40]
 
 
-def test_an_epoch_shows_every_image_once(compose: Compose, cpu: Device, some_images: LabelledImages) -> None:
+def test_an_epoch_shows_every_image_once(
+    compose: Compose, cpu: Device, some_images: LabelledImages
+) -> None:
     numbered = LabelledImages(some_images.images, torch.arange(640))
     batches = ResidentBatches(numbered, transforms(compose, "normalize"), cpu, 64)
     for epoch in range(2):
@@ -69,10 +80,14 @@ def test_planning_does_not_touch_the_global_random_state() -> None:
 
 
 @pytest.mark.parametrize("loader", ["resident", "dataloader"])
-def test_an_epoch_can_be_entered_at_any_batch(loader: str, compose: Compose, cpu: Device, some_images: LabelledImages) -> None:
+def test_an_epoch_can_be_entered_at_any_batch(
+    loader: str, compose: Compose, cpu: Device, some_images: LabelledImages
+) -> None:
     each = transforms(compose, "augment")
     batches: Batches = (
-        ResidentBatches(some_images, each, cpu, 64) if loader == "resident" else DataLoaderBatches(some_images, each, cpu, 64, 0)
+        ResidentBatches(some_images, each, cpu, 64)
+        if loader == "resident"
+        else DataLoaderBatches(some_images, each, cpu, 64, 0)
     )
     whole = collect(batches, draws=each.num_draws)
     for start in (1, 9, 10):
@@ -91,14 +106,20 @@ class Shuffled(nn.Module):
         return image + torch.rand(())
 
 
-def test_a_transform_with_its_own_randomness_needs_the_dataloader(cpu: Device, some_images: LabelledImages) -> None:
+def test_a_transform_with_its_own_randomness_needs_the_dataloader(
+    cpu: Device, some_images: LabelledImages
+) -> None:
     with pytest.raises(ConfigError, match=r"data\.loader=dataloader"):
         ResidentBatches(some_images, Transforms((), (Shuffled(),)), cpu, 64)
 
 
-def test_and_then_draws_for_each_image_alike_with_any_number_of_workers(cpu: Device, some_images: LabelledImages) -> None:
+def test_and_then_draws_for_each_image_alike_with_any_number_of_workers(
+    cpu: Device, some_images: LabelledImages
+) -> None:
     each = Transforms((), (Shuffled(),))
     black = LabelledImages(torch.zeros_like(some_images.images), some_images.labels)
-    alone, shared = (collect(DataLoaderBatches(black, each, cpu, 64, n), draws=0)[0] for n in (0, 2))
+    alone, shared = (
+        collect(DataLoaderBatches(black, each, cpu, 64, n), draws=0)[0] for n in (0, 2)
+    )
     assert torch.equal(alone, shared)
     assert len(alone[:, 0, 0, 0].unique()) > 600

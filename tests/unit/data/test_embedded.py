@@ -19,7 +19,18 @@ def test_it_is_the_real_mnist(mnist: DataSet) -> None:
     assert mnist.train.images.shape == (60_000, 1, 28, 28)
     assert mnist.test.images.shape == (10_000, 1, 28, 28)
     assert mnist.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-    assert torch.bincount(mnist.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert torch.bincount(mnist.test.labels).tolist() == [
+        980,
+        1135,
+        1032,
+        1010,
+        982,
+        892,
+        958,
+        1028,
+        974,
+        1009,
+    ]
     assert mnist.train.images.float().mean().item() / 255 == pytest.approx(0.1307, abs=5e-5)
     assert mnist.train.images.float().std().item() / 255 == pytest.approx(0.3081, abs=5e-5)
 
@@ -65,7 +76,9 @@ def test_nothing_but_whole_files_is_left(tmp_path: Path) -> None:
     assert {path.name for path in raw(tmp_path).iterdir()} == set(SHA256)
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, mnist: DataSet, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cache_that_cannot_be_written_is_done_without(
+    tmp_path: Path, mnist: DataSet, caplog: pytest.LogCaptureFixture
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     with caplog.at_level(logging.WARNING):

@@ -1,4 +1,5 @@
-"""MNIST's kin by way of torchvision, from a mirror on loopback: fetched whole, checked, laid out upright."""
+"""MNIST's kin by way of torchvision, from a mirror on loopback: fetched whole, checked, laid out
+upright."""
 
 import functools
 import gzip
@@ -16,12 +17,12 @@ import numpy as np
 import pytest
 import torch
 
+from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
 from mnist_trainer.data import published
 from mnist_trainer.data.download import fetch
 from mnist_trainer.data.images import DataSet
 from mnist_trainer.data.published import PUBLISHED, Archive, Member, Published, load, load_published
 from mnist_trainer.errors import DataError
-from mnist_trainer.settings import NUM_TRAINING_IMAGES
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 
@@ -44,7 +45,9 @@ def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Address and folder of a server on loopback."""
     folder = tmp_path / "mirror"
     folder.mkdir()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Mirror, directory=str(folder)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Mirror, directory=str(folder))
+    )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}", folder
@@ -53,11 +56,16 @@ def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def idx(array: np.ndarray, kind: int = 8) -> bytes:
-    return bytes([0, 0, kind, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    return (
+        bytes([0, 0, kind, array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + array.tobytes()
+    )
 
 
 def digits(count: int, classes: int, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Images whose first row is dark and whose first column is bright, so that a transposition shows."""
+    """Images whose first row is dark and whose first column is bright, so that a transposition
+    shows."""
     images = np.zeros((count, 28, 28), np.uint8)
     images[:, 1:, 0] = 200
     return images, (np.arange(count) % classes + first).astype(np.uint8)
@@ -76,13 +84,18 @@ def small(monkeypatch: pytest.MonkeyPatch, name: str, source: Published, count: 
 
 
 def with_md5(source: Published, md5: dict[str, str]) -> Published:
-    archives = tuple(Archive(a.url, md5[a.name], tuple(Member(m.file, m.inside) for m in a.members)) for a in source.archives)
+    archives = tuple(
+        Archive(a.url, md5[a.name], tuple(Member(m.file, m.inside) for m in a.members))
+        for a in source.archives
+    )
     return replace(source, archives=archives)
 
 
 @pytest.mark.skipif(
     not FASHION.is_dir() and os.environ.get("MNIST_TRAINER_REQUIRE_ALL") != "1",
-    reason="the real Fashion-MNIST files are not here (Debian: apt-get install dataset-fashion-mnist)",
+    reason=(
+        "the real Fashion-MNIST files are not here (Debian: apt-get install dataset-fashion-mnist)"
+    ),
 )
 def test_the_real_fashion_mnist_from_a_mirror(mirror: tuple[str, Path], tmp_path: Path) -> None:
     address, folder = mirror
@@ -105,7 +118,9 @@ def test_the_real_fashion_mnist_from_a_mirror(mirror: tuple[str, Path], tmp_path
     assert torch.equal(mended.test.images, fetched.test.images)
 
 
-def test_kmnist_through_its_four_files(mirror: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kmnist_through_its_four_files(
+    mirror: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     address, folder = mirror
     images, labels = digits(60, 10)
     files = {"images-idx3": images, "labels-idx1": labels}
@@ -141,23 +156,38 @@ def test_qmnist_keeps_the_class_of_its_eight_columns(
 
 
 @pytest.mark.parametrize(
-    ("name", "split", "classes", "first"), [("emnist_letters", "letters", 26, 1), ("emnist_digits", "digits", 10, 0)]
+    ("name", "split", "classes", "first"),
+    [("emnist_letters", "letters", 26, 1), ("emnist_digits", "digits", 10, 0)],
 )
 def test_emnist_is_turned_upright_and_counted_from_zero(
-    name: str, split: str, classes: int, first: int, mirror: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    split: str,
+    classes: int,
+    first: int,
+    mirror: tuple[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     address, folder = mirror
     images, labels = digits(52, classes, first)
     with zipfile.ZipFile(folder / "gzip.zip", "w") as bundle:
         for part in ("train", "test"):
             for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
-                bundle.writestr(f"gzip/emnist-{split}-{part}-{kind}-ubyte.gz", gzip.compress(idx(array)))
-    md5 = {"gzip.zip": hashlib.md5((folder / "gzip.zip").read_bytes(), usedforsecurity=False).hexdigest()}
+                bundle.writestr(
+                    f"gzip/emnist-{split}-{part}-{kind}-ubyte.gz", gzip.compress(idx(array))
+                )
+    md5 = {
+        "gzip.zip": (
+            hashlib.md5((folder / "gzip.zip").read_bytes(), usedforsecurity=False).hexdigest()
+        )
+    }
     source = small(monkeypatch, name, with_md5(PUBLISHED[name](), md5), 52)
     dataset = load(name, source, tmp_path / "root", download=True, mirror=address)
     assert len(dataset.class_names) == classes
     assert dataset.train.labels.unique().tolist() == list(range(classes))
-    assert (dataset.train.images[:, 0, 0, 1:] == 200).all(), "published columns are rows of the upright image"
+    assert (dataset.train.images[:, 0, 0, 1:] == 200).all(), (
+        "published columns are rows of the upright image"
+    )
 
 
 def generated(folder: Path, label: int = 0) -> tuple[Published, DataSet | None]:
@@ -171,13 +201,19 @@ def generated(folder: Path, label: int = 0) -> tuple[Published, DataSet | None]:
     return with_md5(PUBLISHED["kmnist"](), md5), None
 
 
-def test_other_bytes_than_the_published_are_refused_and_not_kept(mirror: tuple[str, Path], tmp_path: Path) -> None:
+def test_other_bytes_than_the_published_are_refused_and_not_kept(
+    mirror: tuple[str, Path], tmp_path: Path
+) -> None:
     address, folder = mirror
     generated(folder)
     with pytest.raises(DataError, match=r"MD5 .*expected[\s\S]*by hand") as caught:
         load_published("kmnist", tmp_path / "root", download=True, mirror=address)
     assert len(str(caught.value).splitlines()) <= 10
-    assert [path.name for path in (tmp_path / "root").rglob("*") if path.is_file() and path.name != ".lock"] == []
+    assert [
+        path.name
+        for path in (tmp_path / "root").rglob("*")
+        if path.is_file() and path.name != ".lock"
+    ] == []
 
 
 @pytest.mark.parametrize("label", [10, 99, 255])
@@ -190,7 +226,9 @@ def test_a_label_that_does_not_exist_is_refused(
         load("kmnist", source, tmp_path / "root", download=True, mirror=address)
 
 
-def test_a_count_that_is_not_the_published_one_is_refused(mirror: tuple[str, Path], tmp_path: Path) -> None:
+def test_a_count_that_is_not_the_published_one_is_refused(
+    mirror: tuple[str, Path], tmp_path: Path
+) -> None:
     address, folder = mirror
     with pytest.raises(DataError, match="expected 60,000"):
         load("kmnist", generated(folder)[0], tmp_path / "root", download=True, mirror=address)
@@ -199,7 +237,13 @@ def test_a_count_that_is_not_the_published_one_is_refused(mirror: tuple[str, Pat
 def test_without_permission_nothing_is_fetched_and_the_way_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load_published("kmnist", tmp_path, download=False, mirror=None)
-    for part in ("data.download=false", str(tmp_path / "KMNIST" / "raw"), "train-images-idx3-ubyte.gz", "bdb82020", "21 MB"):
+    for part in (
+        "data.download=false",
+        str(tmp_path / "KMNIST" / "raw"),
+        "train-images-idx3-ubyte.gz",
+        "bdb82020",
+        "21 MB",
+    ):
         assert part in str(caught.value)
 
 
@@ -216,11 +260,15 @@ def test_a_file_past_its_largest_size_is_refused(mirror: tuple[str, Path], tmp_p
     assert not (tmp_path / "big").exists()
 
 
-def test_a_gzip_bomb_is_refused(mirror: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gzip_bomb_is_refused(
+    mirror: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     address, folder = mirror
     source, _ = generated(folder)
     first = source.archives[0]
-    md5 = {a.name: a.md5 for a in source.archives} | {first.name: put(folder, first.name, gzip.compress(bytes(10_000_000)))}
+    md5 = {a.name: a.md5 for a in source.archives} | {
+        first.name: put(folder, first.name, gzip.compress(bytes(10_000_000)))
+    }
     monkeypatch.setattr(published, "MAX_UNPACKED", 1_000_000)
     with pytest.raises(DataError, match="unpacks to more than"):
         load("kmnist", with_md5(source, md5), tmp_path / "root", download=True, mirror=address)
@@ -232,6 +280,8 @@ def test_only_web_addresses_are_fetched(url: str, tmp_path: Path) -> None:
         fetch(url, tmp_path / "x", max_bytes=10)
 
 
-def test_a_redirect_to_something_less_secure_is_not_followed(mirror: tuple[str, Path], tmp_path: Path) -> None:
+def test_a_redirect_to_something_less_secure_is_not_followed(
+    mirror: tuple[str, Path], tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match="not followed"):
         fetch(f"{mirror[0]}/elsewhere", tmp_path / "x", max_bytes=10)

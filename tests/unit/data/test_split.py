@@ -25,7 +25,9 @@ def test_every_class_gives_its_share(mnist: DataSet) -> None:
 
 
 def test_the_seed_decides(mnist: DataSet) -> None:
-    first, again, other = (stratified_holdout(mnist.train.labels, 5000, seed)[1] for seed in (0, 0, 1))
+    first, again, other = (
+        stratified_holdout(mnist.train.labels, 5000, seed)[1] for seed in (0, 0, 1)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first.sort().values, other.sort().values)
 
@@ -35,10 +37,14 @@ def test_the_runs_seed_does_not(mnist: DataSet, compose: Compose) -> None:
     assert torch.equal(first.validation.images, other.validation.images)
 
 
-def test_limits_shorten_each_part_and_leave_the_split_alone(mnist: DataSet, compose: Compose) -> None:
+def test_limits_shorten_each_part_and_leave_the_split_alone(
+    mnist: DataSet, compose: Compose
+) -> None:
     settings = compose().data
     whole = split(mnist, settings)
-    limited = split(mnist, dataclasses.replace(settings, train_limit=100, validation_limit=50, test_limit=20))
+    limited = split(
+        mnist, dataclasses.replace(settings, train_limit=100, validation_limit=50, test_limit=20)
+    )
     assert (len(limited.train), len(limited.validation), len(limited.test)) == (100, 50, 20)
     assert torch.equal(limited.train.images, whole.train.images[:100])
     assert torch.equal(limited.validation.images, whole.validation.images[:50])

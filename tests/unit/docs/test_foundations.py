@@ -49,7 +49,11 @@ def figures_of(chapter: Path) -> list[str]:
 def commands_of(page: Path) -> Iterator[list[str]]:
     """The words after ``mnist-train`` in the console blocks of a page; a sweep as each of its jobs."""
     for block in runner.blocks(page):
-        typed = re.findall(r"^\$ mnist-train (.+)$", block.source, re.MULTILINE) if block.language == "console" else []
+        typed = (
+            re.findall(r"^\$ mnist-train (.+)$", block.source, re.MULTILINE)
+            if block.language == "console"
+            else []
+        )
         for words in map(shlex.split, typed):
             if "-m" not in words:
                 yield words
@@ -76,9 +80,14 @@ def test_a_chapter_holds_and_shows_the_figures_that_it_draws(chapter: Path, tmp_
     for name in shown:
         drawn, kept = pixels(tmp_path / "figures" / name), pixels(FOUNDATIONS / "figures" / name)
         assert len(np.unique(drawn)) > 16, f"{name} is almost empty"
-        assert drawn.shape == kept.shape, f"{name} is out of date: run docs/foundations/make_figures.py"
-        # Another version of matplotlib may set a letter a pixel further; a curve elsewhere changes far more.
-        assert np.abs(drawn - kept).mean() < 1.0, f"{name} is out of date: run docs/foundations/make_figures.py"
+        assert drawn.shape == kept.shape, (
+            f"{name} is out of date: run docs/foundations/make_figures.py"
+        )
+        # Another version of matplotlib may set a letter a pixel further; a curve elsewhere changes
+        # far more.
+        assert np.abs(drawn - kept).mean() < 1.0, (
+            f"{name} is out of date: run docs/foundations/make_figures.py"
+        )
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -105,7 +114,9 @@ def test_every_command_shown_is_one_that_mnist_train_takes(command: str, tmp_pat
 
 @pytest.mark.parametrize("page", PAGES, ids=stem)
 def test_every_link_leads_somewhere(page: Path) -> None:
-    targets = [target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
+    targets = [
+        target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target
+    ]
 
     assert targets
     assert [target for target in targets if not (page.parent / target).exists()] == []
@@ -121,12 +132,20 @@ def test_a_name_said_to_be_in_a_source_file_is_in_it(chapter: Path) -> None:
             assert file.as_posix().endswith("/" + shown)
         else:
             assert occurs(shown, file.read_text(encoding="utf-8")), f"{shown} is not in {target}"
-    # A sentence may also name what the chapter itself has shown: a name in neither is in a file that is not linked.
-    python = "\n".join(block.source for block in runner.blocks(chapter) if block.language == "python")
+    # A sentence may also name what the chapter itself has shown: a name in neither is in a file
+    # that is not linked.
+    python = "\n".join(
+        block.source for block in runner.blocks(chapter) if block.language == "python"
+    )
     for paragraph in IN_THIS_PACKAGE.findall(text):
-        sources = [(chapter.parent / target).read_text(encoding="utf-8") for _, target in SOURCE_LINK.findall(paragraph)]
+        sources = [
+            (chapter.parent / target).read_text(encoding="utf-8")
+            for _, target in SOURCE_LINK.findall(paragraph)
+        ]
         names = re.findall(r"`([A-Za-z_]\w*)`", paragraph)
-        assert [name for name in names if not any(occurs(name, source) for source in (*sources, python))] == []
+        assert [
+            name for name in names if not any(occurs(name, source) for source in (*sources, python))
+        ] == []
 
 
 def occurs(name: str, source: str) -> bool:
@@ -135,7 +154,11 @@ def occurs(name: str, source: str) -> bool:
 
 
 def test_the_contents_list_every_chapter_in_order() -> None:
-    listed = re.findall(r"^\d+\. \[(.+)\]\((.+)\)$", (FOUNDATIONS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = re.findall(
+        r"^\d+\. \[(.+)\]\((.+)\)$",
+        (FOUNDATIONS / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
 
     assert [name for _, name in listed] == [chapter.name for chapter in runner.CHAPTERS]
     for number, (title, name) in enumerate(listed, start=1):
@@ -145,7 +168,9 @@ def test_the_contents_list_every_chapter_in_order() -> None:
 
 def test_a_failing_block_names_the_line_of_its_chapter(tmp_path: Path) -> None:
     chapter = tmp_path / "01-wrong.md"
-    chapter.write_text("# 1. Wrong\n\n```python\nx = 1\n```\n\ntext\n\n```python\n\nassert x == 2\n```\n")
+    chapter.write_text(
+        "# 1. Wrong\n\n```python\nx = 1\n```\n\ntext\n\n```python\n\nassert x == 2\n```\n"
+    )
 
     with pytest.raises(AssertionError) as caught:
         runner.run_chapter(chapter, tmp_path, draw=False)
@@ -157,7 +182,9 @@ def test_a_chapter_leaves_the_random_stream_and_the_folder_as_they_were(tmp_path
     import torch
 
     chapter = tmp_path / "01-noisy.md"
-    chapter.write_text("```python\nimport torch\ntorch.manual_seed(1)\nopen('here', 'w').close()\n```\n")
+    chapter.write_text(
+        "```python\nimport torch\ntorch.manual_seed(1)\nopen('here', 'w').close()\n```\n"
+    )
     state, threads, folder = torch.get_rng_state(), torch.get_num_threads(), Path.cwd()
 
     runner.run_chapter(chapter, tmp_path, draw=False)

@@ -8,14 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_trainer.activations import ACTIVATIONS, NEVER_FALLING, activation
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.models import CNN, FCN, ConvNet, LeNet5, Linear, TwoLayer
-from mnist_trainer.models.convnet import Block
+from mnist_trainer.models.activations import ACTIVATIONS, NEVER_FALLING, activation
+from mnist_trainer.models.convnet import Block, ConvNet
+from mnist_trainer.models.convolutional import CNN, LeNet5
+from mnist_trainer.models.dense import FCN, Linear, TwoLayer
 
 EVERY_MODEL: dict[str, Callable[[str, float, int], nn.Module]] = {
     "fcn": lambda function, dropout, classes: FCN([32, 16], function, dropout, classes),
-    "cnn": lambda function, dropout, classes: CNN([4, 8], 5, 0, 2, [16], function, dropout, classes),
+    "cnn": lambda function, dropout, classes: CNN(
+        [4, 8], 5, 0, 2, [16], function, dropout, classes
+    ),
     "lenet5": lambda function, dropout, classes: LeNet5(function, "average", dropout, classes),
     "two_layer": lambda function, dropout, classes: TwoLayer(20, function, dropout, classes),
 }
@@ -45,7 +48,9 @@ def test_linear_is_one_matrix() -> None:
 
 def test_the_cnn_is_convolution_activation_pooling_in_that_order() -> None:
     model = CNN([10, 20], 5, 0, 2, [], "relu", 0.0, 10)
-    convolution_1, convolution_2 = (layer for layer in model.modules() if isinstance(layer, nn.Conv2d))
+    convolution_1, convolution_2 = (
+        layer for layer in model.modules() if isinstance(layer, nn.Conv2d)
+    )
     (output,) = (layer for layer in model.modules() if isinstance(layer, nn.Linear))
     images = torch.rand(2, 1, 28, 28)
     step = torch.nn.functional.max_pool2d(convolution_1(images).clamp(min=0), 2)
@@ -56,7 +61,10 @@ def test_the_cnn_is_convolution_activation_pooling_in_that_order() -> None:
 @pytest.mark.parametrize(
     ("make", "pool"),
     [
-        (lambda function: CNN([6, 8], 5, 0, 2, [], function, 0.0, 10), torch.nn.functional.max_pool2d),
+        (
+            lambda function: CNN([6, 8], 5, 0, 2, [], function, 0.0, 10),
+            torch.nn.functional.max_pool2d,
+        ),
         (lambda function: LeNet5(function, "max", 0.0, 10), torch.nn.functional.max_pool2d),
         (lambda function: LeNet5(function, "average", 0.0, 10), torch.nn.functional.avg_pool2d),
     ],
@@ -77,7 +85,9 @@ def test_pooling_comes_first_only_where_that_changes_nothing(
     expected = model.classifier(step)
     torch.testing.assert_close(model(images), expected, rtol=1e-12, atol=1e-12)
     weights = [layer.weight for layer in convolutions]
-    ours, theirs = (torch.autograd.grad(logits.square().sum(), weights) for logits in (model(images), expected))
+    ours, theirs = (
+        torch.autograd.grad(logits.square().sum(), weights) for logits in (model(images), expected)
+    )
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
@@ -95,7 +105,10 @@ def test_an_activation_that_does_not_exist_is_refused_with_those_that_do() -> No
 
 def test_a_network_of_blocks_by_hand() -> None:
     """24 -> (24 - 5) // 2 + 1 = 10 -> 10 - 3 + 1 = 8, pooled 4 -> 32 * 4 * 4 = 512."""
-    blocks = [{"channels": 16, "kernel_size": 5, "stride": 2}, {"channels": 32, "kernel_size": 3, "pool": 2}]
+    blocks = [
+        {"channels": 16, "kernel_size": 5, "stride": 2},
+        {"channels": 32, "kernel_size": 3, "pool": 2},
+    ]
     model = ConvNet(blocks, False, [64], "relu", 0.0, 10, image_size=24)
     shapes = [tuple(parameter.shape) for parameter in model.parameters() if parameter.dim() > 1]
     assert shapes == [(16, 1, 5, 5), (32, 16, 3, 3), (64, 512), (10, 64)]
@@ -113,12 +126,23 @@ def test_a_block_pools_first_and_a_norm_takes_the_place_of_a_bias() -> None:
 @pytest.mark.parametrize(
     ("blocks", "said"),
     [
-        ([{"channels": 4, "kernel_size": 5, "pool": 4}] * 3, r"blocks\[1\].*2x2 pixels, too few for pooling by 4"),
-        ([{"channels": 4, "kernel_size": 3, "pool": 27}], r"26x26 pixels.*Out = floor\(\(26 - 27 \+ 2\*0\)/27\) \+ 1 = 0"),
-        ([{"channels": 4, "kernel_size": 29}], r"28x28 pixels.*kernel of 29.*Out = floor\(\(28 - 29 \+ 2\*0\)/1\) \+ 1 = 0"),
+        (
+            [{"channels": 4, "kernel_size": 5, "pool": 4}] * 3,
+            r"blocks\[1\].*2x2 pixels, too few for pooling by 4",
+        ),
+        (
+            [{"channels": 4, "kernel_size": 3, "pool": 27}],
+            r"26x26 pixels.*Out = floor\(\(26 - 27 \+ 2\*0\)/27\) \+ 1 = 0",
+        ),
+        (
+            [{"channels": 4, "kernel_size": 29}],
+            r"28x28 pixels.*kernel of 29.*Out = floor\(\(28 - 29 \+ 2\*0\)/1\) \+ 1 = 0",
+        ),
     ],
 )
-def test_blocks_that_do_not_fit_name_the_block_and_what_in_it(blocks: list[dict[str, int]], said: str) -> None:
+def test_blocks_that_do_not_fit_name_the_block_and_what_in_it(
+    blocks: list[dict[str, int]], said: str
+) -> None:
     with pytest.raises(ConfigError, match=said):
         ConvNet(blocks, False, [], "relu", 0.0, 10)
 
@@ -149,14 +173,41 @@ SOUND = {"channels": 4, "kernel_size": 3}
         (SOUND | {"channels": 0}, "model.blocks[1].channels=0: must be at least 1"),
         (SOUND | {"kernel_size": 0}, "model.blocks[1].kernel_size=0: must be at least 1"),
         (SOUND | {"padding": -1}, "model.blocks[1].padding=-1: must be at least 0"),
-        (SOUND | {"kernel_size": "a"}, "model.blocks[1].kernel_size=a: must be a whole number, at least 1"),
-        (SOUND | {"kernel_size": 2.5}, "model.blocks[1].kernel_size=2.5: must be a whole number, at least 1"),
-        (SOUND | {"padding": None}, "model.blocks[1].padding=null: must be a whole number, at least 0"),
+        (
+            SOUND | {"kernel_size": "a"},
+            "model.blocks[1].kernel_size=a: must be a whole number, at least 1",
+        ),
+        (
+            SOUND | {"kernel_size": 2.5},
+            "model.blocks[1].kernel_size=2.5: must be a whole number, at least 1",
+        ),
+        (
+            SOUND | {"padding": None},
+            "model.blocks[1].padding=null: must be a whole number, at least 0",
+        ),
         (SOUND | {"pool": True}, "model.blocks[1].pool=true: must be a whole number, at least 1"),
-        (3, "model.blocks[1]=3: must be a mapping with channels and kernel_size, such as {channels:32,kernel_size:3,pool:2}"),
+        (
+            3,
+            (
+                "model.blocks[1]=3: must be a mapping with channels and kernel_size, such as"
+                " {channels:32,kernel_size:3,pool:2}"
+            ),
+        ),
         (None, "model.blocks[1]=null: must be a mapping"),
-        ({"channels": 4}, "model.blocks[1].kernel_size is missing: a block needs channels and kernel_size, such as {channels:32"),
-        (SOUND | {"strid": 2}, "model.blocks[1].strid is not a setting. Did you mean model.blocks[1].stride? Valid under"),
+        (
+            {"channels": 4},
+            (
+                "model.blocks[1].kernel_size is missing: a block needs channels and kernel_size,"
+                " such as {channels:32"
+            ),
+        ),
+        (
+            SOUND | {"strid": 2},
+            (
+                "model.blocks[1].strid is not a setting. Did you mean model.blocks[1].stride? Valid"
+                " under"
+            ),
+        ),
     ],
     ids=str,
 )
@@ -184,12 +235,16 @@ def test_mistakes_of_all_blocks_are_said_at_once_in_ten_lines_at_most() -> None:
 
 
 def test_blocks_must_be_a_list() -> None:
-    with pytest.raises(ConfigError, match=r"model.blocks=5: must be a list of blocks, such as \[\{channels"):
+    with pytest.raises(
+        ConfigError, match=r"model.blocks=5: must be a list of blocks, such as \[\{channels"
+    ):
         ConvNet(5, False, [], "relu", 0.0, 10)  # type: ignore[arg-type]
 
 
 def test_pooling_that_does_not_fit_the_cnn_is_told_from_a_kernel_that_does_not() -> None:
-    with pytest.raises(ConfigError, match=r"leaves 24x24 pixels, too few for pooling by 25: Out = floor\(\(24 - 25"):
+    with pytest.raises(
+        ConfigError, match=r"leaves 24x24 pixels, too few for pooling by 25: Out = floor\(\(24 - 25"
+    ):
         CNN([4], 5, 0, 25, [], "relu", 0.0, 10)
     with pytest.raises(ConfigError, match=r"block 0 sees 28x28 pixels, too few for a kernel of 29"):
         CNN([4], 29, 0, 2, [], "relu", 0.0, 10)
@@ -198,7 +253,11 @@ def test_pooling_that_does_not_fit_the_cnn_is_told_from_a_kernel_that_does_not()
 @pytest.mark.parametrize("size", [24, 20])
 def test_models_follow_the_size_of_the_images(size: int) -> None:
     images = torch.rand(2, 1, size, size)
-    for model in (CNN([4], 5, 0, 2, [], "relu", 0.0, 10, size), FCN([8], "relu", 0.0, 10, size), Linear(10, size)):
+    for model in (
+        CNN([4], 5, 0, 2, [], "relu", 0.0, 10, size),
+        FCN([8], "relu", 0.0, 10, size),
+        Linear(10, size),
+    ):
         assert model(images).shape == (2, 10)
     with pytest.raises(ConfigError, match="28x28"):
         LeNet5("tanh", "max", 0.0, 10, size)

@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 import yaml
 
-from mnist_trainer.predictions import Predictions, write_predictions
-from mnist_trainer.report.records import RunRecord, read_run
+from mnist_trainer.report.read.records import RunRecord, read_run
+from mnist_trainer.runs.predictions import Predictions, write_predictions
 
 IMAGES = 1000
 MakeRun = Callable[..., Path]
 
 
 def scored(accuracy: float, images: int = IMAGES) -> dict[str, Any]:
-    return {"accuracy": accuracy, "loss": 0.1, "correct": round(accuracy * images), "images": images}
+    return {
+        "accuracy": accuracy,
+        "loss": 0.1,
+        "correct": round(accuracy * images),
+        "images": images,
+    }
 
 
 def answers(accuracy: float, seed: int) -> Predictions:
@@ -46,7 +51,11 @@ def make_run(tmp_path: Path) -> MakeRun:
         folder = tmp_path / name
         (folder / ".hydra").mkdir(parents=True)
         chosen = {"model": "cnn", "optimizer.lr": 0.1, "data.name": "mnist", **(settings or {})}
-        config: dict[str, Any] = {"seed": seed, "name": None, "model": {"_target_": f"nets.{chosen['model']}"}}
+        config: dict[str, Any] = {
+            "seed": seed,
+            "name": None,
+            "model": {"_target_": f"nets.{chosen['model']}"},
+        }
         for key, value in chosen.items():
             part, _, option = key.partition(".")
             if option:
@@ -54,9 +63,17 @@ def make_run(tmp_path: Path) -> MakeRun:
         words = [f"{key}={value}" for key, value in chosen.items()] + [f"seed={seed}"]
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
         (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(words))
-        choices = {"model": chosen["model"], "optimizer": "sgd", "experiment": chosen.get("experiment")}
-        (folder / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump({"hydra": {"runtime": {"choices": choices}}}))
-        (folder / "environment.json").write_text(json.dumps({"data_sha256": {"t10k-images": "a" * 64}, "python": "3.11"}))
+        choices = {
+            "model": chosen["model"],
+            "optimizer": "sgd",
+            "experiment": chosen.get("experiment"),
+        }
+        (folder / ".hydra" / "hydra.yaml").write_text(
+            yaml.safe_dump({"hydra": {"runtime": {"choices": choices}}})
+        )
+        (folder / "environment.json").write_text(
+            json.dumps({"data_sha256": {"t10k-images": "a" * 64}, "python": "3.11"})
+        )
         lines = []
         for epoch in (1, 2, 3):
             point = {
@@ -68,7 +85,14 @@ def make_run(tmp_path: Path) -> MakeRun:
                 "accuracy": 0.7,
             }
             lines += [point, {**point, "kind": "epoch", "step": 10 * epoch}]
-            lines.append({**point, "kind": "epoch", "step": 10 * epoch, "split": "test" if validation is None else "validation"})
+            lines.append(
+                {
+                    **point,
+                    "kind": "epoch",
+                    "step": 10 * epoch,
+                    "split": "test" if validation is None else "validation",
+                }
+            )
         (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         if test is not None:
             content = {
@@ -90,7 +114,9 @@ def make_run(tmp_path: Path) -> MakeRun:
 def runs_of(make_run: MakeRun) -> Callable[..., list[RunRecord]]:
     """Records of one recipe: a run for each test accuracy, with seeds from 0."""
 
-    def made(name: str, accuracies: list[float], *, first_seed: int = 0, **options: Any) -> list[RunRecord]:
+    def made(
+        name: str, accuracies: list[float], *, first_seed: int = 0, **options: Any
+    ) -> list[RunRecord]:
         seeds = range(first_seed, first_seed + len(accuracies))
         return [
             read_run(make_run(f"{name}-{seed}", seed=seed, test=test, **options))

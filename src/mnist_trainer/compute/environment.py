@@ -1,0 +1,64 @@
+"""What a run ran on: everything that one would need to run it again."""
+
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from mnist_trainer.compute.device import Device, cpu_name
+
+PACKAGES = (
+    "mnist-trainer",
+    "torch",
+    "torchvision",
+    "hydra-core",
+    "omegaconf",
+    "numpy",
+    "tensorboard",
+    "rich",
+)
+
+
+def describe_environment(
+    device: Device, data_sha256: Mapping[str, str], world: Mapping[str, object] | None = None
+) -> dict[str, Any]:
+    """Versions, hardware, threads, revision, data and command line, as plain values."""
+    return {
+        "command": [*sys.argv],
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "device": {"type": device.type, "name": device.name, "precision": device.precision},
+        "cpu": {
+            "name": cpu_name(),
+            "threads": torch.get_num_threads(),
+            "capability": torch.backends.cpu.get_cpu_capability(),
+        },
+        "cuda": torch.version.cuda,
+        "world": dict(world or {"processes": 1}),
+        "git_revision": _git_revision(),
+        "data_sha256": dict(data_sha256),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_revision() -> str | None:
+    """Revision of the working directory, with "+changes" where it holds some; None outside a
+    repository."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=5, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,49 @@
+"""What makes a run the run that it is: its settings, and not its number, folder or time."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+# Settings that name a run, say where its files are, or how closely it is watched; what is learned
+# does not depend on them.
+UNHASHED = (
+    "name", "sweep", "resume", "resume_allow_changes", "data.root", "data.download", "data.mirror", "data.num_workers",
+    "tracker", "trainer.log_every", "trainer.checkpoint_every",
+)  # fmt: skip
+
+
+def identity(plain: Mapping[str, Any]) -> str:
+    """SHA-256 of the resolved settings on which the outcome of a run depends, in hexadecimal.
+
+    The same for the same settings whatever their order, and for a number however it was written
+    (``1``, ``1.0``, ``1e0``).
+    """
+    return hashlib.sha256(json.dumps(_canonical(plain, ""), sort_keys=True).encode()).hexdigest()
+
+
+def is_unhashed(key: str) -> bool:
+    """Whether a setting, by its dotted key, is left out of the identity."""
+    return any(key == unhashed or key.startswith(f"{unhashed}.") for unhashed in UNHASHED)
+
+
+def apart(settings: Mapping[str, str]) -> dict[str, str]:
+    """Swept settings that the identity leaves out: who sweeps ``tracker=none,tensorboard`` wants
+    two jobs all the same."""
+    return {key: value for key, value in settings.items() if is_unhashed(key)}
+
+
+def _canonical(node: Any, key: str) -> Any:
+    if isinstance(node, Mapping):
+        children = (
+            (f"{key}.{name}" if key else str(name), str(name), value)
+            for name, value in node.items()
+        )
+        return {
+            name: _canonical(value, path) for path, name, value in children if not is_unhashed(path)
+        }
+    if isinstance(node, list | tuple):
+        return [_canonical(item, key) for item in node]
+    if isinstance(node, float) and node.is_integer():
+        return int(node)
+    return node

@@ -1,0 +1,262 @@
+"""The one door from Hydra's ``DictConfig`` to this package's settings: everything is checked here,
+and gathered.
+
+No torch here: a mistake in the configuration is answered before anything slow is imported.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mnist_trainer.config.allow_list import refusal, refused_targets
+from mnist_trainer.config.engine_rules import engine_problems
+from mnist_trainer.config.ranges import option_problem
+from mnist_trainer.config.settings import (
+    KIND_NAMES,
+    NUM_TRAINING_IMAGES,
+    Component,
+    DataSettings,
+    DeviceSettings,
+    RunConfig,
+    Seed,
+    TrackerSettings,
+    TrainerSettings,
+    annotations_of,
+    check_value,
+)
+from mnist_trainer.config.shipped import config_dir, group_choices
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.system.messages import unknown_key
+
+CLOSED_GROUPS = {
+    "data": DataSettings,
+    "device": DeviceSettings,
+    "trainer": TrainerSettings,
+    "tracker": TrackerSettings,
+}
+OPEN_GROUPS = ("model", "loss", "optimizer", "scheduler")
+# Groups that reach into the others and leave no key of their own.
+OVERLAY_GROUPS = ("experiment", "debug")
+TOP_LEVEL = {
+    "seed": Seed,
+    "name": str | None,
+    "sweep": str | None,
+    "resume": str | None,
+    "resume_allow_changes": bool,
+}
+
+
+def read_config(config: DictConfig, choices: Mapping[str, str]) -> RunConfig:
+    """The settings of a run from its composed configuration.
+
+    Args:
+        config: what Hydra composed, without its own ``hydra`` part.
+        choices: group name to chosen option, such as ``{"model": "cnn"}``.
+
+    Raises:
+        ConfigError: names every key that is unknown, missing, of the wrong type or out of range.
+    """
+    try:
+        plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(
+            f"{error.full_key or 'The configuration'}: {str(error).splitlines()[0]}"
+        ) from error
+    reader = _Reader(choices)
+    read = reader.read(plain)
+    if reader.refused:
+        raise refusal(reader.refused)
+    if read is None:
+        raise ConfigError("\n".join(reader.problems))
+    return read
+
+
+class _Reader:
+    """Reads the sections one by one and gathers what is wrong with them."""
+
+    def __init__(self, choices: Mapping[str, str]) -> None:
+        self.choices = choices
+        self.problems: list[str] = []
+        self.refused: list[str] = []
+
+    def read(self, plain: dict[str, Any]) -> RunConfig | None:
+        """The settings; None where ``problems`` or ``refused`` say why not."""
+        known = [*CLOSED_GROUPS, *OPEN_GROUPS, "transforms", *TOP_LEVEL]
+        self.problems += [unknown_key(key, known) for key in plain if key not in known]
+        top = self._fields("", TOP_LEVEL, {key: plain[key] for key in TOP_LEVEL if key in plain})
+        closed = {
+            group: (kind, self._fields(group, annotations_of(kind), self._section(plain, group)))
+            for group, kind in CLOSED_GROUPS.items()
+        }
+        components = {
+            group: self._component(group, self._section(plain, group)) for group in OPEN_GROUPS
+        }
+        transforms = self._transforms(self._section(plain, "transforms"))
+
+        if self.problems or self.refused:
+            return None
+        if (
+            components["loss"].options.get("of") == "logits"
+            and closed["trainer"][1]["translations"] > 1
+        ):
+            # Views are averaged as probabilities: what comes of them is no output of the network
+            # any more.
+            self.problems.append(
+                "loss.of=logits cannot score averaged views: use trainer.translations=1, or"
+                " loss.of=softmax."
+            )
+            return None
+        fields: dict[str, Any] = {
+            **top,
+            **components,
+            **transforms,
+            "plain": plain,
+            "choices": dict(self.choices),
+        }
+        fields |= {group: kind(**values) for group, (kind, values) in closed.items()}
+        read = RunConfig(**fields)
+        self.problems += engine_problems(read)
+        return None if self.problems else read
+
+    def _section(self, plain: dict[str, Any], group: str) -> dict[str, Any]:
+        section = plain.get(group)
+        if isinstance(section, dict):
+            return section
+        self.problems.append(f"{group}={section}: choose one of: {', '.join(group_choices(group))}")
+        return {}
+
+    def _fields(
+        self, group: str, annotations: Mapping[str, Any], values: dict[str, Any]
+    ) -> dict[str, Any]:
+        prefix = f"{group}." if group else ""
+        self.problems += [
+            unknown_key(prefix + key, annotations) for key in values if key not in annotations
+        ]
+        read = {}
+        for name, annotation in annotations.items():
+            if name not in values:
+                if values or not group:
+                    self.problems.append(
+                        f"{prefix}{name} is missing: it has no default besides the one in configs/"
+                    )
+                continue
+            read[name], problem = check_value(annotation, values[name])
+            if (group, name) == ("data", "validation_size") and problem is None:
+                problem = _too_many_held_out(values.get("name"), values[name])
+            if problem:
+                self.problems.append(
+                    f"{prefix}{name}={values[name]}: {self._with_example(problem, group, name)}"
+                )
+        return read
+
+    def _with_example(self, problem: str, group: str, name: str) -> str:
+        """What is wrong, and what to type: the default that is shipped, where there is one and no
+        better guess."""
+        return problem if problem.endswith("?") else problem + self._such_as(group, name)
+
+    def _such_as(self, group: str, name: str) -> str:
+        shipped = _shipped_node(group, self.choices.get(group, "")) if group else None
+        default = (shipped or {}).get(name)
+        if default is None or (isinstance(default, str) and "${" in default):
+            return ""
+        return f", such as {group}.{name}={_typed(default)}"
+
+    def _component(self, group: str, node: dict[str, Any]) -> Component:
+        choice = self.choices.get(group, "")
+        if node and "_target_" not in node:
+            self.problems.append(f"{group}._target_ is missing: it names the class to build")
+        self.refused += refused_targets(node, group)
+        shipped = _shipped_node(group, choice)
+        if shipped is not None and shipped.get("_target_") == node.get("_target_"):
+            self._options(group, node, shipped)
+        return Component(
+            group, choice or str(node.get("_target_", "")).rpartition(".")[2].lower(), node
+        )
+
+    def _transforms(self, node: dict[str, Any]) -> dict[str, tuple[Component, ...]]:
+        self.problems += [
+            unknown_key(f"transforms.{key}", ("fixed", "random"))
+            for key in node
+            if key not in ("fixed", "random")
+        ]
+        read = {}
+        for kind in ("fixed", "random"):
+            steps = node.get(kind, [])
+            if not isinstance(steps, list) or not all(
+                isinstance(step, dict) and "_target_" in step for step in steps
+            ):
+                self.problems.append(
+                    f"transforms.{kind}: must be a list of nodes, each with a _target_"
+                )
+                steps = []
+            self.refused += refused_targets(steps, f"transforms.{kind}")
+            for index, step in enumerate(steps):
+                for key, value in step.items():
+                    if problem := option_problem("transforms", key, value):
+                        self.problems.append(f"transforms.{kind}[{index}].{key}={value}: {problem}")
+            read[f"{kind}_transforms"] = tuple(
+                Component("transforms", self.choices.get("transforms", ""), step) for step in steps
+            )
+        return read
+
+    def _options(self, group: str, node: dict[str, Any], shipped: dict[str, Any]) -> None:
+        """A shipped component names all its options in its file: others are mistakes, and so are
+        other types."""
+        options = [key for key in shipped if key != "_target_"]
+        for key in node:
+            if key not in shipped:
+                hint = (
+                    f" If an experiment sets it for another {group}: ~{group}.{key} leaves it out."
+                )
+                self.problems.append(unknown_key(f"{group}.{key}", options) + "." + hint)
+        for key in options:
+            if key in node:
+                problem = _unlike(shipped[key], node[key]) or option_problem(group, key, node[key])
+                if problem:
+                    self.problems.append(
+                        f"{group}.{key}={node[key]}: {self._with_example(problem, group, key)}"
+                    )
+
+
+def _typed(value: object) -> str:
+    """A value as one types it on the command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).replace(" ", "") if isinstance(value, list) else str(value)
+
+
+def _too_many_held_out(dataset: object, size: int) -> str | None:
+    available = NUM_TRAINING_IMAGES.get(str(dataset))
+    if available is None or size < available:
+        return None
+    return f"must be less than the {available:,} training images of {dataset}"
+
+
+@lru_cache(maxsize=64)
+def _shipped_node(group: str, choice: str) -> dict[str, Any] | None:
+    if not re.fullmatch(r"[\w-]+", choice):
+        return None
+    path = config_dir() / group / f"{choice}.yaml"
+    if not path.is_file():
+        return None
+    node: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    return dict(node)
+
+
+def _unlike(default: object, value: object) -> str | None:
+    """What is wrong with a value where the shipped default is of another type; None where nothing
+    is."""
+    if default is None:
+        return None
+    if isinstance(default, list):
+        if not isinstance(value, list):
+            return f"must be a list, such as {default}"
+        kinds = {type(item) for item in default}
+        problems = [_unlike(default[0], item) for item in value] if len(kinds) == 1 else []
+        return next((f"each entry {problem}" for problem in problems if problem), None)
+    _, problem = check_value(type(default), value) if type(default) in KIND_NAMES else (value, None)
+    return problem

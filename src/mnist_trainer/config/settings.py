@@ -1,0 +1,234 @@
+"""The closed parts of a run's configuration: frozen, typed, with their ranges declared beside their
+types.
+
+No field has a default here: the defaults are in ``configs/``, in one place.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from mnist_trainer.config.ranges import POSITIVE, Range
+from mnist_trainer.errors import ConfigError
+
+Count = Annotated[int, Range(low=0)]
+PositiveInt = Annotated[int, Range(low=1)]
+PositiveFloat = Annotated[float, POSITIVE]
+Seed = Annotated[int, Range(low=0, high=2**63 - 1)]
+
+NUM_TRAINING_IMAGES = {
+    "mnist": 60_000,
+    "fashion_mnist": 60_000,
+    "kmnist": 60_000,
+    "qmnist": 60_000,
+    "emnist_digits": 240_000,
+    "emnist_letters": 124_800,
+}
+
+NUM_CLASSES = {name: 26 if name == "emnist_letters" else 10 for name in NUM_TRAINING_IMAGES}
+
+KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def check_value(annotation: Any, value: object) -> tuple[Any, str | None]:
+    """The value as its annotation wants it, and what is wrong with it (None: nothing)."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        kind, *ranges = get_args(annotation)
+        checked, problem = check_value(kind, value)
+        if problem is None:
+            problem = next(
+                (f"must be {r}" for r in ranges if isinstance(r, Range) and not r.holds(checked)),
+                None,
+            )
+        elif ranges:
+            problem = f"{problem}, {ranges[0]}"
+        return checked, problem
+    if origin in (UnionType, Union):
+        return _check_union(get_args(annotation), value)
+    if origin is Literal:
+        allowed = get_args(annotation)
+        # True equals 1, but is not it.
+        fits = any(value == each and type(value) is type(each) for each in allowed)
+        return value, None if fits else f"must be one of: {', '.join(map(str, allowed))}"
+    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    # bool is a subclass of int, but true is not a number of epochs.
+    fits = type(value) is annotation and not (isinstance(value, float) and not math.isfinite(value))
+    return value, None if fits else f"must be {KIND_NAMES.get(annotation, annotation)}"
+
+
+def _check_union(annotations: tuple[Any, ...], value: object) -> tuple[Any, str | None]:
+    """A value that may be of several kinds, or null."""
+    if value is None and type(None) in annotations:
+        return None, None
+    problems: list[str] = []
+    for annotation in annotations:
+        if annotation is not type(None):
+            checked, problem = check_value(annotation, value)
+            if problem is None:
+                return checked, None
+            problems.append(problem.removeprefix("must be ") if problems else problem)
+    return value, ", or ".join([*problems, *(["null"] if type(None) in annotations else [])])
+
+
+class Checked:
+    """A dataclass whose fields are checked against their annotations, from whichever side it is
+    built."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        for name, annotation in annotations_of(type(self)).items():
+            value, problem = check_value(annotation, getattr(self, name))
+            object.__setattr__(self, name, value)
+            if problem:
+                problems.append(f"{name}={value}: {problem}")
+        if problems:
+            raise ConfigError(f"{type(self).__name__}: {'; '.join(problems)}")
+
+
+def annotations_of(settings: type) -> dict[str, Any]:
+    """Field name to annotation, ranges included, in the order of declaration."""
+    hints = get_type_hints(settings, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(settings)}
+
+
+@dataclass(frozen=True)
+class DataSettings(Checked):
+    """Which images, how they are split, and how they reach the device."""
+
+    name: Literal["mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_digits", "emnist_letters"]
+    root: str | None
+    """Folder of the data sets in torchvision's layout; None is the per-user cache."""
+    validation_size: Count
+    """Images held out of the training images, stratified by class."""
+    split_seed: Seed
+    loader: Literal["resident", "dataloader"]
+    num_workers: Count
+    download: bool
+    mirror: str | None
+    """Address of a folder with the archive files, in place of the data set's own servers."""
+    train_limit: PositiveInt | None
+    validation_limit: PositiveInt | None
+    test_limit: PositiveInt | None
+    mean: Annotated[float, Range(low=0, high=1)]
+    """Mean of the training pixels on the scale 0..1."""
+    std: PositiveFloat
+    """Standard deviation of the training pixels on the scale 0..1."""
+
+
+@dataclass(frozen=True)
+class DeviceSettings(Checked):
+    """Where the run computes, and in which precision."""
+
+    type: Literal["auto", "cpu", "cuda", "mps"]
+    precision: Literal["auto", "mixed", "fp32", "bf16", "fp16"]
+    channels_last: bool
+    deterministic: bool
+    threads: PositiveInt | None
+    """CPU threads within one operation; None leaves PyTorch's choice."""
+    graph: Literal["auto"] | bool
+    """Whether training steps are replayed as a CUDA graph; auto: wherever that is possible."""
+
+
+@dataclass(frozen=True)
+class TrainerSettings(Checked):
+    """How long the loop runs, in what portions, and what it watches."""
+
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    """Images in one forward and backward pass."""
+    accumulation: PositiveInt
+    """Batches whose gradients make one update."""
+    engine: Literal["autograd", "manual", "numpy"]
+    """What computes the gradients: PyTorch's automatic differentiation, or formulas derived by
+    hand, on tensors or in NumPy."""
+    eval_batch_size: PositiveInt
+    clip_norm: PositiveFloat | None
+    ema_decay: Annotated[float, Range(low=0, high=1, low_open=True, high_open=True)] | None
+    monitor: Literal["accuracy", "loss"]
+    patience: PositiveInt | None
+    """Epochs without a better validation value before the run stops."""
+    test_weights: Literal["best", "last"]
+    translations: Literal[1, 3, 5, 9]
+    """Views of an image, shifted by at most a pixel, whose probabilities an evaluation averages."""
+    log_every: PositiveInt
+    """Updates between two log points."""
+    checkpoint_every: PositiveInt | None
+    """Updates between two checkpoints within an epoch."""
+
+
+@dataclass(frozen=True)
+class TrackerSettings(Checked):
+    """What is written for TensorBoard, and what is looked at closely."""
+
+    enabled: bool
+    images: bool
+    histograms: bool
+    graph: bool
+    profile_steps: PositiveInt | None
+    """Steps whose operators are timed, once, after the first few of a session; None times nothing.
+    """
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of an open set: the class to build, and the options that it is given."""
+
+    group: str
+    choice: str
+    """The name under which the command line chose it, such as ``cnn``."""
+    node: Mapping[str, Any]
+    """Plain values only; ``_target_`` names the class."""
+
+    @property
+    def target(self) -> str:
+        return str(self.node["_target_"])
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {key: value for key, value in self.node.items() if key != "_target_"}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that a run is made of."""
+
+    seed: int
+    name: str | None
+    sweep: str | None
+    resume: str | None
+    """Folder of a run to go on with."""
+    resume_allow_changes: bool
+    data: DataSettings
+    model: Component
+    loss: Component
+    optimizer: Component
+    scheduler: Component
+    fixed_transforms: tuple[Component, ...]
+    """Deterministic, applied once to every image."""
+    random_transforms: tuple[Component, ...]
+    """Drawn anew for each training image and epoch."""
+    device: DeviceSettings
+    trainer: TrainerSettings
+    tracker: TrackerSettings
+    choices: Mapping[str, str]
+    """Group name to the option that was chosen."""
+    plain: Mapping[str, Any]
+    """The same as plain nested dictionaries: what ``config.yaml`` holds."""
+
+    @cached_property
+    def yaml(self) -> str:
+        """All settings as a text: the content of ``config.yaml``."""
+        from omegaconf import OmegaConf
+
+        return OmegaConf.to_yaml(OmegaConf.create(dict(self.plain)))
+
+    @property
+    def label(self) -> str:
+        """Short name of the run."""
+        return self.name or f"{self.model.choice}-{self.optimizer.choice}"

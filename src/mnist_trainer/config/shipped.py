@@ -1,0 +1,22 @@
+"""Where the shipped configurations are, and what they offer."""
+
+from pathlib import Path
+
+
+def config_dir() -> Path:
+    """The folder of the shipped configurations: inside an installed package, beside ``src`` in a
+    checkout."""
+    installed = Path(__file__).parents[1] / "configs"
+    return installed if installed.is_dir() else Path(__file__).parents[3] / "configs"
+
+
+def group_choices(group: str) -> list[str]:
+    """The names that a shipped group offers."""
+    return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+
+
+def group_names() -> list[str]:
+    """The shipped groups, Hydra's own left out."""
+    return sorted(
+        path.name for path in config_dir().iterdir() if path.is_dir() and path.name != "hydra"
+    )

@@ -1,0 +1,50 @@
+"""Load the data set that the settings name, and split it."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from mnist_trainer.config.settings import DataSettings
+from mnist_trainer.data.embedded import DIGITS, load_mnist
+from mnist_trainer.data.images import DataSet
+from mnist_trainer.data.published import PUBLISHED, load_published
+from mnist_trainer.data.split import Splits, split
+
+
+def cache_root(settings: DataSettings) -> Path:
+    """Folder of the data sets: ``data.root``, else the per-user cache of this operating system."""
+    if settings.root is not None:
+        return Path(settings.root).expanduser().resolve()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mnist-trainer", appauthor=False)
+
+
+def load_dataset(settings: DataSettings) -> DataSet:
+    """The data set that the settings name; read once in a process, however many runs it makes.
+
+    Raises:
+        DataError: files are missing, damaged, or not what they claim to be.
+    """
+    return _load(settings.name, cache_root(settings), settings.download, settings.mirror)
+
+
+def class_names_of(name: str) -> tuple[str, ...]:
+    """The classes of a data set, without reading or downloading it."""
+    return DIGITS if name == "mnist" else PUBLISHED[name]().class_names
+
+
+@lru_cache(maxsize=2)
+def _load(name: str, root: Path, download: bool, mirror: str | None) -> DataSet:
+    if name == "mnist":
+        return load_mnist(root)
+    return load_published(name, root, download=download, mirror=mirror)
+
+
+@lru_cache(maxsize=1)
+def load_splits(settings: DataSettings) -> Splits:
+    """The data set, split; runs of one process that ask for the same share the images.
+
+    Raises:
+        DataError: files are missing, damaged, or not what they claim to be.
+    """
+    return split(load_dataset(settings), settings)

@@ -1,0 +1,65 @@
+"""Taking a trained network elsewhere: formats that are safe to load, each in a module of its own."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnist_trainer.inference.loading import TrainedModel
+
+ELSEWHERE = "--output PATH"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export came to."""
+
+    files: tuple[Path, ...]
+    """All that were written, the network first."""
+    findings: tuple[tuple[str, str], ...]
+    """What was checked and what it came to, for people: name and value."""
+
+
+Export = Callable[["TrainedModel", Path], Exported]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format by name: what is to be imported once somebody asks for it."""
+
+    function: str
+    """``module:name`` of an ``Export``."""
+    suffix: str
+    about: str
+    modules: tuple[str, ...]
+    """Modules of the extra ``export`` that it needs."""
+
+    def load(self) -> Export:
+        """The function that writes the format."""
+        module, _, name = self.function.partition(":")
+        function: Export = getattr(importlib.import_module(module), name)
+        return function
+
+
+FORMATS = {
+    "onnx": Format(
+        "mnist_trainer.inference.export.onnx_file:write_onnx",
+        ".onnx",
+        "runs in ONNX Runtime and others; takes pixels 0..255",
+        ("onnx", "onnxruntime", "onnxscript"),
+    ),
+    "safetensors": Format(
+        "mnist_trainer.inference.export.safetensors_file:write_safetensors",
+        ".safetensors",
+        "the weights and what they are",
+        ("safetensors",),
+    ),
+    "html": Format(
+        "mnist_trainer.inference.export.html:write_html",
+        ".html",
+        "a page to draw digits on; the network runs in the browser, offline",
+        (),
+    ),
+}

@@ -1,0 +1,90 @@
+"""Where exported weights come from: the facts that go into the metadata of every format and onto
+its card."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mnist_trainer.config.settings import RunConfig
+from mnist_trainer.data.loading import load_dataset
+from mnist_trainer.data.split import split
+from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.models.summary import count_parameters
+from mnist_trainer.runs.metrics import Metrics, wilson_interval
+from mnist_trainer.system.version import __version__
+
+INPUT = (
+    "uint8 (N, 28, 28), 0 to 255, bright ink on dark ground; scaling and normalisation are part of"
+    " the network"
+)
+# Where files lie on the machine of the training is nobody's business elsewhere, and changes no
+# weight.
+PRIVATE_DATA_KEYS = ("root", "mirror")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What is known of exported weights."""
+
+    trained: TrainedModel
+    test_images: Tensor
+    """uint8, (N, 1, 28, 28)."""
+    test_labels: Tensor
+    """int64, (N,)."""
+
+    @property
+    def config(self) -> RunConfig:
+        return self.trained.config
+
+    def describe(self, correct: int) -> dict[str, str]:
+        """Flat texts under fixed names, for metadata.
+
+        Args:
+            correct: right answers of the exported network on the test images.
+        """
+        trained, count = self.trained, len(self.test_labels)
+        low, high = wilson_interval(correct, count)
+        return {
+            "product": f"mnist-trainer {__version__}",
+            "model": self.config.model.choice,
+            "parameters": str(count_parameters(trained.model)),
+            "data_set": self.config.data.name,
+            "class_names": json.dumps(list(trained.class_names), ensure_ascii=False),
+            "image_size": str(trained.image_size),
+            "test_accuracy": f"{correct / count:.6f}",
+            "test_accuracy_interval_95": f"{low:.6f} to {high:.6f}",
+            "test_images": str(count),
+            "epochs": str(trained.checkpoint.epoch),
+            "steps": str(trained.checkpoint.step),
+            "seed": str(self.config.seed),
+            "checkpoint": trained.checkpoint.path.name,
+            "weights_sha256": trained.checkpoint.sha256,
+            "config_sha256": config_sha256(self.config.plain),
+            "pytorch": str(torch.__version__),
+        }
+
+
+def find_provenance(trained: TrainedModel) -> Provenance:
+    """The facts, and the test images of the run's own data set.
+
+    Raises:
+        DataError: the data set cannot be read.
+    """
+    test = split(load_dataset(trained.config.data), trained.config.data).test
+    return Provenance(trained, test.images, test.labels)
+
+
+def config_sha256(plain: Mapping[str, Any]) -> str:
+    """Hash of all settings that are not about this machine's folders, in one canonical spelling."""
+    data = {key: value for key, value in plain["data"].items() if key not in PRIVATE_DATA_KEYS}
+    return hashlib.sha256(json.dumps({**plain, "data": data}, sort_keys=True).encode()).hexdigest()
+
+
+def count_right(logits: Tensor, labels: Tensor) -> Metrics:
+    """Right answers of logits (N, C); the loss is not of interest here."""
+    return Metrics(float("nan"), int((logits.argmax(dim=1) == labels).sum()), len(labels))

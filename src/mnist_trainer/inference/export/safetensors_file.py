@@ -1,0 +1,87 @@
+"""safetensors: the weights, bit for bit, with what they are as texts."""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mnist_trainer.errors import MachineError
+from mnist_trainer.inference.export.card import write_card
+from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
+from mnist_trainer.inference.export.provenance import count_right, find_provenance
+from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.runs.metrics import wilson_interval
+from mnist_trainer.system.files import atomic_write
+
+INTERFACE = """\
+The file holds the weights and buffers under their names in the PyTorch network; the metadata hold the settings that the
+network is built from (`model_settings`) and what its images go through (`transforms`), as JSON. Images are uint8
+(N, 28, 28), bright ink on dark ground, divided by 255 before the transforms. Out come logits, (N, C)."""
+
+
+def write_safetensors(trained: TrainedModel, path: Path) -> Exported:
+    """Write the weights, and their card beside them.
+
+    Raises:
+        MachineError: what was written does not read back as it was; no file is left.
+    """
+    from safetensors.torch import save
+
+    provenance = find_provenance(trained)
+    right = count_right(trained.logits(provenance.test_images), provenance.test_labels)
+    facts = provenance.describe(right.correct)
+    metadata = {
+        **facts,
+        "format": "pt",
+        "model_settings": json.dumps(trained.config.model.node),
+        "transforms": json.dumps([component.node for component in trained.config.fixed_transforms]),
+    }
+    # Copies: the format holds no tensors that share memory, as tied weights do.
+    weights = {
+        name: tensor.detach().cpu().contiguous().clone()
+        for name, tensor in trained.model.state_dict().items()
+    }
+    content = save(weights, metadata)
+    check_bits(content, weights)
+    with atomic_write(path, len(content), elsewhere=ELSEWHERE) as file:
+        file.write(content)
+    example = (
+        f'from safetensors import safe_open\n\nwith safe_open("{path.name}", framework="pt") as'
+        " file:\n    facts = file.metadata()\n    weights = {name: file.get_tensor(name) for name"
+        " in file.keys()}"
+    )
+    card = write_card(path, facts, INTERFACE, example)
+    low, high = (100 * bound for bound in wilson_interval(right.correct, right.count))
+    findings = (
+        ("weights", f"{len(weights)} tensors, read back bit for bit"),
+        (
+            "accuracy",
+            (
+                f"{100 * right.accuracy:.2f} % of {right.count:,} test images (95 % interval"
+                f" {low:.2f} to {high:.2f})"
+            ),
+        ),
+    )
+    return Exported((path, card), findings)
+
+
+def check_bits(content: bytes, weights: dict[str, Tensor]) -> None:
+    """Raises:
+    MachineError: the bytes do not read back as these weights.
+    """
+    from safetensors.torch import load
+
+    again = load(content)
+    same = again.keys() == weights.keys() and all(
+        again[name].dtype == tensor.dtype
+        and again[name].shape == tensor.shape
+        and torch.equal(
+            again[name].reshape(-1).view(torch.uint8), tensor.reshape(-1).view(torch.uint8)
+        )
+        for name, tensor in weights.items()
+    )
+    if not same:
+        raise MachineError(
+            "safetensors reads back other weights than were written. No file was written."
+        )

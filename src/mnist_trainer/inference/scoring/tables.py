@@ -1,0 +1,148 @@
+"""An evaluation in the terminal: tables where a person watches, plain lines anywhere else."""
+
+import sys
+from collections.abc import Sequence
+
+from mnist_trainer.inference.scoring.scored_run import ScoredRun
+from mnist_trainer.runs.folder import display_path
+from mnist_trainer.runs.metrics import wilson_interval
+
+Row = Sequence[str]
+MAX_COLUMNS = 12
+"""Classes whose confusion matrix fits a terminal; of more only the most frequent mistakes are
+shown."""
+MAX_CONFUSIONS = 10
+
+
+def show(scored: ScoredRun) -> None:
+    """Print everything."""
+    summary: list[Row] = [(f"{name}:", value) for name, value in summarize(scored)]
+    tables: list[tuple[str, list[Row], bool]] = [
+        ("", summary, False),
+        ("By class", list(class_rows(scored)), True),
+    ]
+    if len(scored.class_names) <= MAX_COLUMNS:
+        tables.append(("Confusion: truth down, answer across", list(confusion_rows(scored)), True))
+    tables.append(("Most frequent mistakes", list(mistake_rows(scored)), True))
+    rich = sys.stdout.isatty()
+    for title, rows, has_head in tables:
+        if rich:
+            print_rich(title, rows, has_head)
+        else:
+            print_plain(title, rows)
+
+
+def summarize(scored: ScoredRun) -> list[tuple[str, str]]:
+    """The numbers of the whole split, name and value."""
+    metrics, scores, checkpoint = scored.metrics, scored.scores, scored.trained.checkpoint
+    low, high = (100 * bound for bound in wilson_interval(metrics.correct, metrics.count))
+    views = ", ".join(
+        f"{count}: {100 * right / metrics.count:.2f} %" for count, right in scored.by_views.items()
+    )
+    used = (
+        "one view of each image"
+        if scored.trained.translations == 1
+        else f"{scored.trained.translations} views averaged"
+    )
+    rows = [
+        (
+            "checkpoint",
+            f"{display_path(checkpoint.path)}, epoch {checkpoint.epoch}, step {checkpoint.step:,}",
+        ),
+        ("images", f"{scored.data} {scored.split}, {metrics.count:,}, {used}"),
+        (
+            "accuracy",
+            (
+                f"{100 * metrics.accuracy:.2f} % (95 % interval {low:.2f} to {high:.2f}),"
+                f" {metrics.correct:,} right"
+            ),
+        ),
+        ("loss", f"{metrics.loss:.4f}"),
+        ("top 2", f"{100 * scores.top2 / scores.count:.2f} %"),
+        ("calibration", f"expected error {scores.calibration.error:.4f}"),
+        ("shifted views", f"accuracy averaged over {views}"),
+    ]
+    return rows + [("note", note) for note in scored.notes]
+
+
+def class_rows(scored: ScoredRun) -> list[Row]:
+    """A head, then precision, recall, F1 and number of images of each class, in percent."""
+    scores = scored.scores
+    columns = zip(
+        scored.class_names, scores.precision, scores.recall, scores.f1, scores.support, strict=True
+    )
+    rows = [
+        (name, f"{100 * p:.2f}", f"{100 * r:.2f}", f"{100 * f:.2f}", f"{n:,}")
+        for name, p, r, f, n in columns
+    ]
+    return [("class", "precision", "recall", "F1", "images"), *rows]
+
+
+def confusion_rows(scored: ScoredRun) -> list[Row]:
+    """A head, then for each true class how often which answer was given; a dot is never."""
+    short = [name[:6] for name in scored.class_names]
+    rows = [
+        (name, *(f"{n}" if n else "·" for n in row))
+        for name, row in zip(short, scored.scores.confusion.tolist(), strict=True)
+    ]
+    return [("", *(name[:6] for name in scored.trained.class_names)), *rows]
+
+
+def mistake_rows(scored: ScoredRun) -> list[Row]:
+    """A head, then the pairs of classes that were confused most often."""
+    answered = scored.trained.class_names
+    pairs = [
+        (count, scored.class_names[truth], answered[answer])
+        for truth, row in enumerate(scored.scores.confusion.tolist())
+        for answer, count in enumerate(row)
+        if truth != answer and count
+    ]
+    pairs.sort(key=lambda pair: -pair[0])
+    return [
+        ("truth", "answer", "images"),
+        *((truth, answer, f"{count:,}") for count, truth, answer in pairs[:MAX_CONFUSIONS]),
+    ]
+
+
+def print_rich(title: str, rows: list[Row], has_head: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    head, body = (rows[0], rows[1:]) if has_head else (("", ""), rows)
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 2, 0, 0),
+        show_header=has_head,
+    )
+    for index, name in enumerate(head):
+        table.add_column(
+            name, justify="right" if index and has_head else "left", header_style="dim"
+        )
+    for number, row in enumerate(body):
+        right = title.startswith("Confusion")
+        table.add_row(
+            *(
+                f"[bold]{cell}[/]" if right and place == number + 1 else cell
+                for place, cell in enumerate(row)
+            )
+        )
+    Console(highlight=False).print(table)
+    print()
+
+
+def print_plain(title: str, rows: list[Row]) -> None:
+    """Columns of a table with a title are aligned for numbers, to the right; those of the summary
+    are names and texts."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [title] if title else []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if title and column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    encoding = sys.stdout.encoding or "ascii"
+    print("\n".join([*lines, ""]).encode(encoding, "replace").decode(encoding), flush=True)

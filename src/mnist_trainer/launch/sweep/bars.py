@@ -1,0 +1,28 @@
+"""What a single job of a sweep shows while it trains: bars that are gone when it ends."""
+
+from collections.abc import Sequence
+
+from mnist_trainer.models.summary import LayerSummary
+from mnist_trainer.runs.result import Result
+from mnist_trainer.training.tracking.terminal import EpochReport, RichTerminal
+
+
+class JobBars(RichTerminal):
+    """Three bars: jobs of the sweep, epochs of the job, steps of the epoch."""
+
+    def __init__(self, ended: int, total: int) -> None:
+        """Args:
+        ended: jobs of the sweep that have come to an end.
+        total: jobs of the sweep.
+        """
+        super().__init__()
+        self.progress.add_task("jobs", total=total, completed=ended, note="")
+
+    def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
+        """The line that the sweep says is enough."""
+
+    def epoch_ended(self, _: EpochReport) -> None:
+        self.pending_steps, self.pending_images = 0, 0
+
+    def finished(self, _: Result, __: str) -> None:
+        self.close()

@@ -1,0 +1,276 @@
+"""Between Hydra's sweeper, which says what to run, and its launcher, which runs it: who each job
+is, and what is left to do."""
+
+import math
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from mnist_trainer.config.config_hash import apart, identity
+from mnist_trainer.errors import ConfigError, MachineError, RefusedError
+from mnist_trainer.launch.overrides import parse_overrides, refuse_empty
+from mnist_trainer.launch.sweep.compose import Composer, checked_settings
+from mnist_trainer.launch.sweep.progress import Watcher, say, skipped_lines
+from mnist_trainer.launch.sweep.records import (
+    Job,
+    Sweep,
+    begin,
+    folders_without_record,
+    is_finished,
+    make_ready,
+    read_jobs,
+    record_failure,
+    validation_accuracy,
+    written_anew,
+)
+from mnist_trainer.runs.folder import RunFolder, leading_number, run_label
+from mnist_trainer.runs.result import Status
+
+PROCESS_DIED = (
+    "Its process died, or was killed with that of another job: for want of memory, as a rule. It"
+    " goes on next time."
+)
+
+
+class RecordedLauncher(Launcher):
+    """A launcher that hands on to another what is not finished yet, and answers from the records of
+    the jobs."""
+
+    def __init__(
+        self, inner: Launcher, sweep: Sweep, composer: Composer, fixed_keys: Sequence[str]
+    ) -> None:
+        """Args:
+        inner: the launcher that was configured, set up.
+        fixed_keys: settings that are the same for all jobs.
+        """
+        self.inner = inner
+        self.sweep = sweep
+        self.composer = composer
+        self.fixed_keys = frozenset(fixed_keys)
+        self.found = {job.key: job for job in read_jobs(sweep.folder) if not _trained_on(job)}
+        self.unrecorded = folders_without_record(sweep.folder)
+        """Folders that may hold jobs of the sweep, and do not say which."""
+        self.unrecorded_told: set[Path] = set()
+        self.numbers = {
+            number
+            for path in sweep.folder.iterdir()
+            if (number := leading_number(path.name)) is not None
+        }
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """The inner launcher has been set up already."""
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> list[JobReturn]:
+        """Run what is left to do of these jobs.
+
+        Returns:
+            For each the validation accuracy that was recorded; a failure where there is none.
+        """
+        asked = [
+            self._identify(list(words), index)
+            for index, words in enumerate(job_overrides, start=initial_job_idx)
+        ]
+        self._tell_unrecorded()
+        known = {job.folder.path for job in self.sweep.jobs}
+        # Of several jobs that would do the same, one is run.
+        new = list(
+            {
+                each.job.folder.path: each for each in asked if each.job.folder.path not in known
+            }.values()
+        )
+        finished = [each.job for each in new if is_finished(each.job)]
+        todo = [each for each in new if each.problem is None and not is_finished(each.job)]
+        self.sweep.add(
+            [each.job for each in new],
+            num_ended=len(new) - len(todo),
+            num_repeated=len(asked) - len(new),
+        )
+        for line in skipped_lines(finished, len(asked), len(new)):
+            say(line)
+        for each in new:
+            if each.problem:
+                _record_impossible(each.job, each.problem)
+        self._launch([(each.job, self._make_ready(each)) for each in todo], initial_job_idx)
+        return [
+            _returned(words, each.job) for words, each in zip(job_overrides, asked, strict=True)
+        ]
+
+    def _launch(self, todo: list[tuple[Job, list[str]]], initial_job_idx: int) -> None:
+        """Run jobs; where processes die and take the launcher with them, the jobs that had not
+        begun are launched again."""
+        while todo:
+            attempts = {job.number: job.attempts() for job, _ in todo}
+            try:
+                with Watcher(self.sweep, [job for job, _ in todo]):
+                    self.inner.launch([words for _, words in todo], initial_job_idx)
+                return
+            except BrokenExecutor as error:
+                begun = [job for job, _ in todo if job.attempts() > attempts[job.number]]
+                if not begun:
+                    raise MachineError(
+                        f"The launcher could not start its processes: {error}"
+                    ) from error
+                for job in begun:
+                    if job.result() is None:
+                        record_failure(job, MachineError(PROCESS_DIED), 0.0)
+                todo = [(job, words) for job, words in todo if job not in begun]
+
+    def _identify(self, words: list[str], index: int) -> "Asked":
+        """The job that these words stand for: the one whose folder is there already, or a new one.
+
+        Raises:
+            RefusedError: it would run what may not run; so nothing of the sweep does.
+        """
+        settings = dict(_swept(words, self.fixed_keys))
+        config, problem = None, None
+        try:
+            config = self.composer.compose(words)
+            hashed = identity(checked_settings(config))
+        except RefusedError:
+            raise
+        except ConfigError as error:
+            # It has no settings to go by; what was typed has to do.
+            problem, hashed = error, identity({"words": sorted(words)})
+        marks = apart(settings)
+        there = self.found.get((hashed, tuple(sorted(marks.items()))))
+        if there is None:
+            number = index if index not in self.numbers else max(self.numbers) + 1
+            label = run_label(
+                number, ",".join(sorted(f"{key}={value}" for key, value in settings.items()))
+            )
+            there = Job(RunFolder(self.sweep.folder / label), number, settings, hashed, marks)
+            if whole := written_anew(there, self.unrecorded):
+                self.unrecorded.remove(whole.folder)
+                there = whole
+        job = Job(there.folder, there.number, settings, hashed, marks)
+        self.numbers.add(job.number)
+        self.found[job.key] = job
+        return Asked(job, words, config, problem)
+
+    def _tell_unrecorded(self) -> None:
+        """Name the folders that none of the jobs was found in, once."""
+        for folder in self.unrecorded:
+            if folder.path not in self.unrecorded_told:
+                self.unrecorded_told.add(folder.path)
+                state = "cannot be read" if (folder.path / "job.json").exists() else "is missing"
+                say(
+                    f"{folder}: job.json {state}, so it is not known which job this is; it is left"
+                    " alone, and not counted"
+                )
+
+    def _make_ready(self, asked: "Asked") -> list[str]:
+        """The words for the launcher, once the job's folder is as it should be at its start."""
+        make_ready(asked.job)
+        folder = asked.job.folder.path.relative_to(self.sweep.folder)
+        return (
+            asked.words
+            if asked.config is None
+            else self.composer.keep(asked.words, folder, asked.config)
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A job that the sweeper asks for."""
+
+    job: Job
+    words: list[str]
+    config: DictConfig | None
+    """Composed; None where that cannot be done."""
+    problem: ConfigError | None
+    """Why it cannot run."""
+
+
+def _record_impossible(job: Job, problem: ConfigError) -> None:
+    """A combination of settings that is not one: nothing to launch, but a record like that of any
+    other failure."""
+    job.folder.path.mkdir(exist_ok=True)
+    begin(job)
+    now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
+    with job.folder.log.open("a", encoding="utf-8") as file:
+        file.writelines(
+            [
+                f"{now} ERROR   {__name__}: The job cannot run.\n",
+                *traceback.format_exception(problem),
+            ]
+        )
+    record_failure(job, problem, 0.0)
+    say(f"{job.title}: cannot run: {str(problem).splitlines()[0]}")
+
+
+def _trained_on(job: Job) -> bool:
+    """Whether someone has gone on with the job by hand, with other settings: it is no longer the
+    job that it was."""
+    result = job.result() or {}
+    return result.get("status") == Status.COMPLETED and not is_finished(job)
+
+
+def _swept(words: Sequence[str], fixed_keys: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Key and value of what sets a job apart from its siblings."""
+    for word in words:
+        key, _, value = word.lstrip("+~").partition("=")
+        if key not in fixed_keys and not key.startswith("hydra"):
+            yield key, value.strip("'\"")
+
+
+class FailedJob(JobReturn):
+    """To look at its value raises: so a sweeper notes a failed trial, where a NaN would end
+    Optuna's search.
+
+    Hydra's own would print what the sweep has told already.
+    """
+
+    @property
+    def return_value(self) -> Any:
+        raise ValueError(f"{' '.join(self.overrides or ())}: no validation accuracy")
+
+    @return_value.setter
+    def return_value(self, _: Any) -> None:
+        raise AttributeError("a job that failed has no value")
+
+
+def _returned(words: Sequence[str], job: Job) -> JobReturn:
+    accuracy = validation_accuracy(job.result())
+    if math.isnan(accuracy):
+        return FailedJob(overrides=list(words), status=JobStatus.FAILED)
+    returned = JobReturn(overrides=list(words), status=JobStatus.COMPLETED)
+    returned.return_value = accuracy
+    return returned
+
+
+def grid(config: DictConfig, words: Sequence[str]) -> Iterator[list[list[str]]]:
+    """All combinations in the portions that ``hydra.sweeper.max_batch_size`` asks for, as Hydra's
+    own sweeper makes them.
+
+    Raises:
+        ConfigError: a swept setting has no values.
+    """
+    given: Any = config.hydra.sweeper.params or {}
+    overrides = parse_overrides([*(f"{key}={value}" for key, value in given.items()), *words])
+    refuse_empty([override for override in overrides if override.is_sweep_override()])
+    yield from BasicSweeper.split_arguments(overrides, config.hydra.sweeper.max_batch_size)
+
+
+def is_grid(config: DictConfig) -> bool:
+    """Whether Hydra's own sweeper is to be used, rather than one that chooses as it goes."""
+    return str(config.hydra.sweeper._target_).rpartition(".")[2] == BasicSweeper.__name__
+
+
+def typed(config: DictConfig) -> list[str]:
+    """The settings that were typed, less Hydra's own."""
+    words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    return list(words)

@@ -1,0 +1,203 @@
+"""The answer of a sweep: groups of jobs that differ in the seed alone, best first."""
+
+import contextlib
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mnist_trainer.launch.sweep.progress import duration, say
+from mnist_trainer.launch.sweep.records import Job
+from mnist_trainer.runs.result import Status
+from mnist_trainer.system.messages import counted
+
+REPEATED = "seed"
+"""The setting over which groups are averaged."""
+LONGEST_NUMBER = 10
+LONGEST_VALUE = 40
+NOT_RANKED = (
+    "In the order of the sweep, not ranked: no images were held out (data.validation_size=0), and"
+    " to choose by the test images would make their accuracy worth nothing as a test."
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Jobs that differ in the seed alone, and what they came to."""
+
+    settings: Mapping[str, str]
+    statuses: Counter[Status]
+    validation: tuple[float, ...]
+    """Accuracies of the completed jobs; empty where none held images out."""
+    validation_loss: tuple[float, ...]
+    test: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Better is larger: by mean accuracy on validation images, equals by their loss."""
+        if not self.validation:
+            return -1.0, 0.0
+        return statistics.fmean(self.validation), -statistics.fmean(self.validation_loss)
+
+    @property
+    def status(self) -> str:
+        """What became of the jobs, the bad news spelled out."""
+        num_jobs = self.statuses.total()
+        missing = {
+            status: count
+            for status, count in self.statuses.items()
+            if status is not Status.COMPLETED
+        }
+        if not missing:
+            return "done"
+        whole = "" if num_jobs == 1 else f" of {num_jobs}" if len(missing) == 1 else ""
+        return ", ".join(
+            f"{count}{whole} {status}" if num_jobs > 1 else str(status)
+            for status, count in missing.items()
+        )
+
+
+def groups(jobs: Sequence[Job]) -> list[Group]:
+    """The jobs by their settings other than the seed, in the order in which they first occur."""
+    members: dict[tuple[tuple[str, str], ...], list[Job]] = {}
+    for job in jobs:
+        key = tuple((name, value) for name, value in job.settings.items() if name != REPEATED)
+        members.setdefault(key, []).append(job)
+    return [_group(dict(key), together) for key, together in members.items()]
+
+
+def _group(settings: dict[str, str], jobs: Sequence[Job]) -> Group:
+    results: list[Any] = [job.result() for job in jobs if job.status() is Status.COMPLETED]
+    held_out = [result["validation"] for result in results if result.get("validation")]
+    return Group(
+        settings=settings,
+        statuses=Counter(job.status() for job in jobs),
+        validation=tuple(scores["accuracy"] for scores in held_out),
+        validation_loss=tuple(scores["loss"] for scores in held_out),
+        test=tuple(result["test"]["accuracy"] for result in results),
+        seconds=tuple(result["seconds"]["total"] for result in results),
+    )
+
+
+def ranked(found: Sequence[Group]) -> list[Group]:
+    """Best first by validation images; where there are none of them the order stays. Groups without
+    a result come last."""
+    return sorted(found, key=lambda group: group.rank, reverse=True)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Accuracies as mean ± sample standard deviation in percent; a single one has no spread."""
+    if not values:
+        return "-"
+    deviation = f" ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{100 * statistics.fmean(values):.2f}{deviation} %"
+
+
+def shown(value: str) -> str:
+    """A setting as it is read with ease: of a number that a sweeper drew, four digits; of a long
+    list, both ends."""
+    if len(value) > LONGEST_NUMBER and "." in value:
+        with contextlib.suppress(ValueError):
+            return f"{float(value):.4g}"
+    if len(value) > LONGEST_VALUE:
+        kept = LONGEST_VALUE - len("...")
+        return f"{value[: kept - kept // 2]}...{value[-(kept // 2) :]}"
+    return value
+
+
+def rows(jobs: Sequence[Job]) -> list[list[str]]:
+    """Head and lines of the table: rank, settings, number of results, validation, test, seconds a
+    job, status."""
+    found = ranked(groups(jobs))
+    keys = list(dict.fromkeys(key for group in found for key in group.settings))
+    is_ranked = any(group.validation for group in found)
+    lines = [[*(["rank"] if is_ranked else []), *keys, "n", "validation", "test", "time", "status"]]
+    for place, group in enumerate(found, start=1):
+        rank = [str(place) if group.validation else "-"] if is_ranked else []
+        time = duration(statistics.fmean(group.seconds)) if group.seconds else "-"
+        values = [shown(group.settings.get(key, "-")) for key in keys]
+        lines.append(
+            [
+                *rank,
+                *values,
+                str(len(group.test)),
+                spread(group.validation),
+                spread(group.test),
+                time,
+                group.status,
+            ]
+        )
+    return lines
+
+
+def captions(jobs: Sequence[Job], others: int, folder: str) -> list[str]:
+    """What one has to know to read the table."""
+    found = groups(jobs)
+    sizes = {len(group.validation) for group in found if group.validation}
+    said = []
+    if sizes:
+        over = (
+            f", mean ± standard deviation over {max(sizes) if len(sizes) == 1 else 'n'} seeds"
+            if max(sizes) > 1
+            else ""
+        )
+        said.append(
+            f"Best first by validation accuracy{over}; the test accuracy is for the report, not for"
+            " the choice."
+        )
+    elif any(group.test for group in found):
+        said.append(NOT_RANKED)
+    said.append(f"Time is the mean of a job. Folder: {folder}")
+    if others:
+        said.append(
+            f"{counted(others, 'other job')} in the folder: not of this command, and not shown."
+        )
+    return said
+
+
+def show(jobs: Sequence[Job], others: int, folder: str) -> None:
+    """Print the table: with colours where a person watches, else as plain text."""
+    from mnist_trainer.training.tracking.terminal import is_watched
+
+    lines = rows(jobs)
+    say("")
+    if is_watched():
+        _show_rich(lines)
+    else:
+        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+        for line in lines:
+            say(
+                "  ".join(
+                    text.ljust(width) for text, width in zip(line, widths, strict=True)
+                ).rstrip()
+            )
+    for caption in captions(jobs, others, folder):
+        say(caption)
+
+
+def _show_rich(lines: list[list[str]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    head, *body = lines
+    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
+    for name in head:
+        justify: Any = "right" if name in ("rank", "n", "validation", "test", "time") else "left"
+        table.add_column(name, justify=justify)
+    for line in body:
+        has_result, is_whole = line[-3] != "-", line[-1] == "done"
+        style = (
+            "red"
+            if not has_result
+            else "yellow"
+            if not is_whole
+            else "bold green"
+            if line[0] == "1"
+            else None
+        )
+        table.add_row(*map(escape, line), style=style)
+    Console(highlight=False, file=sys.stdout).print(table)

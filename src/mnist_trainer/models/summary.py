@@ -1,0 +1,55 @@
+"""What a model is made of: layers, shapes, parameters, multiply-adds."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from mnist_trainer.models.layer_shapes import Shape, multiply_adds
+from mnist_trainer.models.trace import trace_image
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One layer, or the parameters that stand beside the layers."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    """Without the batch; empty for parameters beside the layers."""
+    parameters: int
+    """Those that no layer before it counts."""
+    multiply_adds: int
+    """For one image."""
+
+
+def summarize(
+    model: nn.Module, image_shape: Shape = (1, 28, 28), num_classes: int | None = None
+) -> list[LayerSummary]:
+    """The layers in the order in which one image passes them, then parameters that are in none of
+    them.
+
+    Raises:
+        ConfigError: as ``trace_image``.
+    """
+    trace = trace_image(model, image_shape, num_classes)
+    return [
+        *(
+            LayerSummary(
+                name=passage.name,
+                kind=type(passage.layer).__name__,
+                output_shape=passage.output_shape,
+                parameters=passage.parameters,
+                multiply_adds=multiply_adds(passage.layer, passage.output_shape),
+            )
+            for passage in trace.passages
+        ),
+        *(
+            LayerSummary(rest.name, type(rest.layer).__name__, (), rest.parameters, 0)
+            for rest in trace.remainders
+        ),
+    ]
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Numbers that training adjusts."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

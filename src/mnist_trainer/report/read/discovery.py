@@ -1,0 +1,106 @@
+"""Which runs a user means: a run folder, a folder with runs below, a pattern."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.report.read.records import RunRecord, read_run
+from mnist_trainer.runs.folder import OUTPUTS, display_path
+
+# Any of these files in a folder makes it a run's. A job that failed before it began has only one of
+# the last.
+MARKS = ("config.yaml", "metrics.jsonl", "result.json", ".hydra/overrides.yaml", "job.json")
+SUCH_AS = "Name the folder of a run or of a sweep, such as outputs/latest or outputs/multirun/NAME."
+
+
+def find_runs(asked: str) -> list[RunRecord]:
+    """The runs that a word of the command line names, in the order of their names, 2 before 10.
+
+    Raises:
+        ConfigError: there is no such folder, or no run in it.
+    """
+    folders: dict[Path, None] = {}
+    for place in _places(asked):
+        folders |= dict.fromkeys(_run_folders(place))
+    if not folders:
+        raise ConfigError(
+            f"{asked}: holds no run: no {', '.join(MARKS[:3])} in it or below it.\n{SUCH_AS}"
+        )
+    return [read_run(folder) for folder in sorted(folders, key=_natural)]
+
+
+def is_run(path: Path) -> bool:
+    """Whether a run has been in the folder."""
+    return any((path / mark).is_file() for mark in MARKS)
+
+
+def merge(parts: Sequence[Sequence[RunRecord]]) -> list[RunRecord]:
+    """All runs, each once, however often it was named."""
+    return list({run.folder.path: run for part in parts for run in part}.values())
+
+
+def _places(asked: str) -> list[Path]:
+    path = Path(asked).expanduser()
+    if "\0" in asked or not asked.strip():
+        raise ConfigError(f"{asked!r}: not the name of a folder. {SUCH_AS}")
+    if asked == "latest" and not path.exists():
+        path = OUTPUTS / "latest"
+    if path.is_dir():
+        return [path.resolve()]
+    if path.is_file():
+        return [_run_of_file(path.resolve(), asked)]
+    # A name of a folder may hold any of these signs itself, so a pattern comes last.
+    is_pattern = re.search(r"[*?[]", asked) is not None
+    try:
+        found = (
+            sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+            if is_pattern
+            else []
+        )
+    except (ValueError, NotImplementedError) as error:
+        raise ConfigError(f"{asked}: not a pattern: {error}.") from error
+    places = [each.resolve() for each in found if each.is_dir()]
+    if not places:
+        what = "nothing matches this pattern" if is_pattern else "there is no such folder"
+        raise ConfigError(f"{asked}: {what}. {SUCH_AS}{_near(path)}")
+    return places
+
+
+def _run_of_file(path: Path, asked: str) -> Path:
+    """The run that a file belongs to, such as its result.json or a checkpoint."""
+    for parent in list(path.parents)[:2]:
+        if is_run(parent):
+            return parent
+    raise ConfigError(f"{asked}: a file, which belongs to no run. {SUCH_AS}")
+
+
+def _near(path: Path) -> str:
+    parent = path.parent
+    names = (
+        sorted(each.name for each in parent.iterdir() if each.is_dir())[:8]
+        if parent.is_dir()
+        else []
+    )
+    return f"\n{display_path(parent)} has: {', '.join(names)}" if names else ""
+
+
+def _run_folders(path: Path) -> Iterator[Path]:
+    """The folder itself where it is a run's, else those of runs below it; links are not followed."""
+    if is_run(path):
+        yield path
+        return
+    for place, names, _ in os.walk(path):
+        if Path(place) != path and is_run(Path(place)):
+            names.clear()
+            yield Path(place)
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    """Sorts 2-x before 10-x."""
+    return [
+        (0, int(part), "") if part.isdigit() else (1, 0, part)
+        for part in re.split(r"(\d+)", str(path))
+        if part
+    ]

@@ -1,0 +1,116 @@
+"""What was asked of ``mnist-report``: which folders, which formats, to which files. Nothing slow is
+imported here."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+from typing import NoReturn
+
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.report.read.destination import SUFFIXES, check_destination
+from mnist_trainer.system.version import __version__
+
+FORMATS = ("html", "markdown", "csv", "json")
+STDOUT = "-"
+BESIDE = ""
+"""Stands for the place of a file that was asked for without a name."""
+REPORT_NAME = "report.html"
+EPILOG = """\
+  mnist-report outputs/latest                        one run: result, curves, mistakes, configuration
+  mnist-report outputs/multirun/lr_study             a sweep: ranking, effect of each setting, every run
+  mnist-report outputs/multirun/lr_study --html      the same with pictures, as one file to mail
+  mnist-report A B --compare                         is one better? interval over seeds, test over images
+  mnist-report 'outputs/multirun/s/*cnn*' B --compare    a pattern, in quotes, names the runs of one recipe
+
+A DIR is the folder of a run, a folder with runs below it, or a pattern. FILE may be - for standard output."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for."""
+
+    folders: tuple[str, ...]
+    compare: bool
+    targets: dict[str, str]
+    """Format to file; the terminal where there is none."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Mistakes end as all mistakes of this package do."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(
+            f"{message}. Usage: mnist-report DIR... [--compare] [--html [FILE]]; more: mnist-report"
+            " --help"
+        )
+
+
+def parse(words: Sequence[str]) -> Request:
+    """Sort the words.
+
+    Raises:
+        ConfigError: an unknown option, no folder, two formats for one place.
+    """
+    parser = Parser(
+        prog="mnist-report", description="Say what runs came to.", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
+    parser.add_argument("folders", nargs="*", metavar="DIR", help="folder of a run or of a sweep")
+    parser.add_argument("--compare", action="store_true", help="compare two recipes, A and B")
+    for form in FORMATS:
+        place = (
+            f"FILE (default: {REPORT_NAME} in DIR)"
+            if form == "html"
+            else "FILE (default: standard output)"
+        )
+        parser.add_argument(
+            f"--{form}", nargs="?", const=BESIDE, metavar="FILE", help=f"write {form} to {place}"
+        )
+    parser.add_argument("--version", action="version", version=f"mnist-report {__version__}")
+    given = parser.parse_intermixed_args(list(words))
+    folders, targets = list(given.folders), {}
+    for form in FORMATS:
+        target = getattr(given, form)
+        if target is None:
+            continue
+        if target and target in words and Path(target).is_dir():
+            # In `--html DIR` the folder is not the file to write. Beside another folder it can have
+            # been meant as either.
+            if given.folders and not (given.compare and len(given.folders) == 1):
+                named = " ".join(map(quote, given.folders))
+                raise ConfigError(
+                    f"--{form} {target}: a folder, where --{form} takes a FILE. To write a report"
+                    f" there: --{form} {quote(str(Path(target) / f'report{SUFFIXES[form]}'))}. To"
+                    f" report on this folder, too, name it before the options: mnist-report {named}"
+                    f" {quote(target)} --{form}"
+                )
+            folders.append(target)
+            target = BESIDE
+        if target == "/dev/stdout":
+            # What else is said would otherwise be written over it where it leads to a file.
+            target = STDOUT
+        targets[form] = target or (BESIDE if form == "html" else STDOUT)
+    folders.sort(key=words.index)
+    if not folders:
+        parser.error("no folder was named")
+    return Request(tuple(folders), given.compare, checked(targets, folders))
+
+
+def checked(targets: dict[str, str], folders: Sequence[str]) -> dict[str, str]:
+    """The targets with a place for each.
+
+    Raises:
+        ConfigError: two for one place, or a file that belongs to a run.
+    """
+    here = Path(folders[0]) if len(folders) == 1 and Path(folders[0]).is_dir() else Path()
+    placed = {form: target or str(here / REPORT_NAME) for form, target in targets.items()}
+    for form, target in placed.items():
+        if list(placed.values()).count(target) > 1:
+            raise ConfigError(
+                f"--{form}: two formats go to the same place, {target}. Name a FILE for each."
+            )
+        if target != STDOUT:
+            check_destination(form, target)
+    return placed

@@ -1,0 +1,118 @@
+"""The report of two recipes beside each other."""
+
+from functools import partial
+
+from mnist_trainer.report.analysis.comparison import FORMULA, Comparison, Side, p_text
+from mnist_trainer.report.analysis.groups import test_accuracies
+from mnist_trainer.report.analysis.statistics import holm, spread
+from mnist_trainer.report.render.document import (
+    Block,
+    Document,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+    interval_text,
+    percent,
+    spread_text,
+)
+from mnist_trainer.report.render.plots import draw_comparison
+from mnist_trainer.system.messages import counted
+
+
+def comparison_document(comparison: Comparison) -> Document:
+    """The verdict first, then what it rests on, then what it does not rest on."""
+    a, b = comparison.a, comparison.b
+    sections = [
+        Section(
+            "Verdict",
+            (
+                Paragraph(comparison.sentence, strong=True),
+                *(Paragraph(note) for note in comparison.notes),
+            ),
+        ),
+        Section("Over seeds", tuple(_over_seeds(comparison))),
+    ]
+    if comparison.pairs:
+        sections.append(Section("Over test images", tuple(_over_images(comparison))))
+    sections.append(Section("Runs", (_runs(a, b),)))
+    return Document(f"{a.name} and {b.name}", f"comparison: {comparison.verdict}", tuple(sections))
+
+
+def _over_seeds(comparison: Comparison) -> list[Block]:
+    sides = (("A", comparison.a), ("B", comparison.b))
+    over = {letter: spread(test_accuracies(side.runs)) for letter, side in sides}
+    rows = tuple(
+        (letter, side.name, spread_text(over[letter]), str(len(side.runs)), side.seeds)
+        for letter, side in sides
+    )
+    alt = comparison.sentence
+    blocks: list[Block] = [
+        Picture("Test accuracy of every seed", alt, partial(draw_comparison, comparison)),
+        Table(
+            "Test accuracy, mean ± standard deviation",
+            ("", "recipe", "test accuracy", "n", "seeds"),
+            rows,
+            frozenset({2, 3}),
+        ),
+    ]
+    found = comparison.difference
+    if found is None:
+        return [
+            *blocks,
+            Paragraph(
+                "One seed says nothing of the spread between seeds. Train more: mnist-train -m ..."
+                " 'seed=range(3)'"
+            ),
+        ]
+    text = (
+        f"B - A = {100 * found.value:+.2f} percentage points, 95 % interval {100 * found.low:+.2f}"
+        f" to {100 * found.high:+.2f} (df = {found.degrees:.1f}, p = {p_text(found.p)}). The"
+        f" interval is {FORMULA} (Welch's t). It is about other seeds on these same test images;"
+        " the verdict is whether it leaves out zero."
+    )
+    blocks.append(Paragraph(text))
+    if not found.distinguishable and min(found.a.n, found.b.n) < 5:
+        blocks.append(
+            Paragraph("More seeds narrow the interval: mnist-train -m ... 'seed=range(5)'")
+        )
+    return blocks
+
+
+def _over_images(comparison: Comparison) -> list[Block]:
+    adjusted = holm([pair.test.p for pair in comparison.pairs])
+    rows = tuple(
+        (
+            f"{pair.a.seed}",
+            f"{pair.b.seed}",
+            f"{pair.test.only_a:,}",
+            f"{pair.test.only_b:,}",
+            p_text(pair.test.p),
+            p_text(p),
+        )
+        for pair, p in zip(comparison.pairs, adjusted, strict=True)
+    )
+    images = comparison.pairs[0].a.test.images if comparison.pairs[0].a.test else 0
+    columns = ("seed of A", "seed of B", "only A right", "only B right", "exact p", "p by Holm")
+    note = (
+        f"McNemar's exact test on {counted(images, 'image')}, for pairs of single runs in the order"
+        " of their seeds. It compares these sets of weights; it cannot tell whether other seeds"
+        " would come out alike, so the verdict does not rest on it."
+    )
+    return [Table("Image by image", columns, rows, frozenset(range(6)), note)]
+
+
+def _runs(a: Side, b: Side) -> Table:
+    rows = tuple(
+        (
+            letter,
+            run.path,
+            str(run.seed),
+            percent(run.test.accuracy if run.test else None),
+            interval_text(run.test),
+        )
+        for letter, side in (("A", a), ("B", b))
+        for run in side.runs
+    )
+    columns = ("side", "run", "seed", "test", "95 % interval over images")
+    return Table("Runs that were compared", columns, rows, frozenset({2, 3, 4}))

@@ -1,0 +1,211 @@
+"""A report for other programs: CSV, a row a run, and JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mnist_trainer.report.analysis.comparison import Comparison, Side
+from mnist_trainer.report.analysis.groups import (
+    Group,
+    apart_from_best,
+    differing_settings,
+    group_runs,
+    main_effects,
+    split_to_judge_by,
+    value_of,
+)  # fmt: skip
+from mnist_trainer.report.analysis.statistics import Spread
+from mnist_trainer.report.read.records import RunRecord, Score
+from mnist_trainer.report.render.document import clean
+from mnist_trainer.system.optional_packages import is_installed
+
+METRICS = (
+    "validation_accuracy",
+    "validation_loss",
+    "test_accuracy",
+    "test_loss",
+    "test_right",
+    "test_images",
+)
+
+
+def runs_csv(runs: Sequence[RunRecord]) -> str:
+    """A row a run: where, what, how far, how well; accuracies as shares."""
+    keys = (
+        differing_settings(runs)
+        if len(runs) > 1
+        else [key for key in runs[0].overrides if key != "seed"]
+    )
+    head = ["run", "status", *keys, "seed", *METRICS, "epochs", "seconds", "message"]
+    return _table(head, [_row(run, keys) for run in runs])
+
+
+def comparison_csv(comparison: Comparison) -> str:
+    """One row: the two sides, their difference, the verdict."""
+    found = comparison_values(comparison)
+    row = {
+        f"{side}_{key}": found[side][key]
+        for side in ("a", "b")
+        for key in ("name", "n", "mean", "sd")
+    }
+    row |= {f"difference_{key}": value for key, value in (found["difference"] or {}).items()}
+    row |= {"verdict": found["verdict"], "sentence": found["sentence"]}
+    return _table(list(row), [list(row.values())])
+
+
+def runs_json(runs: Sequence[RunRecord]) -> str:
+    """Runs, groups, effects of settings and what could not be read."""
+    groups, split = group_runs(runs), split_to_judge_by(runs)
+    ranked = [group for group in groups if group.validation]
+    apart = apart_from_best(ranked) if is_installed("scipy") else {}
+    effects = main_effects(groups, split) if len(groups) > 1 else []
+    return _dump(
+        {
+            "runs": [run_values(run) for run in runs],
+            "groups": [_group_values(group, place, apart) for place, group in enumerate(groups)],
+            "effects": [
+                {
+                    "setting": e.setting,
+                    "value": e.value,
+                    "split": split,
+                    **_spread(e.spread),
+                    "accuracies": list(e.accuracies),
+                }
+                for e in effects
+            ],
+            "notes": [note for run in runs for note in run.notes],
+        }
+    )
+
+
+def comparison_json(comparison: Comparison) -> str:
+    return _dump(comparison_values(comparison))
+
+
+def run_values(run: RunRecord) -> dict[str, Any]:
+    """What is known of a run, without its curves."""
+    return {
+        "path": run.path,
+        "status": run.status,
+        "message": run.message,
+        "recipe": run.recipe,
+        "seed": run.seed,
+        "overrides": dict(run.overrides),
+        "validation": _score(run.validation),
+        "test": _score(run.test),
+        "epochs": run.result.get("epochs"),
+        "seconds": run.seconds("total"),
+        "weights_sha256": run.weights,
+    }
+
+
+def comparison_values(comparison: Comparison) -> dict[str, Any]:
+    """All figures of a comparison; differences are B less A, as shares."""
+    found = comparison.difference
+    difference = found and {
+        "value": found.value, "low": found.low, "high": found.high, "p": found.p, "degrees_of_freedom": found.degrees,
+        "confidence": 0.95,
+    }  # fmt: skip
+    return {
+        "verdict": comparison.verdict,
+        "sentence": comparison.sentence,
+        "a": _side(comparison.a),
+        "b": _side(comparison.b),
+        "difference": difference,
+        "mcnemar": [
+            {
+                "a": pair.a.path,
+                "b": pair.b.path,
+                "only_a_right": pair.test.only_a,
+                "only_b_right": pair.test.only_b,
+                "p": pair.test.p,
+            }
+            for pair in comparison.pairs
+        ],
+        "notes": list(comparison.notes),
+    }
+
+
+def _side(side: Side) -> dict[str, Any]:
+    from mnist_trainer.report.analysis.groups import test_accuracies
+    from mnist_trainer.report.analysis.statistics import spread
+
+    return {
+        "name": side.name,
+        **_spread(spread(test_accuracies(side.runs))),
+        "runs": [run_values(run) for run in side.runs],
+    }
+
+
+def _group_values(group: Group, place: int, apart: dict[int, float]) -> dict[str, Any]:
+    return {
+        "rank": place + 1 if group.validation else None,
+        "settings": group.settings,
+        "validation": group.validation and _spread(group.validation),
+        "test": group.test and _spread(group.test),
+        "seconds": group.seconds and group.seconds.mean,
+        "n": len(group.completed),
+        "status": group.states,
+        "p_against_best": apart.get(place),
+        "runs": [run.path for run in group.runs],
+    }
+
+
+def _spread(over: Spread | None) -> dict[str, Any]:
+    return {"mean": over and over.mean, "sd": over and over.sd, "n": over.n if over else 0}
+
+
+def _score(score: Score | None) -> dict[str, Any] | None:
+    if score is None:
+        return None
+    return {
+        "accuracy": score.accuracy,
+        "loss": score.loss,
+        "correct": score.correct,
+        "images": score.images,
+    }
+
+
+def _row(run: RunRecord, keys: Sequence[str]) -> list[Any]:
+    test, validation = run.test, run.validation
+    scores = [
+        validation and validation.accuracy,
+        validation and validation.loss,
+        test and test.accuracy,
+        test and test.loss,
+    ]
+    counts = [test and test.correct, test and test.images]
+    settings = [value_of(run, key) for key in keys]
+    return [
+        run.path,
+        run.status,
+        *settings,
+        run.seed,
+        *scores,
+        *counts,
+        run.result.get("epochs"),
+        run.seconds("total"),
+        run.message,
+    ]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow([clean(name) for name in head])
+    writer.writerows([[_cell(value) for value in row] for row in rows])
+    return written.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A value as it stands; text that a spreadsheet would run as a formula is quoted."""
+    if not isinstance(value, str):
+        return value
+    text = clean(value)
+    return f"'{text}" if text[:1] in ("=", "@") else text
+
+
+def _dump(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,85 @@
+"""Figures as SVG elements that take their colours from the page, so that one picture reads well in
+light and in dark.
+
+Matplotlib draws with colours that stand for a role; here each is replaced by the CSS variable of
+that role.
+"""
+
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+from mnist_trainer.system.optional_packages import require
+
+NUM_SERIES = 7
+NUM_LEVELS = 5
+INK, MUTED, GRID, SURFACE = "#010101", "#010102", "#010103", "#010104"
+SERIES = tuple(f"#0201{number:02x}" for number in range(NUM_SERIES))
+"""Colours of Okabe and Ito, which people with any colour vision can tell apart; see the style
+sheet."""
+LEVELS = tuple(f"#0301{number:02x}" for number in range(NUM_LEVELS))
+"""From the least to the most."""
+VARIABLES = {
+    INK: "--ink", MUTED: "--muted", GRID: "--line", SURFACE: "--surface",
+    **{color: f"--series-{number}" for number, color in enumerate(SERIES)},
+    **{color: f"--level-{number}" for number, color in enumerate(LEVELS)},
+}  # fmt: skip
+WIDTH = 9.2
+"""Inches of the widest figure: 883 pixels of the page."""
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def canvas(width: float, height: float) -> Iterator[Any]:
+    """A matplotlib figure of so many inches, in the house's look.
+
+    Raises:
+        MachineError: matplotlib is not installed.
+    """
+    matplotlib = require("report", "matplotlib", "A report in HTML")
+    # No text is taken for a formula, and all text stays text.
+    look = {
+        "svg.fonttype": "none", "text.parse_math": False, "svg.hashsalt": "report", "font.size": 10, "axes.titlesize": 10.5,
+        "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "xtick.color": MUTED, "ytick.color": MUTED,
+        "axes.edgecolor": MUTED, "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.7, "axes.axisbelow": True,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left", "axes.titlepad": 10,
+        "figure.constrained_layout.use": True, "lines.linewidth": 1.8, "lines.markersize": 4.5, "font.family": "DejaVu Sans",
+        "axes.facecolor": "none", "figure.facecolor": "none", "axes.formatter.useoffset": False,
+    }  # fmt: skip
+    with matplotlib.rc_context(look):
+        yield require("report", "matplotlib.figure", "A report in HTML").Figure(
+            figsize=(width, height)
+        )
+
+
+def element(figure: Any, alt: str) -> str:
+    """The figure as an SVG element, with what is to be seen in words.
+
+    Must be called within its ``canvas``: matplotlib reads the look once more when it writes.
+    """
+    written = io.StringIO()
+    figure.savefig(written, format="svg", metadata={"Date": None})
+    text = written.getvalue()
+    body = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    prefix = f"f{next(_numbers)}-"
+    body = re.sub(r"<[^>]+>", lambda tag: _fit(tag[0], prefix), body)
+    width, height = (72 * inches for inches in figure.get_size_inches())
+    head = (
+        f'<svg viewBox="0 0 {width:g} {height:g}" width="{4 / 3 * width:.0f}" role="img"'
+        f' aria-label="{escape(alt)}">'
+    )
+    return f"{head}{body.strip()}</svg>"
+
+
+def _fit(tag: str, prefix: str) -> str:
+    """A tag with the page's colours and font, and with names that no other figure of the page has."""
+    for color, variable in VARIABLES.items():
+        tag = tag.replace(color, f"var({variable})")
+    tag = re.sub(r"(font: [^;\"']*)'DejaVu Sans'[^;\"]*", r"\1var(--font)", tag)
+    tag = re.sub(r'(\sid="|url\(#|href="#)', lambda found: found[1] + prefix, tag)
+    return tag.replace("xlink:href", "href")

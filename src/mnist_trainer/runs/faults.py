@@ -1,0 +1,48 @@
+"""Faults of the machine, whichever library they come from, as one kind of error.
+
+No torch here: its error for a device without memory is looked up only once something went wrong.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from mnist_trainer.errors import MachineError
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.system.files import write_failure
+from mnist_trainer.system.memory import NO_MEMORY, is_out_of_memory
+
+
+@contextlib.contextmanager
+def faults_of_the_machine(folder: RunFolder) -> Iterator[None]:
+    """Turn a full disk, a missing permission or exhausted memory into the error that says what to
+    do about it.
+
+    Raises:
+        MachineError: with the way to go on, where the run has saved something.
+    """
+    try:
+        yield
+    except MachineError as error:
+        raise MachineError(f"{error}{_how_to_go_on(folder)}") from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        path = Path(error.filename) if isinstance(error.filename, str) else folder.path
+        raise MachineError(f"{write_failure(path, error)}{_how_to_go_on(folder)}") from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MachineError(f"{NO_MEMORY}{_how_to_go_on(folder)}") from error
+    except ValueError as error:
+        # What logging makes of a log file that it cannot open.
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise write_failure(folder.log, error.__cause__) from error
+
+
+def _how_to_go_on(folder: RunFolder) -> str:
+    last = folder.checkpoints / "last.pt"
+    return (
+        f"\nSaved so far: {last}\nGo on with: mnist-train resume={folder}" if last.exists() else ""
+    )

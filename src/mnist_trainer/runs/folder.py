@@ -1,0 +1,210 @@
+"""Names and layout of a run folder, and how one is claimed that no other run has."""
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from mnist_trainer.errors import ConfigError, MachineError
+
+OUTPUTS = Path("outputs")
+NAME_LIMIT = 100
+"""Longest name of a folder, in characters; file systems allow 255 bytes."""
+
+# Any of these in a folder means that a run has been here.
+RUN_MARKS = ("config.yaml", "metrics.jsonl", "result.json", "checkpoints")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths inside one run's folder."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.npz"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "train.log"
+
+    @property
+    def profile(self) -> Path:
+        return self.path / "profile"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def __str__(self) -> str:
+        return display_path(self.path)
+
+
+def display_path(path: Path) -> str:
+    """The path as a user would type it from here: relative where it lies below the working
+    directory."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def claim_run_folder(label: str) -> RunFolder:
+    """A new folder ``outputs/<date>/<time>-<label>-<4 hex>`` that no other run has.
+
+    Raises:
+        MachineError: the folder cannot be made.
+    """
+    now = datetime.now()
+    day = OUTPUTS / f"{now:%Y-%m-%d}"
+    while True:
+        folder = day / f"{now:%H-%M-%S}-{safe_name(label)}-{secrets.token_hex(2)}"
+        if _make_exclusively(folder):
+            return RunFolder(folder.resolve())
+
+
+def refuse_used_folder(path: Path) -> None:
+    """Raises:
+    ConfigError: a run has been in this folder.
+    """
+    if any((path / mark).exists() for mark in RUN_MARKS):
+        raise ConfigError(
+            f"hydra.run.dir={path}: this folder already holds a run. Name another, or remove it"
+            " first."
+        )
+
+
+def claim_named_folder(path: Path) -> RunFolder:
+    """The folder that the user named exactly.
+
+    Raises:
+        ConfigError: a run has been there.
+        MachineError: the folder cannot be made, or cannot be written to.
+    """
+    refuse_used_folder(path)
+    if not _make_exclusively(path) and not (path.is_dir() and os.access(path, os.W_OK)):
+        raise MachineError(
+            f"hydra.run.dir={path}: not a folder that can be written to. Choose another place."
+        )
+    return RunFolder(path.resolve())
+
+
+def claim_sweep_folder(name: str | None) -> Path:
+    """The folder of a multirun: the named one, or a new one called by date and time."""
+    base = OUTPUTS / "multirun"
+    if name is not None:
+        folder = base / safe_name(name, "sweep")
+        _make_exclusively(folder)
+        return folder.resolve()
+    stamp = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    folder = base / stamp
+    while not _make_exclusively(folder):
+        folder = base / f"{stamp}-{secrets.token_hex(2)}"
+    return folder.resolve()
+
+
+def _make_exclusively(folder: Path) -> bool:
+    """Make the folder; False where there is one already."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+    except FileExistsError as error:
+        if not folder.is_dir():
+            raise MachineError(
+                f"{folder}: there is a file where a folder is needed. Move it, or set"
+                " hydra.run.dir=PATH."
+            ) from error
+        return False
+    except OSError as error:
+        raise MachineError(
+            f"{folder} cannot be made: {error.strerror or error}. Choose another place with"
+            " hydra.run.dir=PATH."
+        ) from error
+    return True
+
+
+def safe_name(name: str, key: str = "name") -> str:
+    """A name of a folder that stays inside its parent: separators and other marks become ``_``,
+    overlong is cut.
+
+    Args:
+        key: the setting that the name was given by.
+
+    Raises:
+        ConfigError: the name holds nothing usable, such as ``..`` or NUL.
+    """
+    if "\0" in name or not name.strip(". ") or name.strip() != name:
+        shown = name if name and name.strip() == name and name.isprintable() else repr(name)
+        raise ConfigError(
+            f"{key}={shown}: not usable as the name of a folder. Use letters, digits, '-', '_' and"
+            " '.'."
+        )
+    cleaned = re.sub(r"[^\w.,=+\-]+", "_", name).lstrip(".")
+    # Names that are devices on Windows, whatever their ending.
+    if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", cleaned):
+        cleaned = f"_{cleaned}"
+    return cleaned[:NAME_LIMIT].rstrip(". ") or "_"
+
+
+def run_label(number: object, overrides: object) -> str:
+    """Folder of one job of a sweep: its number, then what sets it apart."""
+    return safe_name(f"{number}-{overrides}" if overrides else str(number))
+
+
+def leading_number(name: str) -> int | None:
+    """The number that the folder of a job begins with; None where it begins with none."""
+    found = re.match(r"\d+(?=-|$)", name)
+    return int(found[0]) if found else None
+
+
+def point_latest_at(folder: RunFolder) -> None:
+    """Make ``outputs/latest`` a link to the folder, replacing the old link in one step; no link
+    where links fail."""
+    if not OUTPUTS.is_dir():
+        return
+    link = OUTPUTS / "latest"
+    if link.exists() and not link.is_symlink():
+        return
+    temporary = OUTPUTS / f".latest-{secrets.token_hex(4)}"
+    with contextlib.suppress(OSError):
+        temporary.symlink_to(
+            os.path.relpath(folder.path, OUTPUTS.resolve()), target_is_directory=True
+        )
+        os.replace(temporary, link)
+
+
+def discard_if_unused(folder: RunFolder) -> None:
+    """Remove what the start of a run left in its folder, where the run never began; other people's
+    files stay."""
+    if folder.result.exists() or folder.metrics.exists() or folder.checkpoints.exists():
+        return
+    shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
+    for path in (folder.log, folder.config, folder.environment):
+        path.unlink(missing_ok=True)
+    for path in folder.path.glob("events.out.tfevents.*"):
+        path.unlink()
+    with contextlib.suppress(OSError):
+        folder.path.rmdir()
+        if folder.path.parent.parent == OUTPUTS.resolve():
+            folder.path.parent.rmdir()

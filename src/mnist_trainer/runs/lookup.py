@@ -1,0 +1,219 @@
+"""Which trained run, and which of its checkpoints, a user means.
+
+No torch here: a mistake is answered before it is imported.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from mnist_trainer.errors import CheckpointError, ConfigError
+from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path
+from mnist_trainer.runs.result import Status, read_result
+from mnist_trainer.runs.resume import holds_run
+
+MAX_NAMED = 6
+"""Runs that a message lists."""
+MAX_SEEN = 2000
+"""Folders that are looked at for runs, so that a mistyped ``/`` is answered at once."""
+DEPTH = 3
+"""How deep below the named folder runs are looked for: outputs/multirun/<sweep>/<job>."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """A checkpoint on disk, and the run that it is of."""
+
+    checkpoint: Path
+    folder: RunFolder | None
+    """None for a checkpoint file that lies outside of any run folder."""
+    note: str | None
+    """What to tell the user of the choice, where it is not the one that was asked for."""
+
+    @property
+    def home(self) -> Path:
+        """Where files about this checkpoint go: the run folder, else the folder of the file."""
+        return self.folder.path if self.folder else self.checkpoint.parent
+
+
+def locate_checkpoint(run: str | Path, checkpoint: str | Path | None = None) -> Located:
+    """Find the checkpoint that is meant.
+
+    Args:
+        run: a run folder, a checkpoint file, or ``latest``.
+        checkpoint: ``best``, ``last`` or a path; None is the one that the run itself has tested.
+
+    Raises:
+        ConfigError: there is no such run.
+        CheckpointError: the run has no such checkpoint.
+    """
+    if not str(run):
+        raise ConfigError(
+            "'': not a path: it is empty. Name a run's folder, such as outputs/latest."
+        )
+    if "\0" in f"{run}{checkpoint or ''}":
+        raise ConfigError(f"{str(run)!r}: not a path: it holds a NUL.")
+    path = (
+        OUTPUTS / "latest"
+        if str(run) == "latest" and not Path(run).exists()
+        else Path(run).expanduser()
+    )
+    if path.is_file():
+        if checkpoint is not None:
+            raise ConfigError(
+                f"{path} is a checkpoint itself: name its run's folder, or leave out the checkpoint"
+                f" {checkpoint}."
+            )
+        return Located(path, run_of(path), None)
+    folder = find_run_folder(path)
+    if checkpoint is None or str(checkpoint) in ("best", "last"):
+        return _choose(folder, None if checkpoint is None else str(checkpoint))
+    return Located(_named_checkpoint(folder, Path(checkpoint).expanduser()), folder, None)
+
+
+def run_of(checkpoint: Path) -> RunFolder | None:
+    """The run folder in which a checkpoint lies; None where it lies elsewhere."""
+    parent = checkpoint.resolve().parent
+    inside = parent.name == "checkpoints" and holds_run(parent.parent)
+    return RunFolder(parent.parent) if inside else None
+
+
+def find_run_folder(path: Path) -> RunFolder:
+    """The run folder at a path.
+
+    Raises:
+        ConfigError: there is none; says which runs there are nearby.
+    """
+    if path.name == "checkpoints" and path.is_dir():
+        path = path.parent
+    if path.is_symlink() and not path.exists():
+        # Not Path.resolve, which raises of a loop.
+        target = Path(os.path.realpath(path))
+        if target.is_symlink():
+            raise ConfigError(f"{path}: a link that leads back to itself. Name a run's folder.")
+        raise ConfigError(
+            f"{path}: the link leads to {target}, which is gone. Name a run's folder."
+        )
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no such folder or file.{_near(path)}")
+    if not path.is_dir():
+        raise ConfigError(f"{path}: neither a run's folder nor a checkpoint.")
+    if any(
+        (path / mark).exists()
+        for mark in ("config.yaml", "checkpoints", "result.json", "metrics.jsonl")
+    ):
+        return RunFolder(path.resolve())
+    runs = sorted(_runs_below(path), key=lambda run: run.stat().st_mtime, reverse=True)
+    if runs:
+        lines = [f"  {display_path(run)}" for run in runs[:MAX_NAMED]]
+        more = [f"  ... and {len(runs) - MAX_NAMED} more"] if len(runs) > MAX_NAMED else []
+        listed = "\n".join([*lines, *more])
+        raise ConfigError(
+            f"{path}: not a run, but a folder that holds some. Name one of them:\n{listed}"
+        )
+    raise ConfigError(
+        f"{path}: not the folder of a run: it holds no config.yaml and no checkpoints.{_latest()}"
+    )
+
+
+def _named_checkpoint(folder: RunFolder, asked: Path) -> Path:
+    """A checkpoint by its path, as seen from here, from the run folder or among its checkpoints."""
+    for candidate in (asked, folder.path / asked, folder.checkpoints / asked):
+        if candidate.is_file():
+            return candidate
+    kept = sorted(path.name for path in folder.checkpoints.glob("*.pt"))
+    short = [name for name in ("best", "last") if f"{name}.pt" in kept]
+    hint = f" Type {' or '.join(short)}." if short else ""
+    raise CheckpointError(
+        f"{asked}: there is no such checkpoint. This run has: {', '.join(kept) or 'none'}.{hint}"
+    )
+
+
+def _choose(folder: RunFolder, asked: str | None) -> Located:
+    best, last = folder.checkpoints / "best.pt", folder.checkpoints / "last.pt"
+    if not best.is_file() and not last.is_file():
+        raise CheckpointError(
+            f"{folder}: this run has no checkpoint yet: one is written after each epoch.\n"
+            f"Let it train on, or start it again: mnist-train resume={folder}"
+        )
+    wanted = asked or ("last" if _tests_last(folder) else "best")
+    if wanted == "best" and best.is_file():
+        return Located(best, folder, None)
+    unfinished = (read_result(folder.result) or {}).get("status") != Status.COMPLETED
+    if wanted == "last" and last.is_file():
+        note = (
+            "this run has not finished; its last checkpoint is used"
+            if unfinished and asked is None
+            else None
+        )
+        return Located(last, folder, note)
+    if wanted == "best":
+        if unfinished:
+            return Located(
+                last,
+                folder,
+                "this run has not finished; it has no best checkpoint yet, so the last one is used",
+            )
+        note = "this run selects no best checkpoint, so the last one is used" if asked else None
+        return Located(last, folder, note)
+    return Located(best, folder, "last.pt is missing, so best.pt is used")
+
+
+def _tests_last(folder: RunFolder) -> bool:
+    """Whether the run was told to test its last weights, though it may keep the best as well."""
+    try:
+        config: Any = OmegaConf.to_container(OmegaConf.load(folder.config), resolve=False)
+        return bool(config["trainer"]["test_weights"] == "last")
+    except (OSError, ValueError, KeyError, TypeError, YAMLError, OmegaConfBaseException):
+        return False  # The checkpoint holds the configuration as well, and is going to be verified.
+
+
+def _runs_below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
+    """The run folders below a folder, hidden folders and links left out."""
+    waiting, seen = [(folder, 0)], 0
+    while waiting and seen < MAX_SEEN:
+        place, level = waiting.pop()
+        try:
+            inside = [
+                path
+                for path in place.iterdir()
+                if path.is_dir() and not path.is_symlink() and path.name[:1] != "."
+            ]
+        except OSError:
+            continue
+        for path in inside:
+            seen += 1
+            if holds_run(path):
+                yield path
+            elif level + 1 < depth:
+                waiting.append((path, level + 1))
+
+
+def _near(path: Path) -> str:
+    """A question that proposes a folder whose name looks like the one that was typed."""
+    parent = next((ancestor for ancestor in path.parents if ancestor.is_dir()), None)
+    if parent is None:
+        return _latest()
+    wanted = path.relative_to(parent).parts[0]
+    try:
+        names = [each.name for each in parent.iterdir() if each.is_dir()]
+    except OSError:
+        return _latest()
+    close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
+    return f" Did you mean {parent / close[0]}?" if close else _latest()
+
+
+def _latest() -> str:
+    latest = OUTPUTS / "latest"
+    return (
+        f" The newest run from here is {latest}."
+        if latest.exists()
+        else " Train one first: mnist-train"
+    )

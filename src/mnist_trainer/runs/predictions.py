@@ -1,0 +1,102 @@
+"""predictions.npz: what a run answered for each test image. No torch here: reports read it without."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_trainer.errors import DataError
+from mnist_trainer.system.files import atomic_write
+
+ARRAYS = ("predicted", "probability", "truth", "class_names")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One answer an image, in the order of the test set."""
+
+    predicted: NDArray[np.uint16]
+    """Class with the largest probability, (N,)."""
+    probability: NDArray[np.float32]
+    """What the model gave that class, 0 to 1, (N,)."""
+    truth: NDArray[np.uint16]
+    """The label, (N,)."""
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which images were classified rightly, (N,)."""
+        return np.asarray(self.predicted == self.truth)
+
+    def confusion(self) -> NDArray[np.int64]:
+        """Images by their class (row) and the class that they were given (column)."""
+        size = 1 + max(
+            len(self.class_names) - 1,
+            int(self.predicted.max(initial=0)),
+            int(self.truth.max(initial=0)),
+        )
+        counts = np.zeros((size, size), dtype=np.int64)
+        np.add.at(counts, (self.truth, self.predicted), 1)
+        return counts
+
+    def name_of(self, label: int) -> str:
+        """Name of a class; its number where it has none, as the spare outputs of a network of one's
+        own."""
+        return self.class_names[label] if label < len(self.class_names) else str(label)
+
+    def worst(self, limit: int) -> NDArray[np.int64]:
+        """Indexes of the wrong answers that the model was surest of, the surest first."""
+        wrong = np.flatnonzero(~self.right)
+        return wrong[np.argsort(-self.probability[wrong], kind="stable")][:limit]
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write an .npz of plain arrays, which loads with ``allow_pickle=False``; it appears whole or
+    not at all.
+
+    Raises:
+        MachineError: the file could not be written.
+    """
+    packed = io.BytesIO()
+    np.savez(
+        packed,
+        predicted=predictions.predicted,
+        probability=predictions.probability,
+        truth=predictions.truth,
+        class_names=np.array(predictions.class_names, dtype=np.str_),
+    )
+    with atomic_write(path, packed.tell()) as file:
+        file.write(packed.getvalue())
+
+
+def read_predictions(path: Path) -> Predictions | None:
+    """The predictions in a file; None where there is no file, as in runs of older versions.
+
+    Raises:
+        DataError: the file is damaged, or not one of predictions.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            predicted, probability, truth, names = (arrays[name] for name in ARRAYS)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as predictions: {error}") from error
+    shapes = {predicted.shape, probability.shape, truth.shape}
+    kinds = (predicted.dtype.kind, probability.dtype.kind, truth.dtype.kind, names.dtype.kind)
+    if len(shapes) != 1 or predicted.ndim != 1 or kinds != ("u", "f", "u", "U"):
+        raise DataError(
+            f"{path}: not a file of predictions: its arrays have the shapes {sorted(shapes)}."
+        )
+    return Predictions(
+        predicted.astype(np.uint16),
+        probability.astype(np.float32),
+        truth.astype(np.uint16),
+        tuple(map(str, names.ravel())),
+    )

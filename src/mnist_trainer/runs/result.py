@@ -1,0 +1,137 @@
+"""What a run came to: the content of result.json."""
+
+import json
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnist_trainer.errors import DivergedError, ExitCode, UserError
+from mnist_trainer.system.signals import InterruptedRunError
+
+if TYPE_CHECKING:
+    # A command line is answered before torch is imported, and to say that a run is finished takes
+    # its result.
+    from mnist_trainer.runs.metrics import Metrics
+
+
+class Status(StrEnum):
+    """How far a run has come."""
+
+    WAITING = "not started"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Wall-clock time by what it was spent on."""
+
+    setup: float
+    """From the start of the process, or of the job in a sweep, to the first step; of all sessions,
+    as the others."""
+    train: float
+    eval: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is known at the end of a run."""
+
+    status: Status
+    test: "Metrics"
+    validation: "Metrics | None"
+    """Of the tested weights; None without validation images."""
+    best_epoch: int | None
+    tested_epoch: int
+    """The epoch after which the tested weights were taken."""
+    epochs: int
+    """Epochs trained."""
+    stopped_early: bool
+    steps: int
+    seed: int
+    parameters: int
+    seconds: Seconds
+    weights_sha256: str
+    """Of the tested weights."""
+    last_weights_sha256: str
+    """Of the weights after the last update."""
+    resumed_from: str | None
+    """Checkpoint and step that the last session went on from."""
+    processes: int = 1
+    """How many made the last session together."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, in the layout of result.json."""
+        return {
+            "status": self.status,
+            "test": scored(self.test),
+            "validation": self.validation and scored(self.validation),
+            "best": None if self.best_epoch is None else {"epoch": self.best_epoch},
+            "tested_epoch": self.tested_epoch,
+            "epochs": self.epochs,
+            "stopped_early": self.stopped_early,
+            "steps": self.steps,
+            "seed": self.seed,
+            "parameters": self.parameters,
+            "seconds": {
+                field.name: round(getattr(self.seconds, field.name), 3)
+                for field in fields(self.seconds)
+            },
+            "weights_sha256": self.weights_sha256,
+            "last_weights_sha256": self.last_weights_sha256,
+            "resumed_from": self.resumed_from,
+            "processes": self.processes,
+        }
+
+
+def read_result(path: Path) -> dict[str, Any] | None:
+    """The content of a result.json; None where there is none that can be read."""
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def describe_failure(error: BaseException, seconds: float) -> dict[str, Any]:
+    """How a run ended that did not come to a result, in the layout of result.json.
+
+    Args:
+        seconds: from its start to its end.
+    """
+    status = Status.FAILED
+    if isinstance(error, DivergedError):
+        status = Status.DIVERGED
+    elif isinstance(error, InterruptedRunError):
+        status = Status.INTERRUPTED
+    is_told = isinstance(error, UserError)
+    return {
+        "status": status,
+        "error": type(error).__name__,
+        "message": str(error) if is_told else f"{type(error).__name__}: {error}",
+        "exit_code": int(error.exit_code) if isinstance(error, UserError) else int(ExitCode.BUG),
+        "seconds": {"total": round(seconds, 3)},
+    }
+
+
+def is_completed(path: Path) -> bool:
+    """Whether there is a result.json of a run that came to its end."""
+    return (read_result(path) or {}).get("status") == Status.COMPLETED
+
+
+def scored(metrics: "Metrics") -> dict[str, Any]:
+    """Metrics with the 95 % interval of the accuracy."""
+    from mnist_trainer.runs.metrics import wilson_interval
+
+    low, high = wilson_interval(metrics.correct, metrics.count)
+    return {
+        "accuracy": metrics.accuracy,
+        "accuracy_interval_95": [low, high],
+        "loss": metrics.loss,
+        "correct": metrics.correct,
+        "images": metrics.count,
+    }

@@ -1,0 +1,132 @@
+"""Going on with a run: which one, with which settings, and whether it still is the same run.
+
+No torch here: a mistake is answered before it is imported.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from mnist_trainer.errors import CheckpointError, ConfigError
+from mnist_trainer.runs.folder import OUTPUTS, RUN_MARKS, RunFolder, display_path
+from mnist_trainer.runs.result import Status, read_result
+from mnist_trainer.system.messages import counted
+
+# What may change without asking: how long and how watched, not what is learned from what.
+FREE = (
+    "trainer.epochs", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size", "trainer.patience",
+    "device", "tracker", "data.root", "data.download", "data.mirror", "data.num_workers", "name", "sweep", "resume",
+    "resume_allow_changes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """A run to go on with."""
+
+    folder: RunFolder
+    overrides: list[str]
+    """What was typed when the run was started, less what has been typed now."""
+
+
+def find_run(asked: str) -> RunFolder:
+    """The run folder that ``resume=`` names: a path, or ``latest``.
+
+    Raises:
+        ConfigError: there is no run.
+    """
+    path = OUTPUTS / "latest" if asked == "latest" else Path(asked).expanduser()
+    if path.name == "checkpoints" or path.suffix == ".pt":
+        path = path.parent.parent if path.suffix == ".pt" else path.parent
+    if not path.is_dir():
+        raise ConfigError(
+            f"resume={asked}: there is no folder {path}. Name a run's folder, or latest."
+        )
+    if not (path / ".hydra" / "overrides.yaml").is_file() and not holds_run(path):
+        raise ConfigError(f"resume={asked}: {path} is not the folder of a run.")
+    return RunFolder(path.resolve())
+
+
+def holds_run(path: Path) -> bool:
+    """Whether a run has been in a folder."""
+    return any((path / mark).exists() for mark in RUN_MARKS)
+
+
+def take_up(folder: RunFolder, typed_keys: set[str]) -> Resumption:
+    """The run with the words that it was started with.
+
+    Args:
+        typed_keys: what is set anew, and so no longer as it was.
+
+    Raises:
+        CheckpointError: the words of that time cannot be read.
+    """
+    path = folder.path / ".hydra" / "overrides.yaml"
+    try:
+        words: Any = OmegaConf.to_container(OmegaConf.load(path))
+    except (OSError, YAMLError, OmegaConfBaseException) as error:
+        raise CheckpointError(
+            f"{path}: cannot be read, so the settings of that run are not known: {error}"
+        ) from error
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise CheckpointError(f"{path}: not a list of settings.")
+    kept = [
+        word
+        for word in words
+        if word.lstrip("+~").partition("=")[0]
+        not in typed_keys | {"resume", "resume_allow_changes"}
+    ]
+    return Resumption(folder, kept)
+
+
+def refuse_changes(folder: RunFolder, plain: Mapping[str, Any]) -> None:
+    """Raises:
+    CheckpointError: settings that a run cannot change half way differ from those it was started
+    with.
+    """
+    try:
+        saved: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
+    except FileNotFoundError:
+        return  # It never came as far as to a checkpoint.
+    except (OSError, YAMLError, OmegaConfBaseException) as error:
+        raise CheckpointError(f"{folder.config}: cannot be read: {error}") from error
+    differences = list(_differences(saved, dict(plain), ""))
+    if differences:
+        lines = [f"{key}: {old} -> {new}" for key, old, new in differences]
+        more = [f"... and {len(lines) - 5} more"] if len(lines) > 5 else []
+        shown = "\n".join([*lines[:5], *more])
+        raise CheckpointError(
+            f"resume={display_path(folder.path)}: this is not the run that was started:\n{shown}\n"
+            "Start a new run without resume=, or insist with resume_allow_changes=true"
+        )
+
+
+def _differences(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
+    if key and any(key == free or key.startswith(f"{free}.") for free in FREE):
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(old.keys() | new.keys()):
+            yield from _differences(old.get(name), new.get(name), f"{key}.{name}" if key else name)
+    elif old != new:
+        yield key, old, new
+
+
+def finished(folder: RunFolder, epochs: int) -> str | None:
+    """What to say of a run that has nothing left to do; None where it has."""
+    result = read_result(folder.result)
+    if result is None or result.get("status") != Status.COMPLETED:
+        return None
+    done = int(result.get("epochs", 0))
+    if done < epochs and not result.get("stopped_early"):
+        return None
+    accuracy = 100 * float(result["test"]["accuracy"])
+    return (
+        f"{folder}: this run is finished: {counted(done, 'epoch')}, test accuracy {accuracy:.2f} %."
+        f" Nothing was changed.\nTo train on: mnist-train resume={folder}"
+        f" trainer.epochs={done + max(1, done // 2)}"
+    )

@@ -1,0 +1,181 @@
+"""The one way in which files that matter are written: whole and on disk, or not at all."""
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mnist_trainer.errors import MachineError
+
+ELSEWHERE = "hydra.run.dir=PATH"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def atomic_write(
+    path: Path, needed: int | None = None, *, elsewhere: str = ELSEWHERE
+) -> Iterator[BinaryIO]:
+    """A binary file that appears under its name whole and on disk, or not at all.
+
+    Writes to a temporary file in the same folder, flushes it to disk, renames it over ``path`` and
+    flushes the folder, so that a crash at any instant leaves the old file or the new one.
+
+    Args:
+        needed: bytes that are going to be written, for the message where they do not fit.
+        elsewhere: what a user types to have it written to another place.
+
+    Raises:
+        MachineError: the file could not be written; nothing is left of it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _replacing(path) as file:
+            yield file
+    except OSError as error:
+        raise write_failure(path, error, needed, elsewhere) from error
+
+
+def write_named_file(path: Path, content: bytes, elsewhere: str) -> None:
+    """Write a file that a user named, whatever is there: a plain file whole or not at all, anything
+    else as a stream.
+
+    Of a link the target is written and the link stays; a pipe, a FIFO or a device is written into
+    and stays what it is. No folder is made.
+
+    Args:
+        elsewhere: what a user types to have it written to another place.
+
+    Raises:
+        MachineError: the file could not be written.
+        BrokenPipeError: whoever read from it went away.
+    """
+    is_stream = False
+    try:
+        place = Path(os.path.realpath(path))
+        # Names such as /dev/fd/63 lead to what has no name of its own, so the name as it was given
+        # is asked.
+        with contextlib.suppress(FileNotFoundError):
+            is_stream = not (
+                stat.S_ISREG(path.stat().st_mode) and place.exists() and path.samefile(place)
+            )
+        with _stream(path) if is_stream else _replacing(place) as file:
+            file.write(content)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        space = ""
+        if error.errno in NO_SPACE and not is_stream:
+            space = f" It needs {len(content):,} bytes.{_free_bytes(path)} Free some space, or"
+        choose = "choose" if space else "Choose"
+        raise MachineError(
+            f"{path} could not be written: {error.strerror or error}.{space} {choose} another file"
+            f" with {elsewhere}."
+        ) from error
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A temporary file that takes the name in the end; where anything fails, nothing is left of it."""
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=".tmp", dir=path.parent
+        )
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        _fsync_folder(path.parent)
+    finally:
+        # First of all, so that the free bytes that are told are those without it.
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def _stream(path: Path) -> BinaryIO:
+    """Something that is there already and is no plain file, opened as it is."""
+    # Systems may refuse the flags by which a file is made for a FIFO of somebody else.
+    return open(
+        path, "wb", opener=lambda name, flags: os.open(name, flags & ~(os.O_CREAT | os.O_TRUNC))
+    )
+
+
+def replace_by_link(source: Path, path: Path) -> None:
+    """Give a file a second name in one step, replacing what had that name; a copy where links are
+    not to be had.
+
+    Raises:
+        MachineError: neither could be made.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+        os.replace(temporary, path)
+        _fsync_folder(path.parent)
+    except OSError as error:
+        raise write_failure(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove what writes that were cut short have left in a folder."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, values: Mapping[str, Any], *, elsewhere: str = ELSEWHERE) -> None:
+    """Write a JSON object, indented for people, through ``atomic_write``."""
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    content = text.encode() + b"\n"
+    with atomic_write(path, len(content), elsewhere=elsewhere) as file:
+        file.write(content)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _fsync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_failure(
+    path: Path, error: OSError, needed: int | None = None, elsewhere: str = ELSEWHERE
+) -> MachineError:
+    """What to tell of a file that could not be written: why, what it needs and what there is, and
+    the way out."""
+    free = _free_bytes(path)
+    needs = "" if needed is None else f" It needs {needed:,} bytes."
+    return MachineError(
+        f"{path} could not be written: {error.strerror or error}.{needs}{free}"
+        f" Free some space, or choose another place with {elsewhere}."
+    )
+
+
+def _free_bytes(path: Path) -> str:
+    try:
+        return f" {shutil.disk_usage(path.parent).free:,} bytes are free there."
+    except OSError:
+        return ""

@@ -1,0 +1,145 @@
+"""Where the time of a step goes: PyTorch's profiler over some steps of a run."""
+
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from mnist_trainer.compute.device import Device
+from mnist_trainer.config.settings import TrackerSettings
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.system.files import atomic_write
+from mnist_trainer.training.tracking.terminal import Terminal
+
+SKIPPED = 5
+"""Steps before the profile, in which things are made that are made only once."""
+TOP = 10
+
+
+class Profile(Protocol):
+    """A context around a run that is told of each step."""
+
+    def stepped(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class NoProfile:
+    """The run is left alone."""
+
+    def stepped(self) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+
+class StepProfile:
+    """A profile of the steps after the first few; of those there are, where the run ends sooner."""
+
+    def __init__(self, folder: RunFolder, steps: int, device: Device, terminal: Terminal) -> None:
+        """Args:
+        steps: how many to profile.
+        """
+        from torch.profiler import ProfilerActivity, profile
+
+        activities = [
+            ProfilerActivity.CPU,
+            *([ProfilerActivity.CUDA] if device.type == "cuda" else []),
+        ]
+        self.profiler = profile(activities=activities, acc_events=True)
+        self.folder = folder
+        self.steps = steps
+        self.device = device
+        self.terminal = terminal
+        self.seen = 0
+
+    def stepped(self) -> None:
+        self.seen += 1
+        if self.seen == SKIPPED:
+            self.device.synchronize()
+            self.profiler.start()
+        elif self.seen == SKIPPED + self.steps:
+            self._write(self.steps)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if SKIPPED <= self.seen < SKIPPED + self.steps:
+            self._write(self.seen - SKIPPED)
+
+    def _write(self, steps: int) -> None:
+        self.device.synchronize()
+        self.profiler.stop()
+        self.folder.profile.mkdir(exist_ok=True)
+        trace = self.folder.profile / "trace.json"
+        self.profiler.export_chrome_trace(str(trace))
+        table = operator_table(self.profiler.key_averages(), steps, self.device.type)
+        with atomic_write(self.folder.profile / "operators.txt") as file:
+            file.write(table.encode() + b"\n")
+        self.terminal.profiled(table, trace)
+
+
+def open_profile(
+    settings: TrackerSettings,
+    folder: RunFolder,
+    device: Device,
+    terminal: Terminal,
+    is_first: bool = True,
+) -> Profile:
+    """The profile that is asked for; of several processes that of the first."""
+    if settings.profile_steps is None or not is_first:
+        return NoProfile()
+    return StepProfile(folder, settings.profile_steps, device, terminal)
+
+
+def operator_table(events: Any, steps: int, device_type: str) -> str:
+    """The operators that cost most, by the time in themselves and not in others that they call.
+
+    Args:
+        events: what ``key_averages`` of a profiler gives.
+        steps: how many were profiled.
+        device_type: cuda ranks by the time on the device, else it is that on the CPU.
+    """
+    on_device = device_type == "cuda"
+    times = {
+        event.key: event.self_device_time_total if on_device else event.self_cpu_time_total
+        for event in events
+    }
+    calls = {event.key: event.count for event in events}
+    total = sum(times.values()) or 1.0
+    head = f"{'operator':<48} {'calls a step':>12} {'us a step':>10} {'share':>7}"
+    rows = [
+        f"{name[:48]:<48} {calls[name] / steps:>12.1f} {times[name] / steps:>10.1f}"
+        f" {times[name] / total:>7.1%}"
+        for name in sorted(times, key=times.__getitem__, reverse=True)[:TOP]
+    ]
+    return "\n".join(
+        [
+            (
+                f"Mean of {steps} steps, {'device' if on_device else 'CPU'} time of each operator"
+                " itself"
+            ),
+            head,
+            *rows,
+        ]
+    )

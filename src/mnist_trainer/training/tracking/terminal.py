@@ -1,0 +1,313 @@
+"""What a run shows while it runs: live bars on a terminal, plain lines anywhere else."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mnist_trainer.models.summary import LayerSummary
+from mnist_trainer.runs.folder import display_path
+from mnist_trainer.runs.metrics import Metrics, wilson_interval
+from mnist_trainer.runs.result import Result
+
+REFRESH_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One row of the table of epochs."""
+
+    epoch: int
+    epochs: int
+    train: Metrics
+    validation: Metrics | None
+    test: Metrics | None
+    learning_rate: float
+    images_per_second: float
+    seconds: float
+    is_best: bool
+
+
+class Terminal(Protocol):
+    """What the loop tells of itself; whether and how it is shown is decided here."""
+
+    def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None: ...
+
+    def epoch_started(self, epoch: int, epochs: int, steps: int) -> None: ...
+
+    def stepped(self, images: int) -> None: ...
+
+    def measured(self, metrics: Metrics) -> None: ...
+
+    def epoch_ended(self, report: EpochReport) -> None: ...
+
+    def profiled(self, table: str, trace: Path) -> None: ...
+
+    def finished(self, result: Result, folder: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def open_terminal(is_first: bool = True) -> Terminal:
+    """Bars where a person watches, lines where a file or another program does; nothing from a
+    process that is not the first."""
+    if not is_first:
+        return SilentTerminal()
+    return RichTerminal() if is_watched() else PlainTerminal()
+
+
+def is_watched() -> bool:
+    """Whether standard output is a terminal that shows colours and bars."""
+    plain = "CI" in os.environ or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain
+
+
+def percent(metrics: Metrics | None) -> str:
+    return f"{100 * metrics.accuracy:.2f} %" if metrics else "-"
+
+
+def interval(metrics: Metrics) -> str:
+    """Accuracy with its 95 % interval."""
+    low, high = wilson_interval(metrics.correct, metrics.count)
+    return (
+        f"{100 * metrics.accuracy:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f},"
+        f" {metrics.count:,} images)"
+    )
+
+
+def closing_lines(result: Result, folder: str) -> list[tuple[str, str]]:
+    """What a run came to, and what can be done next."""
+    rows = []
+    if result.validation:
+        rows.append(("validation", f"{interval(result.validation)}, epoch {result.tested_epoch}"))
+    rows.append(("test", interval(result.test)))
+    rows.append(("test loss", f"{result.test.loss:.4f}"))
+    seconds = result.seconds
+    rows.append(
+        (
+            "time",
+            (
+                f"{seconds.total:.1f} s: setup {seconds.setup:.1f}, training {seconds.train:.1f},"
+                f" evaluation {seconds.eval:.1f}"
+            ),
+        )
+    )
+    rows.append(("run folder", folder))
+    if any(Path(folder).glob("events.out.tfevents.*")):
+        rows.append(("curves", f"tensorboard --logdir {quote(folder)}"))
+    rows.append(
+        (
+            "train on",
+            (
+                f"mnist-train resume={quote(folder)}"
+                f" trainer.epochs={result.epochs + max(1, result.epochs // 2)}"
+            ),
+        )
+    )
+    return rows
+
+
+def profile_lines(table: str, trace: Path) -> list[str]:
+    """What a profile came to, and where to see all of it."""
+    return [
+        *table.splitlines(),
+        f"trace: {display_path(trace)}  (open it on https://ui.perfetto.dev)",
+    ]
+
+
+def quote(path: str) -> str:
+    """The path as a shell wants it."""
+    import shlex
+
+    return shlex.quote(path)
+
+
+class PlainTerminal:
+    """One line an event, for logs and other programs."""
+
+    def _say(self, text: str) -> None:
+        # A terminal that cannot show a character must not end the run.
+        encoding = sys.stdout.encoding or "ascii"
+        print(text.encode(encoding, "replace").decode(encoding), flush=True)
+
+    def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
+        for line in lines:
+            self._say(line)
+        for layer in layers:
+            shape = "x".join(map(str, layer.output_shape))
+            self._say(
+                f"  {layer.name:<16} {layer.kind:<12} {shape:<12} {layer.parameters:>10,}"
+                f" {layer.multiply_adds:>12,}"
+            )
+
+    def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
+        pass
+
+    def stepped(self, images: int) -> None:
+        pass
+
+    def measured(self, metrics: Metrics) -> None:
+        pass
+
+    def epoch_ended(self, report: EpochReport) -> None:
+        parts = [f"train loss {report.train.loss:.4f} accuracy {percent(report.train)}"]
+        for name, metrics in (("validation", report.validation), ("test", report.test)):
+            if metrics:
+                parts.append(f"{name} loss {metrics.loss:.4f} accuracy {percent(metrics)}")
+        parts.append(f"{report.images_per_second:,.0f} images/s")
+        self._say(
+            f"epoch {report.epoch}/{report.epochs} "
+            f" {'  '.join(parts)}{'  best' if report.is_best else ''}"
+        )
+
+    def profiled(self, table: str, trace: Path) -> None:
+        for line in profile_lines(table, trace):
+            self._say(line)
+
+    def finished(self, result: Result, folder: str) -> None:
+        for name, text in closing_lines(result, folder):
+            self._say(f"{name + ':':<12} {text}")
+
+    def close(self) -> None:
+        pass
+
+
+class SilentTerminal(PlainTerminal):
+    """For one of several processes that make a run, or for a job whose sweep speaks for it: its
+    folder has it all."""
+
+    def _say(self, text: str) -> None:
+        pass
+
+
+class RichTerminal:
+    """Tables and live bars."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self.console = Console(highlight=False)
+        self.progress = Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            transient=True,
+        )
+        self.run_task: Any = None
+        self.epoch_task: Any = None
+        self.pending_steps = 0
+        self.pending_images = 0
+        self.refreshed = time.monotonic()
+        self.loss_note = ""
+        self.header_shown = False
+
+    def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
+        from rich.table import Table
+
+        self.console.print(f"[bold]{lines[0]}[/bold]")
+        for line in lines[1:]:
+            self.console.print(line)
+        table = Table(
+            "layer",
+            "kind",
+            "output",
+            box=None,
+            padding=(0, 2, 0, 0),
+            header_style="dim",
+            footer_style="dim",
+            show_footer=True,
+        )
+        table.columns[0].footer = "in all"
+        table.add_column(
+            "parameters", f"{sum(layer.parameters for layer in layers):,}", justify="right"
+        )
+        table.add_column(
+            "multiply-adds", f"{sum(layer.multiply_adds for layer in layers):,}", justify="right"
+        )
+        for layer in layers:
+            shape = " x ".join(map(str, layer.output_shape))
+            table.add_row(
+                layer.name,
+                layer.kind,
+                shape,
+                f"{layer.parameters:,}" if layer.parameters else "",
+                f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
+            )
+        self.console.print(table)
+        self.console.print()
+
+    def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
+        if self.run_task is None:
+            self.progress.start()
+            self.run_task = self.progress.add_task("all epochs", total=epochs * steps, note="")
+            self.epoch_task = self.progress.add_task("epoch", total=steps, note="")
+        self.progress.update(self.run_task, completed=(epoch - 1) * steps)
+        self.progress.reset(
+            self.epoch_task, total=steps, description=f"epoch {epoch}/{epochs}", note=self.loss_note
+        )
+
+    def stepped(self, images: int) -> None:
+        self.pending_steps += 1
+        self.pending_images += images
+        now = time.monotonic()
+        if now - self.refreshed >= REFRESH_SECONDS:
+            rate = self.pending_images / (now - self.refreshed)
+            note = f"{self.loss_note}  {rate:,.0f} images/s"
+            self.progress.update(self.epoch_task, advance=self.pending_steps, note=note)
+            self.progress.update(self.run_task, advance=self.pending_steps)
+            self.pending_steps, self.pending_images, self.refreshed = 0, 0, now
+
+    def measured(self, metrics: Metrics) -> None:
+        self.loss_note = f"loss {metrics.loss:.4f}  accuracy {percent(metrics)}"
+
+    def epoch_ended(self, report: EpochReport) -> None:
+        self.pending_steps, self.pending_images = 0, 0
+        scored = "validation" if report.validation else "test" if report.test else ""
+        if not self.header_shown:
+            self.header_shown = True
+            head = f"{'epoch':>6}{'train loss':>12}{'accuracy':>11}"
+            head += f"{scored + ' loss':>17}{'accuracy':>11}" if scored else ""
+            self.console.print(f"[dim]{head}{'lr':>10}{'images/s':>10}{'seconds':>9}[/dim]")
+        row = f"{report.epoch:>6}{report.train.loss:>12.4f}{percent(report.train):>11}"
+        metrics = report.validation or report.test
+        if metrics:
+            row += f"{metrics.loss:>17.4f}{percent(metrics):>11}"
+        row += (
+            f"{report.learning_rate:>10.2g}{report.images_per_second:>10,.0f}{report.seconds:>9.1f}"
+        )
+        self.console.print(row + ("  [green]best[/green]" if report.is_best else ""))
+
+    def profiled(self, table: str, trace: Path) -> None:
+        for line in profile_lines(table, trace):
+            self.console.print(line, markup=False, soft_wrap=True)
+
+    def finished(self, result: Result, folder: str) -> None:
+        from rich.panel import Panel
+        from rich.table import Table
+
+        self.close()
+        self.console.print()
+        table = Table.grid(padding=(0, 2))
+        for name, text in closing_lines(result, folder):
+            table.add_row(f"[dim]{name}[/dim]", f"[bold]{text}[/bold]" if name == "test" else text)
+        self.console.print(
+            Panel(
+                table, title=result.status, title_align="left", border_style="green", expand=False
+            )
+        )
+
+    def close(self) -> None:
+        self.progress.stop()

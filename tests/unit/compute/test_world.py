@@ -1,0 +1,118 @@
+"""The place of a process among others, and what it takes of what is shared."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from mnist_trainer.compute import world as distributed
+from mnist_trainer.compute.device import select_device
+from mnist_trainer.compute.distributed import join
+from mnist_trainer.compute.ranks import THE_ONLY_ONE, Place, find_place, part_of
+from mnist_trainer.compute.world import ALONE, said_once_a_machine
+from mnist_trainer.errors import ConfigError, MachineError
+from tests.conftest import Compose
+
+BY_TORCHRUN = {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+
+
+def test_the_place_is_torchruns() -> None:
+    assert find_place(BY_TORCHRUN) == Place(rank=3, size=4, local_rank=1, local_size=2)
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "1", "RANK": "0"}, {"RANK": "5"}]
+)
+def test_without_others_a_process_is_alone(environment: dict[str, str], compose: Compose) -> None:
+    assert find_place(environment) == THE_ONLY_ONE
+    assert join(THE_ONLY_ONE, select_device(compose("device=cpu").device).torch_device) is ALONE
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"RANK": ""},
+        {"RANK": "-1"},
+        {"WORLD_SIZE": "many"},
+        {"LOCAL_RANK": "x"},
+        {"RANK": "4"},
+        {"LOCAL_RANK": "2"},
+    ],
+)
+def test_a_place_that_makes_no_sense_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="torchrun"):
+        find_place({**BY_TORCHRUN, **wrong})
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 8, 64, 10_000])
+def test_parts_hold_everything_once_and_differ_by_at_most_one(size: int, count: int) -> None:
+    parts = [range(count)[part_of(count, Place(rank, size, rank, size))] for rank in range(size)]
+    assert [each for part in parts for each in part] == list(range(count))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_one_process_of_a_machine_says_what_all_find_out_and_the_others_give_it_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(distributed, "wait_to_be_ended", waited.append)
+    with (
+        pytest.raises(MachineError, match="no such device"),
+        said_once_a_machine(Place(2, 4, 0, 2)),
+    ):
+        raise MachineError("no such device")
+    assert not waited
+    with (
+        pytest.raises(MachineError, match="no such device"),
+        said_once_a_machine(Place(3, 4, 1, 2)),
+    ):
+        raise MachineError("no such device")
+    assert waited == [distributed.SECONDS_TO_FIND_OUT]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_waits_ends_at_once_when_asked_to_whatever_handled_the_signal(
+    number: signal.Signals,
+) -> None:
+    waiting = """
+import signal
+from mnist_trainer.compute.world import wait_to_be_ended
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda *_: print("still here"))
+print("waits", flush=True)
+wait_to_be_ended(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", waiting], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waits\n"
+        time.sleep(0.2)
+        process.send_signal(number)
+        assert process.wait(10) == -number
+        assert process.stdout.read() == ""
+
+
+def test_fewer_gpus_than_processes_are_told_with_the_way_out(
+    compose: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(MachineError, match=r"4 processes .* it has 2\.\n.*--nproc-per-node 2"):
+        select_device(compose("device=cuda").device, Place(1, 4, 1, 4))
+
+
+def test_what_several_processes_cannot_do_is_refused(
+    compose: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(0, 2, 0, 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(ConfigError, match="device=mps"):
+        select_device(compose("device=mps").device, place)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(ConfigError, match=r"device\.graph=true"):
+        select_device(compose("device=cuda", "device.graph=true").device, place)

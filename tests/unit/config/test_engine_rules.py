@@ -1,0 +1,83 @@
+"""Which settings go with which engine: said before torch is imported, with what does go."""
+
+import pytest
+import torch
+
+from mnist_trainer.compute.device import select_device
+from mnist_trainer.config.engine_rules import BY_HAND, device_for
+from mnist_trainer.config.shipped import group_choices
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.models.build import build_loss, build_model
+from mnist_trainer.training.engines.select import make_engine
+from tests.conftest import Compose
+
+
+@pytest.mark.parametrize("engine", BY_HAND)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("model=cnn",), "model=cnn .*It can do: model=linear, model=two_layer, model=fcn"),
+        (("model=lenet5",), "model=lenet5"),
+        (("model=convnet",), "model=convnet"),
+        (
+            ("model=fcn", "loss._target_=torch.nn.NLLLoss", "~loss.label_smoothing"),
+            r"loss=.*torch\.nn\.NLLLoss.*loss=cross_entropy",
+        ),
+        (("model=fcn", "device.precision=bf16"), "device.precision=bf16 .*device.precision=auto"),
+        (("model=fcn", "device.precision=mixed"), "device.precision=mixed"),
+        (("model=fcn", "device=cuda", "device.graph=true"), "device.graph=true"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_an_engine_cannot_do_is_refused_with_what_it_can(
+    engine: str, words: tuple[str, ...], said: str, compose: Compose
+) -> None:
+    with pytest.raises(ConfigError, match=f"trainer.engine={engine}: .*{said}"):
+        compose(f"trainer.engine={engine}", *words)
+
+
+@pytest.mark.parametrize("choice", group_choices("loss"))
+def test_every_loss_of_the_group_goes_with_the_engines(choice: str, compose: Compose) -> None:
+    config = compose("trainer.engine=numpy", "model=fcn", f"loss={choice}")
+    device = select_device(device_for("numpy", config.device))
+    model, criterion = build_model(config.model, 10), build_loss(config.loss)
+    engine = make_engine("numpy", model, criterion, device.grad_scaler(), device)
+    loss, _ = engine.backpropagate(torch.zeros(2, 1, 28, 28), torch.tensor([3, 5]), 1.0)
+    assert loss.item() == pytest.approx(
+        criterion(model(torch.zeros(2, 1, 28, 28)), torch.tensor([3, 5])).item(), rel=1e-5
+    )
+
+
+def test_numpy_has_no_gpu_and_manual_has(compose: Compose) -> None:
+    for device in ("cuda", "mps"):
+        with pytest.raises(ConfigError, match=f"not on device={device}.*device=cpu"):
+            compose("trainer.engine=numpy", "model=fcn", f"device={device}")
+        assert (
+            compose("trainer.engine=manual", "model=fcn", f"device={device}").device.type == device
+        )
+
+
+def test_all_that_does_not_go_is_said_at_once(compose: Compose) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose("trainer.engine=numpy", "device=cuda", "device.precision=fp16", "device.graph=true")
+    assert len(str(caught.value).splitlines()) == 4
+
+
+def test_autograd_takes_everything_and_decides_nothing(compose: Compose) -> None:
+    device = compose(
+        "model=cnn", "device=cuda", "device.precision=bf16", "device.graph=true"
+    ).device
+    assert device_for("autograd", device) is device
+
+
+@pytest.mark.parametrize(("engine", "kind"), [("manual", "auto"), ("numpy", "cpu")])
+def test_what_the_settings_leave_open_is_decided_as_the_engine_needs_it(
+    engine: str, kind: str, compose: Compose
+) -> None:
+    device = device_for(engine, compose(f"trainer.engine={engine}", "model=fcn").device)
+    assert (device.type, device.precision, device.graph) == (kind, "fp32", False)
+    assert device.threads == (1 if engine == "numpy" else None)
+    asked = device_for(
+        engine, compose(f"trainer.engine={engine}", "model=fcn", "device.threads=2").device
+    )
+    assert asked.threads == 2

@@ -1,0 +1,134 @@
+"""Mistakes in a configuration: all of them at once, each with the nearest thing that is right."""
+
+import pytest
+
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.launch.command_line import quote_value
+from tests.conftest import Compose
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trainer.epoch=5"], "Did you mean trainer.epochs"),
+        (["+trainer.epoch=5"], "Did you mean trainer.epochs"),
+        (["++trainer.epoch=5"], "Did you mean trainer.epochs"),
+        (["+foo=1"], "foo is not a setting"),
+        (["modle=cnn"], "Did you mean model"),
+        (["model=cn"], "Did you mean cnn"),
+        (["optimizer=[sgd]"], "optimizer="),
+        (["model.hiden=[3]"], "Did you mean model.hidden"),
+        (["+model.hiden=[3]"], "Did you mean model.hidden"),
+        (["model.hidden=3"], "must be a list"),
+        (["model.hidden=[a]"], "must be a number"),
+        (["model.hidden=[0]"], "at least 1"),
+        (["model.channels=[8,x]"], "each entry must be a whole number"),
+        (["model.activation=rlu"], "Did you mean relu"),
+        (["model.activation=swish"], "silu, softplus"),
+        (["model.activation=softpluss"], "Did you mean softplus"),
+        (["model.init=xavier"], "default, matched"),
+        (["model.init=match"], "Did you mean matched"),
+        (["model.dropout=1"], "[0, 1)"),
+        (["optimizer.lr=fast"], "must be a number"),
+        (["optimizer.lr=0"], "greater than 0"),
+        (["optimizer=adam", "optimizer.betas=[0.9,1.0]"], "[0, 1)"),
+        (["optimizer.nesterov=1"], "true or false"),
+        (["loss.label_smoothing=-0.1"], "[0, 1)"),
+        (["loss=focl"], "Did you mean focal"),
+        (["loss=polly"], "Did you mean poly"),
+        (["loss=focal", "loss.gamma=-1"], "at least 0"),
+        (["loss=focal", "loss.gama=1"], "Did you mean loss.gamma"),
+        (["loss=poly", "loss.epsilon=-2"], "at least -1"),
+        (["loss=poly", "loss.epsilon=inf"], "a number"),
+        (["loss=poly", "loss.epsilon=[1,2]"], "must be a number"),
+        (["loss=poly_n", "loss.epsilons=2"], "must be a list"),
+        (["loss=poly_n", "loss.epsilons=[1,nan]"], "each entry must be a number"),
+        (["loss=poly_series", "loss.terms=0"], "in [1, 100]"),
+        (["loss=poly_series", "loss.terms=2.5"], "whole number"),
+        (["loss=mse", "loss.of=sigmoid"], "softmax, logits"),
+        (["loss=mse", "loss.of=logits", "trainer.translations=3"], "use trainer.translations=1"),
+        (["loss=mse", "loss.label_smoothing=0.1"], "loss.label_smoothing is not a setting"),
+        (["scheduler=step", "scheduler.gamma=0"], "greater than 0"),
+        (["scheduler=onecycle", "scheduler.shape=square"], "cosine, linear"),
+        (["trainer.epochs=0"], "at least 1"),
+        (["trainer.epochs=two"], "whole number"),
+        (["trainer.epochs=null"], "whole number"),
+        (["~trainer.epochs"], "trainer.epochs is missing"),
+        (["trainer=null"], "choose one of: default"),
+        (["optimizer=3"], "choose one of: adadelta"),
+        (["~optimizer"], "choose one of: adadelta"),
+        (["device.type=tpu"], "auto, cpu, cuda, mps"),
+        (["data.validation_size=60000"], "less than the 60,000"),
+        (["seed=-1"], "seed=-1"),
+        (["seed=1.5"], "whole number"),
+        (["transforms.fixed=[1]"], "each with a _target_"),
+        (["transforms=augment", "transforms.random.0.degrees=-3"], "transforms.random"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_mistake_is_named_with_what_is_right(
+    words: list[str], said: str, compose: Compose
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(*words)
+    message = str(caught.value)
+    assert said in message
+    assert len(message.splitlines()) <= 10
+
+
+def test_all_mistakes_are_told_at_once(compose: Compose) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose("trainer.epochs=0", "+foo=1", "optimizer.lr=x", "seed=-1")
+    for key in ("trainer.epochs", "foo", "optimizer.lr", "seed"):
+        assert key in str(caught.value)
+
+
+def test_an_option_of_another_component_names_the_way_out(compose: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"~optimizer\.momentum"):
+        compose("experiment=docs_fcn", "optimizer=adam")
+    assert (
+        compose("experiment=docs_fcn", "optimizer=adam", "~optimizer.momentum").optimizer.choice
+        == "adam"
+    )
+
+
+def test_seed_zero_is_a_seed(compose: Compose) -> None:
+    assert compose("seed=0").seed == 0
+    assert compose("seed=7").seed == 7
+
+
+def test_every_number_may_be_written_as_a_whole_one(compose: Compose) -> None:
+    assert compose("optimizer.lr=1").optimizer.options["lr"] == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [
+        (
+            "resume=outputs/multirun/x/0-model=fcn,seed=0",
+            'resume="outputs/multirun/x/0-model=fcn,seed=0"',
+        ),
+        ("hydra.run.dir=a (copy)", 'hydra.run.dir="a (copy)"'),
+        ("name=späße", 'name="späße"'),
+        ('name="späße"', 'name="späße"'),
+        ("hydra.run.dir=plain/path", "hydra.run.dir=plain/path"),
+        ("hydra.run.dir=runs/${seed}", "hydra.run.dir=runs/${seed}"),
+        ("model.hidden=[1,2]", "model.hidden=[1,2]"),
+        ("~model.dropout", "~model.dropout"),
+    ],
+)
+def test_what_a_user_would_not_think_of_quoting_is_quoted(word: str, quoted: str) -> None:
+    assert quote_value(word) == quoted
+
+
+@pytest.mark.parametrize(
+    ("word", "ends"),
+    [("swish", "gd, such as model.activation=relu"), ("rellu", "gd. Did you mean relu?")],
+    ids=str,
+)
+def test_a_choice_that_is_none_is_told_with_a_guess_or_an_example(
+    word: str, ends: str, compose: Compose
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        compose(f"model.activation={word}")
+    assert str(refused.value).endswith(ends)

@@ -1,0 +1,68 @@
+"""What was asked for, and to where it goes."""
+
+from pathlib import Path
+
+import pytest
+
+from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.report.read.request import parse
+from mnist_trainer.system.optional_packages import is_installed, require
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a" / "config.yaml").touch()
+
+
+def test_where_a_format_goes() -> None:
+    assert parse(["a"]).targets == {}
+    assert parse(["a", "--html"]).targets == {"html": "a/report.html"}
+    assert parse(["a", "b", "--html"]).targets == {"html": "report.html"}
+    assert parse(["a", "--html", "x.html", "--csv=-", "--json", "j"]).targets == {
+        "html": "x.html",
+        "csv": "-",
+        "json": "j",
+    }
+    assert parse(["a", "--markdown"]).targets == {"markdown": "-"}
+
+
+def test_a_folder_after_a_format_is_a_folder_to_report_on_in_its_place() -> None:
+    asked = parse(["--html", "a", "b", "--compare"])
+    assert asked.folders == ("a", "b")
+    assert asked.targets == {"html": "report.html"}
+    assert parse(["--csv", "a"]).folders == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "no folder"),
+        (["a", "--htm"], "--htm"),
+        (["a", "--pdf"], "--pdf"),
+        (["a", "--csv", "--json"], "same place"),
+        (["a", "--csv", "x", "--json", "x"], "same place"),
+        (["a", "--json", "a/result.json"], "belongs to the run"),
+        (["a", "--html=b"], "a folder"),
+        (
+            ["a", "--csv", "b"],
+            r"--csv b: a folder.* --csv b/report\.csv\. .* mnist-report a b --csv",
+        ),
+        (["--csv", "b", "a"], "--csv b: a folder"),
+        (["a", "--html", "no/where/x.html"], "--html no/where/x.html: there is no folder no/where"),
+        (["a", "--html", "a/config.yaml/x"], "a/config.yaml is a file, not a folder"),
+    ],
+)
+def test_mistakes(words: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse(words)
+
+
+def test_a_missing_package_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "scipy", None)
+    monkeypatch.delitem(__import__("sys").modules, "scipy.stats", raising=False)
+    with pytest.raises(MachineError, match=r"pip install 'mnist-trainer\[report\]'"):
+        require("report", "scipy.stats", "This")
+    assert not is_installed("scipy")

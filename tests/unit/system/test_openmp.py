@@ -1,0 +1,29 @@
+"""What is settled before torch is used."""
+
+import os
+
+import pytest
+
+from mnist_trainer.system.openmp import SPIN_COUNT, wait_politely
+
+
+def test_spinning_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "")
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    wait_politely()
+    assert os.environ["GOMP_SPINCOUNT"] == SPIN_COUNT
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OMP_WAIT_POLICY", "ACTIVE"), ("GOMP_SPINCOUNT", "7")]
+)
+def test_the_user_has_the_say(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for each in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(each, "")
+        monkeypatch.delenv(each)
+    monkeypatch.setenv(name, value)
+    wait_politely()
+    assert os.environ[name] == value
+    assert len(os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}) == 1

@@ -1,0 +1,54 @@
+"""Optimizers that were made lean do what they did, and leave the compiler alone."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys, torch
+from mnist_trainer.training.optim.without_compiler import leave_compiler_out
+kind = getattr(torch.optim, sys.argv[1])
+if sys.argv[2] == "lean":
+    leave_compiler_out(kind)
+torch.manual_seed(0)
+weight = torch.nn.Parameter(torch.randn(3, 4))
+optimizer = kind([weight], lr=0.05)
+schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.9**step)
+for _ in range(5):
+    optimizer.zero_grad()
+    (weight**2).sum().backward()
+    optimizer.step()
+    schedule.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+print(weight.tolist())
+print("torch._dynamo" in sys.modules)
+"""
+
+
+def steps(*words: str) -> list[str]:
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM, *words], capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", ["SGD", "AdamW", "RMSprop"])
+def test_an_optimizer_steps_as_ever_without_the_compiler(name: str) -> None:
+    lean, usual = steps(name, "lean"), steps(name, "usual")
+    assert lean[0] == usual[0]
+    assert lean[1] == "False"
+    assert usual[1] == "True", "PyTorch no longer needs this: lean_optimizer.py can go"
+
+
+def test_compiling_still_works_after_that() -> None:
+    program = (
+        "import torch\n"
+        "from mnist_trainer.training.optim.without_compiler import leave_compiler_out\n"
+        "leave_compiler_out(torch.optim.SGD)\n"
+        "optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(3))], lr=0.5)\n"
+        "print(torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1)).item())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.stdout == "2.0\n", ended.stderr
