@@ -37,7 +37,7 @@ from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.training.engines.select import make_engine
 from mnist_trainer.training.evaluation import evaluate
 from mnist_trainer.training.run import prepare
-from mnist_trainer.training.step import StepOutcome
+from mnist_trainer.training.step import StepOutput
 from mnist_trainer.training.trainer import Trainer
 from mnist_trainer.training.update import Step
 
@@ -69,7 +69,7 @@ class Recorded:
         self.step = step
         self.losses: list[Tensor] = []
 
-    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutcome:
+    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
         outcome = self.step(images, labels, measure_norm=measure_norm)
         self.losses.append(outcome.loss.clone())
         return outcome

@@ -66,7 +66,7 @@ class ProductLoop:
         progress = self.trainer.progress
         if progress.batch + self.steps > self.trainer.steps_per_epoch:
             progress.epoch, progress.batch = progress.epoch + 1, 0
-            self.trainer.state.epoch_meter.reset()
+            self.trainer.state.epoch_accumulator.reset()
 
     def test(self) -> int:
         """One evaluation of the test images: the number of right answers."""

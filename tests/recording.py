@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from mnist_trainer.compute.device import Device
 from mnist_trainer.training.state import MovingAverage
-from mnist_trainer.training.step import StepOutcome
+from mnist_trainer.training.step import StepOutput
 
 
 class PretendCuda(Device):
@@ -39,10 +39,10 @@ class OperatorRecorder:
         self.recording = _Recording(set() if average is None else {average.n_averaged.data_ptr()})
         self.replays = 0
 
-    def rehearse(self, work: Callable[[], StepOutcome]) -> tuple[StepOutcome, str | None]:
+    def warm_up(self, work: Callable[[], StepOutput]) -> tuple[StepOutput, str | None]:
         return work(), self.problem
 
-    def record(self, work: Callable[[], StepOutcome]) -> StepOutcome:
+    def record(self, work: Callable[[], StepOutput]) -> StepOutput:
         random = torch.get_rng_state()
         try:
             with self.recording:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import ExitCode, UserError
-from mnist_trainer.system.openmp import wait_politely
+from mnist_trainer.system.openmp import limit_openmp_spinning
 
 NEEDED_BYTES = 200_000_000
 """MNIST unpacked, and a run or two."""
@@ -34,7 +34,7 @@ class Finding:
 def main() -> None:
     """Entry point of the module."""
     with exit_codes("mnist_trainer.doctor"):
-        wait_politely()
+        limit_openmp_spinning()
         findings = examine()
         show(findings)
         sys.exit(

@@ -29,7 +29,7 @@ class UserError(Exception):
     exit_code = ExitCode.CONFIG
 
 
-class AlreadySaidError(UserError):
+class AlreadyReportedError(UserError):
     """What ended this process is said by another one of the same run: nothing is left to say here."""
 
     def __init__(self, exit_code: int) -> None:

@@ -30,7 +30,7 @@ def test_every_choice_of_every_group_composes_builds_and_steps(
     optimizer = build_optimizer(config.optimizer, model)
     scheduler = build_scheduler(config.scheduler, optimizer, steps_per_epoch=10, total_steps=10)
     images = transforms.augment(
-        transforms.prepare(some_images.images[:64]), torch.rand(64, transforms.num_draws)
+        transforms.prepare(some_images.images[:64]), torch.rand(64, transforms.num_random_params)
     )
     before = [parameter.detach().clone() for parameter in model.parameters()]
     for _ in range(2):  # A schedule may begin at a rate of nearly zero.

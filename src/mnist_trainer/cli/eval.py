@@ -13,7 +13,7 @@ from mnist_trainer.config.settings import DataSettings
 from mnist_trainer.runs.folder import display_path, safe_name
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
 from mnist_trainer.system.files import write_json
-from mnist_trainer.system.openmp import wait_politely
+from mnist_trainer.system.openmp import limit_openmp_spinning
 from mnist_trainer.system.optional_packages import require_extra
 
 EPILOG = """\
@@ -44,7 +44,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     """
     parser = ArgumentParser(
         "mnist-eval",
-        "Score a trained network: accuracy, classes, confusion, calibration; figures.",
+        "SplitMetrics a trained network: accuracy, classes, confusion, calibration; figures.",
         EPILOG,
     )
     add = parser.add_argument
@@ -91,7 +91,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     folder = output_folder(arguments.output, located)
     if not arguments.no_figures:
         require_extra("eval", "matplotlib")
-    wait_politely()
+    limit_openmp_spinning()
     from mnist_trainer.inference.loading import load_run
     from mnist_trainer.inference.scoring.scored_run import data_settings, score_run
 

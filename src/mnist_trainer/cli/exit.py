@@ -9,8 +9,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from mnist_trainer.compute.world import wait_to_be_ended
-from mnist_trainer.errors import AlreadySaidError, ExitCode, UserError
+from mnist_trainer.compute.world import wait_for_termination
+from mnist_trainer.errors import AlreadyReportedError, ExitCode, UserError
 from mnist_trainer.system.memory import NO_MEMORY
 
 MAX_LINES = 10
@@ -31,8 +31,8 @@ def exit_codes(command: str) -> Iterator[None]:
         # ended.
         if sys.stdout is not None:
             sys.stdout.flush()
-    except AlreadySaidError as error:
-        wait_to_be_ended(SECONDS_TO_SPEAK)
+    except AlreadyReportedError as error:
+        wait_for_termination(SECONDS_TO_SPEAK)
         sys.exit(error.exit_code)
     except UserError as error:
         if error.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):

@@ -90,7 +90,7 @@ def print_layers(console: Console, layers: list[Explained], sums: list[tuple[str
             table.add_row("", "", "", line)
         for label, text in (
             ("parameters", layer.parameters),
-            ("multiply-adds", layer.multiply_adds),
+            ("multiply-adds", layer.macs),
         ):
             if text:
                 table.add_row("", "", Text(label, style="dim"), text)

@@ -12,7 +12,7 @@ from mnist_trainer.errors import ConfigError
 from mnist_trainer.inference.export.formats import ELSEWHERE, FORMATS, Exported
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.lookup import locate_checkpoint
-from mnist_trainer.system.openmp import wait_politely
+from mnist_trainer.system.openmp import limit_openmp_spinning
 from mnist_trainer.system.optional_packages import require_extra
 
 SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
@@ -37,7 +37,7 @@ def main() -> None:
         located = locate_checkpoint(arguments.run, arguments.checkpoint)
         path = output_path(arguments.output, located.home, form.suffix)
         require_extra("export", *form.modules)
-        wait_politely()
+        limit_openmp_spinning()
         from mnist_trainer.inference.loading import load_run
 
         # As others will compute it: one view, 32 bits, on the processor that everybody has.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
 from mnist_trainer.cli.exit import exit_codes, warnings_named
-from mnist_trainer.system.openmp import wait_politely
+from mnist_trainer.system.openmp import limit_openmp_spinning
 
 EPILOG = """\
 examples:
@@ -26,7 +26,7 @@ def main() -> None:
         arguments = parse(sys.argv[1:])
         if arguments.show:
             refuse_no_folder(arguments.show_dir, "--show-dir DIR")
-        wait_politely()
+        limit_openmp_spinning()
         from mnist_trainer.inference.digit_images.answers import answer_all
 
         code = answer_all(arguments)

@@ -6,7 +6,7 @@ import time
 
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.cli.help import HELP_OPTIONS, VERSION_OPTIONS, print_help, print_version
-from mnist_trainer.system.openmp import wait_politely
+from mnist_trainer.system.openmp import limit_openmp_spinning
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         elif any(word in VERSION_OPTIONS for word in words):
             print_version()
         else:
-            wait_politely()
+            limit_openmp_spinning()
             # Only now Hydra: help and version need not wait for it.
             from mnist_trainer.launch.single import run_command
 

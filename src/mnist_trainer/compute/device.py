@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch.amp.grad_scaler import GradScaler
 
-from mnist_trainer.compute.ranks import THE_ONLY_ONE, Place
+from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo
 from mnist_trainer.config.settings import DeviceSettings
 from mnist_trainer.errors import ConfigError, MachineError
 
@@ -66,7 +66,7 @@ def unchanged_threads() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def select_device(settings: DeviceSettings, place: Place = THE_ONLY_ONE) -> Device:
+def select_device(settings: DeviceSettings, place: RankInfo = SINGLE_PROCESS) -> Device:
     """The device that the settings ask for, set up.
 
     Args:
@@ -118,7 +118,7 @@ def select_device(settings: DeviceSettings, place: Place = THE_ONLY_ONE) -> Devi
     )
 
 
-def _set_up_one_of_many(settings: DeviceSettings, kind: str, place: Place) -> None:
+def _set_up_one_of_many(settings: DeviceSettings, kind: str, place: RankInfo) -> None:
     """Raises:
     MachineError: there are fewer GPUs than processes on this machine.
     ConfigError: what several processes cannot do together.

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
-from mnist_trainer.compute.ranks import Place, part_of
+from mnist_trainer.compute.ranks import RankInfo, shard_of
 from mnist_trainer.compute.world import World
-from mnist_trainer.errors import AlreadySaidError, ExitCode, MachineError, UserError
+from mnist_trainer.errors import AlreadyReportedError, ExitCode, MachineError, UserError
 from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.system.signals import SharedInterruption
 
@@ -39,11 +39,11 @@ BACKENDS = "cpu:gloo,cuda:nccl"
 class ProcessGroup(World):
     """One of several processes."""
 
-    def __init__(self, place: Place, device: torch.device) -> None:
+    def __init__(self, place: RankInfo, device: torch.device) -> None:
         """Raises:
         MachineError: the processes do not come together.
         """
-        self.place = place
+        self.rank_info = place
         self.device = device
         self.backend = "nccl" if device.type == "cuda" else "gloo"
         self._interruption: SharedInterruption | None = None
@@ -72,13 +72,13 @@ class ProcessGroup(World):
                 " --master-addr or --rdzv-endpoint of torchrun."
             ) from error
 
-    def decide(self, make: Callable[[], str]) -> str:
+    def broadcast_from_main(self, make: Callable[[], str]) -> str:
         """Raises:
         UserError: making it failed; the first process alone says how.
         """
         failure: UserError | None = None
         answer: dict[str, Any] = {}
-        if self.is_first:
+        if self.is_main_process:
             try:
                 answer = {"made": make()}
             except UserError as error:
@@ -87,7 +87,7 @@ class ProcessGroup(World):
         if failure is not None:
             raise failure
         if "code" in answer:
-            raise AlreadySaidError(answer["code"])
+            raise AlreadyReportedError(answer["code"])
         return str(answer["made"])
 
     def _broadcast(self, value: dict[str, Any]) -> dict[str, Any]:
@@ -95,16 +95,16 @@ class ProcessGroup(World):
         content = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
         length = torch.tensor(len(content))
         self._together(dist.broadcast, length, 0)
-        if not self.is_first:
+        if not self.is_main_process:
             content = torch.empty(int(length), dtype=torch.uint8)
         self._together(dist.broadcast, content, 0)
         received: dict[str, Any] = json.loads(content.numpy().tobytes())
         return received
 
-    def part(self, count: int) -> slice:
-        return part_of(count, self.place)
+    def shard(self, count: int) -> slice:
+        return shard_of(count, self.rank_info)
 
-    def total(self, metrics: Metrics) -> Metrics:
+    def reduce_metrics(self, metrics: Metrics) -> Metrics:
         sums = torch.tensor(
             [metrics.loss * metrics.count, metrics.correct, metrics.count], dtype=torch.float64
         )
@@ -112,7 +112,7 @@ class ProcessGroup(World):
         loss_sum, correct, count = sums.tolist()
         return Metrics(loss_sum / max(1.0, count), int(correct), int(count))
 
-    def spread(self, model: nn.Module) -> None:
+    def broadcast_model(self, model: nn.Module) -> None:
         with torch.no_grad():
             for tensor in (*model.parameters(), *model.buffers()):
                 plain = tensor.contiguous()
@@ -123,17 +123,17 @@ class ProcessGroup(World):
         self._interruption = SharedInterruption()
         return self._interruption
 
-    def stop_votes(self) -> tuple[float, float]:
+    def stop_flags(self) -> tuple[float, float]:
         return (0.0, 0.0) if self._interruption is None else self._interruption.votes()
 
-    def count_votes(self, votes: Tensor) -> None:
+    def apply_stop_flags(self, votes: Tensor) -> None:
         if self._interruption is not None:
             self._interruption.decide(votes.tolist())
 
-    def sum(self, buffer: Tensor) -> None:
+    def all_reduce_sum(self, buffer: Tensor) -> None:
         self._together(dist.all_reduce, buffer)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         self._together(dist.all_reduce, torch.zeros(1))
 
     def _together(self, collective: Callable[..., Any], *arguments: Any) -> None:
@@ -147,15 +147,15 @@ class ProcessGroup(World):
         except RuntimeError as error:
             if self._is_first_to("lost"):
                 raise MachineError(
-                    f"Another of the {self.place.size} processes of this run has ended, or cannot"
-                    f" be reached any more (seen by process {self.place.rank}). Its own message, or"
+                    f"Another of the {self.rank_info.size} processes of this run has ended, or cannot"
+                    f" be reached any more (seen by process {self.rank_info.rank}). Its own message, or"
                     " torchrun's, says more."
                 ) from error
-            raise AlreadySaidError(ExitCode.ENVIRONMENT) from error
+            raise AlreadyReportedError(ExitCode.ENVIRONMENT) from error
 
-    def unsaid(self, error: UserError) -> UserError:
+    def deduplicate_error(self, error: UserError) -> UserError:
         key = hashlib.sha256(str(error).encode()).hexdigest()
-        return error if self._is_first_to(key) else AlreadySaidError(error.exit_code)
+        return error if self._is_first_to(key) else AlreadyReportedError(error.exit_code)
 
     def _is_first_to(self, key: str) -> bool:
         """Whether no other process has asked for this before."""
@@ -164,13 +164,13 @@ class ProcessGroup(World):
         # What kept count has gone, with the process that it was in.
         return True
 
-    def leave(self) -> None:
+    def shutdown(self) -> None:
         with suppress(RuntimeError):
             dist.destroy_process_group()
 
     def describe(self) -> dict[str, object]:
         return {
-            "processes": self.place.size,
-            "processes_here": self.place.local_size,
+            "processes": self.rank_info.size,
+            "processes_here": self.rank_info.local_size,
             "backend": self.backend,
         }

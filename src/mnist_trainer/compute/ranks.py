@@ -8,7 +8,7 @@ from mnist_trainer.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Place:
+class RankInfo:
     """Where torchrun has put this process, by the environment variables that it sets."""
 
     rank: int
@@ -19,17 +19,17 @@ class Place:
     local_size: int
 
 
-THE_ONLY_ONE = Place(rank=0, size=1, local_rank=0, local_size=1)
+SINGLE_PROCESS = RankInfo(rank=0, size=1, local_rank=0, local_size=1)
 
 
-def find_place(environment: Mapping[str, str] = os.environ) -> Place:
+def find_place(environment: Mapping[str, str] = os.environ) -> RankInfo:
     """The place of this process; the only one where no ``WORLD_SIZE`` above 1 is set.
 
     Raises:
         ConfigError: the variables are not those of torchrun.
     """
     if environment.get("WORLD_SIZE", "1").strip() in ("", "1"):
-        return THE_ONLY_ONE
+        return SINGLE_PROCESS
     numbers = {}
     for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
         text = environment.get(name, "")
@@ -40,7 +40,7 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
                 " mnist_trainer ..., or unset WORLD_SIZE for one process."
             )
         numbers[name] = int(text)
-    place = Place(
+    place = RankInfo(
         numbers["RANK"], numbers["WORLD_SIZE"], numbers["LOCAL_RANK"], numbers["LOCAL_WORLD_SIZE"]
     )
     if place.rank >= place.size or place.local_rank >= place.local_size:
@@ -51,7 +51,7 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
     return place
 
 
-def part_of(count: int, place: Place) -> slice:
+def shard_of(count: int, place: RankInfo) -> slice:
     """The share of one place in ``count`` things."""
     least, more = divmod(count, place.size)
     start = place.rank * least + min(place.rank, more)

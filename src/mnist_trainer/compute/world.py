@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mnist_trainer.compute.ranks import THE_ONLY_ONE, Place, part_of
+from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, shard_of
 from mnist_trainer.errors import UserError
 from mnist_trainer.system.signals import Interruption
 
@@ -26,7 +26,7 @@ than another."""
 
 
 @contextmanager
-def said_once_a_machine(place: Place) -> Iterator[None]:
+def report_on_local_main(place: RankInfo) -> Iterator[None]:
     """For what every process finds out alike before they know each other: one of each machine says
     what is wrong.
 
@@ -37,11 +37,11 @@ def said_once_a_machine(place: Place) -> Iterator[None]:
         yield
     except UserError:
         if place.local_rank != 0:
-            wait_to_be_ended(SECONDS_TO_FIND_OUT)
+            wait_for_termination(SECONDS_TO_FIND_OUT)
         raise
 
 
-def wait_to_be_ended(seconds: float) -> None:
+def wait_for_termination(seconds: float) -> None:
     """Leave another process the time to say what went wrong.
 
     Torchrun ends all processes as soon as it sees one of them fail: one that fails in silence, and
@@ -56,21 +56,21 @@ class World:
     """The processes of a run, as one of them sees them. This one is alone: nothing has to be asked,
     shared or summed."""
 
-    place = THE_ONLY_ONE
+    rank_info = SINGLE_PROCESS
     command = "mnist-train"
     """What starts a run like this one."""
 
     @property
     def size(self) -> int:
         """How many processes there are."""
-        return self.place.size
+        return self.rank_info.size
 
     @property
-    def is_first(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this is the process that writes and prints."""
-        return self.place.rank == 0
+        return self.rank_info.rank == 0
 
-    def decide(self, make: Callable[[], str]) -> str:
+    def broadcast_from_main(self, make: Callable[[], str]) -> str:
         """What the first process makes of it, for all.
 
         Raises:
@@ -78,40 +78,40 @@ class World:
         """
         return make()
 
-    def part(self, count: int) -> slice:
+    def shard(self, count: int) -> slice:
         """This process's share of ``count`` things: parts that differ by at most one, in the order
         of the ranks."""
-        return part_of(count, self.place)
+        return shard_of(count, self.rank_info)
 
-    def total(self, metrics: "Metrics") -> "Metrics":
+    def reduce_metrics(self, metrics: "Metrics") -> "Metrics":
         """The metrics over the images of all processes."""
         return metrics
 
-    def spread(self, model: "nn.Module") -> None:
+    def broadcast_model(self, model: "nn.Module") -> None:
         """Give the model of every process the weights and buffers that the first one has."""
 
-    def sum(self, buffer: "Tensor") -> None:
+    def all_reduce_sum(self, buffer: "Tensor") -> None:
         """Add up a buffer on the device over all processes, in place."""
 
     def interruption(self) -> Interruption:
         """What hears a request to stop."""
         return Interruption()
 
-    def stop_votes(self) -> tuple[float, float]:
+    def stop_flags(self) -> tuple[float, float]:
         """Whether this process has been asked to stop: by Ctrl+C, by SIGTERM."""
         return 0.0, 0.0
 
-    def count_votes(self, votes: "Tensor") -> None:
+    def apply_stop_flags(self, votes: "Tensor") -> None:
         """Take note of the sum of all processes' votes; waits for the device."""
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Go on once all processes have come here."""
 
-    def unsaid(self, error: UserError) -> UserError:
+    def deduplicate_error(self, error: UserError) -> UserError:
         """The error, or in place of it one that keeps silent because another process says the same."""
         return error
 
-    def leave(self) -> None:
+    def shutdown(self) -> None:
         """The run has ended in good order."""
 
     def describe(self) -> dict[str, object]:
@@ -119,4 +119,4 @@ class World:
         return {"processes": 1}
 
 
-ALONE = World()
+SINGLE_WORLD = World()

@@ -7,7 +7,7 @@ from typing import Any
 
 # Settings that name a run, say where its files are, or how closely it is watched; what is learned
 # does not depend on them.
-UNHASHED = (
+HASH_EXCLUDED_KEYS = (
     "name", "sweep", "resume", "resume_allow_changes", "data.root", "data.download", "data.mirror", "data.num_workers",
     "tracker", "trainer.log_every", "trainer.checkpoint_every",
 )  # fmt: skip
@@ -24,7 +24,7 @@ def identity(plain: Mapping[str, Any]) -> str:
 
 def is_unhashed(key: str) -> bool:
     """Whether a setting, by its dotted key, is left out of the identity."""
-    return any(key == unhashed or key.startswith(f"{unhashed}.") for unhashed in UNHASHED)
+    return any(key == unhashed or key.startswith(f"{unhashed}.") for unhashed in HASH_EXCLUDED_KEYS)
 
 
 def apart(settings: Mapping[str, str]) -> dict[str, str]:

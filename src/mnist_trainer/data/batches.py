@@ -31,7 +31,7 @@ class EpochPlan:
     order: Tensor
     """int64, (N,): a permutation."""
     draws: Tensor
-    """float32, (N, num_draws), in [0, 1): a row for each place in the order."""
+    """float32, (N, num_random_params), in [0, 1): a row for each place in the order."""
     seed: int
     """For transforms that make their own random numbers."""
     places: Tensor | None = None
@@ -47,12 +47,12 @@ class EpochPlan:
         return position if self.places is None else int(self.places[position])
 
 
-def plan_epoch(num_images: int, num_draws: int, seed: int, epoch: int) -> EpochPlan:
+def plan_epoch(num_images: int, num_random_params: int, seed: int, epoch: int) -> EpochPlan:
     """The plan of one epoch: a function of its arguments and nothing else."""
     stream = stream_seed(seed, epoch)
     generator = torch.Generator().manual_seed(stream)
     order = torch.randperm(num_images, generator=generator)
-    return EpochPlan(order, torch.rand(num_images, num_draws, generator=generator), stream)
+    return EpochPlan(order, torch.rand(num_images, num_random_params, generator=generator), stream)
 
 
 def stream_seed(*parts: int) -> int:
@@ -81,10 +81,10 @@ class ResidentBatches:
         """
         if not transforms.batched:
             raise ConfigError(
-                "transforms.random: a transform without num_draws would treat a whole batch alike."
+                "transforms.random: a transform without num_random_params would treat a whole batch alike."
                 " Show it one image at a time with data.loader=dataloader"
             )
-        images = transforms.prepare_once(data.images.to(device.torch_device))
+        images = transforms.preprocess_cached(data.images.to(device.torch_device))
         self.shape = images.shape[1:]
         # One row an image: gathering rows takes a quarter of the time of indexing images.
         self.rows = images.flatten(1).contiguous()

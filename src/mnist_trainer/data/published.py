@@ -36,7 +36,7 @@ FASHION_MNIST_SHA256 = {
 
 
 @dataclass(frozen=True)
-class Member:
+class ArchiveMember:
     """A raw file, and where it is inside its archive."""
 
     file: str
@@ -53,7 +53,7 @@ class Archive:
 
     url: str
     md5: str
-    members: tuple[Member, ...]
+    members: tuple[ArchiveMember, ...]
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ class Archive:
 
 
 @dataclass(frozen=True)
-class Published:
+class RemoteDataset:
     """A data set as torchvision knows it."""
 
     folder: str
@@ -86,7 +86,7 @@ def load_published(name: str, root: Path, *, download: bool, mirror: str | None)
 
 
 def load(
-    name: str, source: Published, root: Path, *, download: bool, mirror: str | None
+    name: str, source: RemoteDataset, root: Path, *, download: bool, mirror: str | None
 ) -> DataSet:
     """As ``load_published``, of any source."""
     raw = root / source.folder / "raw"
@@ -144,7 +144,7 @@ def _recorded(raw: Path) -> dict[str, str]:
     return hashes if isinstance(hashes, dict) else {}
 
 
-def _provide(source: Published, raw: Path, *, download: bool, mirror: str | None) -> None:
+def _provide(source: RemoteDataset, raw: Path, *, download: bool, mirror: str | None) -> None:
     try:
         raw.mkdir(parents=True, exist_ok=True)
         with FileLock(raw.parent / ".lock", timeout=LOCK_SECONDS):
@@ -154,7 +154,7 @@ def _provide(source: Published, raw: Path, *, download: bool, mirror: str | None
                 if not _is_there(archive, raw):
                     _provide_one(archive, raw, download=download, mirror=mirror)
     except DataError as error:
-        raise DataError(f"{error}\n{_by_hand(source, raw)}") from error
+        raise DataError(f"{error}\n{manual_download_hint(source, raw)}") from error
     except (OSError, Timeout) as error:
         raise MachineError(f"{raw}: {error}. Choose another folder with data.root=PATH.") from error
 
@@ -198,7 +198,7 @@ def _unpack(archive: Archive, path: Path, raw: Path) -> None:
         raise DataError(f"{archive.name}: {error}. Remove it to have it fetched again.") from error
 
 
-def _by_hand(source: Published, raw: Path) -> str:
+def manual_download_hint(source: RemoteDataset, raw: Path) -> str:
     files = "\n".join(f"  {archive.name}  MD5 {archive.md5}" for archive in source.archives)
     where = source.archives[0].url.rpartition("/")[0]
     return (
@@ -207,7 +207,7 @@ def _by_hand(source: Published, raw: Path) -> str:
     )
 
 
-def _plain(tv_class: Any, size: str, sha256: Mapping[str, str]) -> Published:
+def _plain(tv_class: Any, size: str, sha256: Mapping[str, str]) -> RemoteDataset:
     """A data set in MNIST's own four files."""
 
     def decode(root: Path, train: bool) -> tuple[Tensor, Tensor]:
@@ -218,26 +218,26 @@ def _plain(tv_class: Any, size: str, sha256: Mapping[str, str]) -> Published:
         Archive(
             f"{tv_class.mirrors[0]}{name}",
             md5,
-            (Member(file := name.removesuffix(".gz"), sha256=sha256.get(file)),),
+            (ArchiveMember(file := name.removesuffix(".gz"), sha256=sha256.get(file)),),
         )
         for name, md5 in tv_class.resources
     )
-    return Published(tv_class.__name__, archives, 10_000, tuple(tv_class.classes), size, decode)
+    return RemoteDataset(tv_class.__name__, archives, 10_000, tuple(tv_class.classes), size, decode)
 
 
-def _fashion_mnist() -> Published:
+def _fashion_mnist() -> RemoteDataset:
     from torchvision.datasets import FashionMNIST
 
     return _plain(FashionMNIST, "30 MB", FASHION_MNIST_SHA256)
 
 
-def _kmnist() -> Published:
+def _kmnist() -> RemoteDataset:
     from torchvision.datasets import KMNIST
 
     return _plain(KMNIST, "21 MB", {})
 
 
-def _qmnist() -> Published:
+def _qmnist() -> RemoteDataset:
     from torchvision.datasets import QMNIST
 
     def decode(root: Path, train: bool) -> tuple[Tensor, Tensor]:
@@ -248,12 +248,14 @@ def _qmnist() -> Published:
     def archives() -> Iterator[Archive]:
         for part in ("train", "test"):
             for url, md5 in QMNIST.resources[part]:
-                yield Archive(url, md5, (Member(url.rpartition("/")[2].removesuffix(".gz")),))
+                yield Archive(
+                    url, md5, (ArchiveMember(url.rpartition("/")[2].removesuffix(".gz")),)
+                )
 
-    return Published("QMNIST", tuple(archives()), 60_000, tuple(string.digits), "20 MB", decode)
+    return RemoteDataset("QMNIST", tuple(archives()), 60_000, tuple(string.digits), "20 MB", decode)
 
 
-def _emnist(split: str, num_test: int) -> Published:
+def _emnist(split: str, num_test: int) -> RemoteDataset:
     from torchvision.datasets import EMNIST
 
     class_names = tuple(name for name in EMNIST.classes_split_dict[split] if name != "N/A")
@@ -269,12 +271,12 @@ def _emnist(split: str, num_test: int) -> Published:
         for kind in ("images-idx3", "labels-idx1")
     )
     archive = Archive(
-        EMNIST.url, EMNIST.md5, tuple(Member(file, f"gzip/{file}.gz") for file in files)
+        EMNIST.url, EMNIST.md5, tuple(ArchiveMember(file, f"gzip/{file}.gz") for file in files)
     )
-    return Published("EMNIST", (archive,), num_test, class_names, "560 MB", decode)
+    return RemoteDataset("EMNIST", (archive,), num_test, class_names, "560 MB", decode)
 
 
-PUBLISHED: dict[str, Callable[[], Published]] = {
+PUBLISHED: dict[str, Callable[[], RemoteDataset]] = {
     "fashion_mnist": _fashion_mnist,
     "kmnist": _kmnist,
     "qmnist": _qmnist,

@@ -1,7 +1,7 @@
 """Image transforms that work on whole batches, on the device.
 
 A fixed transform is any callable on images. A random one is a pure function of images and *draws*:
-uniform numbers in [0, 1), ``num_draws`` of them for each image, handed in by the loader. The same
+uniform numbers in [0, 1), ``num_random_params`` of them for each image, handed in by the loader. The same
 draws give the same images on every device, with every loader, and after a resume.
 """
 
@@ -56,7 +56,7 @@ class RandomAffine(nn.Module):
     What comes in from outside the image is the image's own darkest pixel, which is its background.
     """
 
-    num_draws = 5
+    num_random_params = 5
 
     def __init__(
         self, degrees: float, translate: float, scale: Sequence[float], shear: float
@@ -118,14 +118,14 @@ class Transforms:
     """
 
     @property
-    def num_draws(self) -> int:
+    def num_random_params(self) -> int:
         """Uniform numbers that one image takes."""
         return sum(draws_of(transform) for transform in self.random)
 
     @property
     def batched(self) -> bool:
         """Whether every random transform draws for each image of a batch apart."""
-        return all(hasattr(transform, "num_draws") for transform in self.random)
+        return all(hasattr(transform, "num_random_params") for transform in self.random)
 
     def prepare(self, images: Tensor) -> Tensor:
         """uint8 (N, 1, H, W) to float32, scaled to 0..1 and with the fixed transforms applied."""
@@ -137,7 +137,7 @@ class Transforms:
             images = transform(images)
         return images
 
-    def prepare_once(self, images: Tensor) -> Tensor:
+    def preprocess_cached(self, images: Tensor) -> Tensor:
         """As ``prepare``, for images that many runs of a process share: made anew only where the
         result might differ.
 
@@ -161,7 +161,7 @@ class Transforms:
         return prepared
 
     def augment(self, images: Tensor, draws: Tensor) -> Tensor:
-        """The random transforms, in order; images (N, 1, H, W), draws (N, num_draws)."""
+        """The random transforms, in order; images (N, 1, H, W), draws (N, num_random_params)."""
         start = 0
         for transform in self.random:
             count = draws_of(transform)
@@ -186,7 +186,7 @@ _PREPARED: MutableMapping[Tensor, _Prepared] = WeakIdKeyDictionary()
 
 def draws_of(transform: nn.Module) -> int:
     """How many uniform numbers a random transform takes for an image; 0 for one that makes its own."""
-    return int(getattr(transform, "num_draws", 0))
+    return int(getattr(transform, "num_random_params", 0))
 
 
 def build_transforms(fixed: Sequence[Component], random: Sequence[Component]) -> Transforms:

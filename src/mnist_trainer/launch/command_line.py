@@ -37,7 +37,13 @@ from mnist_trainer.launch.overrides import (
     parse_overrides,
     refuse_empty,
 )
-from mnist_trainer.runs.resume import Resumption, find_run, holds_run, refuse_changes, take_up
+from mnist_trainer.runs.resume import (
+    Resumption,
+    check_config_unchanged,
+    find_run,
+    is_run_folder,
+    load_saved_overrides,
+)
 from mnist_trainer.system.messages import nearest
 
 JOB_NAME = "train"
@@ -98,7 +104,7 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
     parser = get_args_parser()
     parser.exit_on_error = False
     known = [EXPLAIN, *(option for action in parser._actions for option in action.option_strings)]
-    words, explain = take_explain(words)
+    words, explain = pop_explain_flag(words)
     try:
         arguments, rest = parser.parse_known_intermixed_args(words)
     except ArgumentError as error:
@@ -140,7 +146,7 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
     )
 
 
-def take_explain(words: Sequence[str]) -> tuple[list[str], str | None]:
+def pop_explain_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
     """The words without ``--explain``, and what it asks for: ``--explain``, ``--explain=backward``,
     ``--explain backward``.
 
@@ -245,13 +251,13 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
             "hydra.sweep.subdir: a sweep names the folders of its jobs itself, so that it finds"
             " them again."
         )
-    config, launcher, sweeper = first_possible(hydra, command.config_name, overrides)
+    config, launcher, sweeper = first_valid_config(hydra, command.config_name, overrides)
     if multirun:
         check_sweeper(sweeper, config, swept)
     if resumption and multirun:
         raise ConfigError("resume= goes on with one run; -m starts many. Leave one of them out.")
     if resumption and not config.resume_allow_changes:
-        refuse_changes(resumption.folder, config.plain)
+        check_config_unchanged(resumption.folder, config.plain)
     return Plan(
         config=config,
         overrides=words,
@@ -267,7 +273,7 @@ def plan(hydra: Hydra, command: CommandLine) -> Plan:
     )
 
 
-def first_possible(
+def first_valid_config(
     hydra: Hydra, config_name: str, overrides: list[Override]
 ) -> tuple[RunConfig, str, str]:
     """The settings of the run, and the classes that launch and choose jobs; of a sweep, those of a
@@ -339,10 +345,12 @@ def resumed_run(typed: list[Override]) -> Resumption | None:
         place = _named_folder(typed, "hydra.run.dir")
         if place is None:
             raise ConfigError("resume=auto needs to know where: add hydra.run.dir=PATH")
-        if not holds_run(place) and not (place / ".hydra" / "overrides.yaml").is_file():
+        if not is_run_folder(place) and not (place / ".hydra" / "overrides.yaml").is_file():
             return None
         asked = place
-    return take_up(find_run(str(asked)), {str(override.key_or_group) for override in typed})
+    return load_saved_overrides(
+        find_run(str(asked)), {str(override.key_or_group) for override in typed}
+    )
 
 
 def compose(
@@ -382,7 +390,7 @@ def quoted(key: str, path: Path) -> str:
     return f'{key}="{text}"'
 
 
-def hand_to_hydra() -> None:
+def delegate_to_hydra() -> None:
     """Let Hydra answer a question about the configuration, in its own way."""
     import hydra as hydra_package
 

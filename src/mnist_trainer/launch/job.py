@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from mnist_trainer.compute.world import ALONE, World
+from mnist_trainer.compute.world import SINGLE_WORLD, World
 from mnist_trainer.config.reader import read_config
 from mnist_trainer.runs.folder import RunFolder
 
@@ -36,7 +36,7 @@ def run_job(
     terminal: "Terminal | None" = None,
     *,
     goes_on: bool = False,
-    world: World = ALONE,
+    world: World = SINGLE_WORLD,
 ) -> "Result":
     """Train with a composed configuration in the folder that Hydra made.
 

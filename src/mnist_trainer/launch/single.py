@@ -8,14 +8,14 @@ from pathlib import Path
 from hydra._internal.hydra import Hydra
 from omegaconf import DictConfig
 
-from mnist_trainer.compute.distributed import join
-from mnist_trainer.compute.ranks import THE_ONLY_ONE, Place, find_place
-from mnist_trainer.compute.world import World, said_once_a_machine
+from mnist_trainer.compute.distributed import init_distributed
+from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_place
+from mnist_trainer.compute.world import World, report_on_local_main
 from mnist_trainer.errors import ConfigError, DivergedError, ExitCode, UserError
 from mnist_trainer.launch.command_line import (
     CommandLine,
     Plan,
-    hand_to_hydra,
+    delegate_to_hydra,
     parse_command_line,
     plan,
     quoted,
@@ -45,14 +45,14 @@ def run_command(words: Sequence[str], started: float) -> None:
         started: ``time.perf_counter()`` when the process began.
     """
     place = find_place()
-    with said_once_a_machine(place):
+    with report_on_local_main(place):
         command = parse_command_line(words)
         hydra = start_hydra(command)
         checked = plan(hydra, command)
         check_place(place, checked)
     if command.inspects:
         if place.rank == 0:
-            hand_to_hydra()
+            delegate_to_hydra()
     elif command.explain:
         from mnist_trainer.cli.explain import print_explanation
 
@@ -65,7 +65,11 @@ def run_command(words: Sequence[str], started: float) -> None:
 
 
 def run_single(
-    hydra: Hydra, command: CommandLine, checked: Plan, started: float, place: Place = THE_ONLY_ONE
+    hydra: Hydra,
+    command: CommandLine,
+    checked: Plan,
+    started: float,
+    place: RankInfo = SINGLE_PROCESS,
 ) -> None:
     """One run, in a folder that is claimed only once the run is known to be possible."""
     resumption = checked.resumption
@@ -73,12 +77,12 @@ def run_single(
         if place.rank == 0:
             print(said)
         return
-    with said_once_a_machine(place):
+    with report_on_local_main(place):
         if checked.run_dir and not resumption:
             refuse_used_folder(checked.run_dir)
         from mnist_trainer.compute.device import select_device
 
-        world = join(place, select_device(checked.config.device, place).torch_device)
+        world = init_distributed(place, select_device(checked.config.device, place).torch_device)
     folder = resumption.folder if resumption else claim_folder(checked, world)
 
     def job(config: DictConfig) -> float:
@@ -87,7 +91,7 @@ def run_single(
                 return run_job(config, started, world=world).test.accuracy
         except UserError as error:
             # Hydra would report an exception in its own words.
-            raise SystemExitWithError(world.unsaid(error)) from error
+            raise SystemExitWithError(world.deduplicate_error(error)) from error
 
     overrides = [
         word for word in checked.overrides if not word.startswith(("hydra.run.dir=", "resume="))
@@ -95,19 +99,19 @@ def run_single(
     added = [quoted("hydra.run.dir", folder.path), "hydra.mode=RUN"]
     if resumption:
         added.append(quoted("resume", folder.path))
-    if not world.is_first:
+    if not world.is_main_process:
         overrides = [word for word in overrides if not word.startswith(NOT_WRITTEN)]
         added += ["hydra.output_subdir=null", "hydra/job_logging=errors_only"]
     try:
         with faults_of_the_machine(folder), settings_kept(folder):
             hydra.run(command.config_name, job, [*overrides, *added])
     except BaseException as error:
-        if not resumption and world.is_first:
+        if not resumption and world.is_main_process:
             discard_if_unused(folder)
         if isinstance(error, SystemExitWithError):
             raise error.user_error from error
         raise
-    world.leave()
+    world.shutdown()
 
 
 @contextmanager
@@ -135,12 +139,12 @@ def record_of_divergence(folder: RunFolder, started: float, world: World) -> Ite
     try:
         yield
     except DivergedError as error:
-        if world.is_first and not is_completed(folder.result):
+        if world.is_main_process and not is_completed(folder.result):
             write_json(folder.result, describe_failure(error, time.perf_counter() - started))
         raise
 
 
-def check_place(place: Place, checked: Plan) -> None:
+def check_place(place: RankInfo, checked: Plan) -> None:
     """Raises:
     ConfigError: what was typed is not for several processes.
     """
@@ -172,7 +176,7 @@ def claim_folder(checked: Plan, world: World) -> RunFolder:
         )
         return str(made.path)
 
-    return RunFolder(Path(world.decide(claimed)))
+    return RunFolder(Path(world.broadcast_from_main(claimed)))
 
 
 def run_many(hydra: Hydra, command: CommandLine, checked: Plan, words: Sequence[str]) -> None:

@@ -61,7 +61,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gd": Gudermannian,
 }
 
-NEVER_FALLING = frozenset(ACTIVATIONS) - {"gelu", "silu"}
+MONOTONIC = frozenset(ACTIVATIONS) - {"gelu", "silu"}
 """Those for which z ≤ z' means f(z) ≤ f(z'), but for what rounding does to them."""
 
 

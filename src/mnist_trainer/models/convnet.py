@@ -10,7 +10,7 @@ from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.activations import activation as make_activation
 from mnist_trainer.models.dense import IMAGE_SIZE, classifier
 from mnist_trainer.models.initialization import initialize
-from mnist_trainer.models.layer_shapes import Window
+from mnist_trainer.models.layer_shapes import SlidingWindow
 from mnist_trainer.system.messages import unknown_key
 
 MOST_LINES = 10
@@ -31,20 +31,20 @@ class Block:
     """Side and stride of the max-pooling window; 1 pools nothing."""
 
     @property
-    def window(self) -> Window:
+    def window(self) -> SlidingWindow:
         """How the kernel moves."""
-        return Window(self.kernel_size, self.stride, 2 * self.padding)
+        return SlidingWindow(self.kernel_size, self.stride, 2 * self.padding)
 
     @property
-    def pooling(self) -> Window:
+    def pooling(self) -> SlidingWindow:
         """How the pooling window moves."""
-        return Window(self.pool, self.pool, 0)
+        return SlidingWindow(self.pool, self.pool, 0)
 
     def output_size(self, size: int) -> int:
         """Side of the feature map that comes of one of side ``size``: convolved, then pooled."""
         return self.pooling.output_size(self.window.output_size(size))
 
-    def misfit(self, size: int) -> str | None:
+    def shape_mismatch(self, size: int) -> str | None:
         """Why a feature map of side ``size`` is too small for this block, as arithmetic; None where
         it is not."""
         if not self.window.fits(size):
@@ -147,8 +147,8 @@ class ConvNet(nn.Module):
         features: list[nn.Module] = []
         channels, size = 1, image_size
         for index, block in enumerate(read_blocks(blocks)):
-            if misfit := block.misfit(size):
-                raise ConfigError(f"model.blocks[{index}]: {misfit}")
+            if shape_mismatch := block.shape_mismatch(size):
+                raise ConfigError(f"model.blocks[{index}]: {shape_mismatch}")
             # What a bias would add, a following batch normalisation takes away.
             convolution = nn.Conv2d(
                 channels,

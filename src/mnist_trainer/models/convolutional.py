@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.models.activations import NEVER_FALLING
+from mnist_trainer.models.activations import MONOTONIC
 from mnist_trainer.models.activations import activation as make_activation
 from mnist_trainer.models.dense import IMAGE_SIZE, classifier, hidden_layers
 from mnist_trainer.models.initialization import initialize
-from mnist_trainer.models.layer_shapes import Window
+from mnist_trainer.models.layer_shapes import SlidingWindow
 
 
 class CNN(nn.Module):
@@ -43,8 +43,8 @@ class CNN(nn.Module):
                 nn.Conv2d(fan_in, fan_out, kernel_size, padding=padding),
                 *pooled(activation, nn.MaxPool2d(pool)),
             ]
-            kernel = Window(kernel_size, stride=1, padding=2 * padding)
-            pooling = Window(pool, stride=pool, padding=0)
+            kernel = SlidingWindow(kernel_size, stride=1, padding=2 * padding)
+            pooling = SlidingWindow(pool, stride=pool, padding=0)
             convolved = kernel.output_size(size)
             if not kernel.fits(size):
                 raise ConfigError(
@@ -124,6 +124,6 @@ def pooled(activation: str, pool: nn.Module) -> list[nn.Module]:
     activate = make_activation(activation)
     return (
         [pool, activate]
-        if isinstance(pool, nn.MaxPool2d) and activation in NEVER_FALLING
+        if isinstance(pool, nn.MaxPool2d) and activation in MONOTONIC
         else [activate, pool]
     )

@@ -8,15 +8,15 @@ from mnist_trainer.models.layer_shapes import (
     Shape,
     has_matrix,
     leaves_uncounted,
-    multiply_adds,
-    multiply_adds_written_out,
+    macs,
+    macs_written_out,
     parameters_written_out,
     product,
     sizes_written_out,
     times,
 )
 from mnist_trainer.models.summary import count_parameters
-from mnist_trainer.models.trace import Origin, Passage, Remainder, trace_image
+from mnist_trainer.models.trace import LayerCall, Remainder, TensorSource, trace_image
 
 NOT_COUNTED = "not counted"
 
@@ -31,7 +31,7 @@ class Explained:
     sizes: list[str]
     """How the output comes to have its shape."""
     parameters: str | None
-    multiply_adds: str | None
+    macs: str | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def explain_layers(model: Model) -> list[Explained]:
     return [*explained, *between_layers(trace.output), *map(explain_remainder, trace.remainders)]
 
 
-def explain_layer(passage: Passage, *, used_before: bool) -> Explained:
+def explain_layer(passage: LayerCall, *, used_before: bool) -> Explained:
     """One layer that the image passes."""
     layer, whole = passage.layer, passage.whole
     uncounted = NOT_COUNTED if leaves_uncounted(layer, whole=whole) else None
@@ -78,7 +78,7 @@ def explain_layer(passage: Passage, *, used_before: bool) -> Explained:
         output=times(passage.output_shape),
         sizes=sizes_written_out(layer, passage.input_shape, passage.output_shape),
         parameters=parameters,
-        multiply_adds=multiply_adds_written_out(layer, passage.output_shape) or uncounted,
+        macs=macs_written_out(layer, passage.output_shape) or uncounted,
     )
 
 
@@ -100,7 +100,7 @@ def explain_remainder(rest: Remainder) -> Explained:
     )
 
 
-def between_layers(origin: Origin | None) -> list[Explained]:
+def between_layers(origin: TensorSource | None) -> list[Explained]:
     """What a model's own ``forward`` does without a layer before a tensor goes on: one line, or
     none where it does nothing."""
     if origin is None or (origin.follows and origin.as_it_is):
@@ -128,7 +128,7 @@ def totals(model: Model) -> list[tuple[str, str]]:
         *(passage.parameters for passage in trace.passages),
         *(rest.parameters for rest in trace.remainders),
     ]
-    work = [multiply_adds(each.layer, each.output_shape) for each in trace.passages]
+    work = [macs(each.layer, each.output_shape) for each in trace.passages]
     uncounted = [
         each.name for each in trace.passages if leaves_uncounted(each.layer, whole=each.whole)
     ]

@@ -26,11 +26,11 @@ def initialize(model: nn.Module, init: str) -> None:
     if init not in INITIALIZATIONS:
         raise ConfigError(f"model.init={init}: must be one of: {', '.join(INITIALIZATIONS)}")
     if init == "matched":
-        match_weights(model)
+        kaiming_with_gain(model)
 
 
 @torch.no_grad()
-def match_weights(model: nn.Module) -> None:
+def kaiming_with_gain(model: nn.Module) -> None:
     """Draw the weights of all linear and convolutional layers, whose order in the model must be
     that of the data.
 

@@ -23,7 +23,7 @@ COUNTED = (nn.Conv2d, nn.Linear)
 
 
 @dataclass(frozen=True)
-class Window:
+class SlidingWindow:
     """How a kernel or pooling window moves along one axis."""
 
     kernel: int
@@ -81,7 +81,7 @@ class Window:
         )
 
 
-def windows(layer: nn.Module) -> tuple[Window, Window] | None:
+def windows(layer: nn.Module) -> tuple[SlidingWindow, SlidingWindow] | None:
     """How a layer's window moves down and along; None for a layer that has none."""
     if isinstance(layer, nn.Conv2d):
         dilations, kernels = layer.dilation, layer.kernel_size
@@ -93,7 +93,8 @@ def windows(layer: nn.Module) -> tuple[Window, Window] | None:
         if layer.padding == "same":
             paddings = tuple(d * (k - 1) for d, k in zip(dilations, kernels, strict=True))
         down, along = (
-            Window(*each) for each in zip(kernels, layer.stride, paddings, dilations, strict=True)
+            SlidingWindow(*each)
+            for each in zip(kernels, layer.stride, paddings, dilations, strict=True)
         )
         return down, along
     if isinstance(layer, _Pool):
@@ -104,7 +105,7 @@ def windows(layer: nn.Module) -> tuple[Window, Window] | None:
         )
         dilations = pair(layer.dilation) if isinstance(layer, nn.MaxPool2d) else (1, 1)
         down, along = (
-            Window(kernel, stride, 2 * padding, dilation, layer.ceil_mode)
+            SlidingWindow(kernel, stride, 2 * padding, dilation, layer.ceil_mode)
             for kernel, stride, padding, dilation in zip(
                 kernels, strides, paddings, dilations, strict=True
             )
@@ -186,10 +187,10 @@ def has_matrix(layer: nn.Module, *, whole: bool = False) -> bool:
     return any(parameter.dim() > 1 for parameter in layer.parameters(recurse=whole))
 
 
-def multiply_adds_written_out(layer: nn.Module, output_shape: Shape) -> str | None:
+def macs_written_out(layer: nn.Module, output_shape: Shape) -> str | None:
     """The work for one image, such as ``10*24*24 * (1*5*5) = 144,000``; None where there is none to
     speak of."""
-    total = multiply_adds(layer, output_shape)
+    total = macs(layer, output_shape)
     if not total or not isinstance(layer, COUNTED):
         return None
     sees = layer.weight.shape[1:]
@@ -197,7 +198,7 @@ def multiply_adds_written_out(layer: nn.Module, output_shape: Shape) -> str | No
     return f"{product(output_shape)} * {each} = {total:,}"
 
 
-def multiply_adds(layer: nn.Module, output_shape: Shape) -> int:
+def macs(layer: nn.Module, output_shape: Shape) -> int:
     """Multiplications with a following addition that a layer makes for one image; of other layers
     than these none are counted."""
     if isinstance(layer, COUNTED):
@@ -205,7 +206,7 @@ def multiply_adds(layer: nn.Module, output_shape: Shape) -> int:
     return 0
 
 
-def misfit(layer: nn.Module, shape: Shape) -> str | None:
+def shape_mismatch(layer: nn.Module, shape: Shape) -> str | None:
     """Why a layer cannot take what arrives, as arithmetic; None where this page of arithmetic sees
     no reason."""
     if isinstance(layer, nn.Linear):

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.formulas import losses as formulas
-from mnist_trainer.models.formulas.losses import Loss, OfTheRightClass
+from mnist_trainer.models.formulas.losses import Loss, TargetProbabilityLoss
 
 
 class _OfTheRightClass(nn.Module):
     """The mean of a function of the probability of the right class."""
 
-    formula: OfTheRightClass
+    formula: TargetProbabilityLoss
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Logits (N, C) and labels (N,) to a scalar."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from mnist_trainer.models.layer_shapes import Shape, multiply_adds
+from mnist_trainer.models.layer_shapes import Shape, macs
 from mnist_trainer.models.trace import trace_image
 
 
@@ -18,7 +18,7 @@ class LayerSummary:
     """Without the batch; empty for parameters beside the layers."""
     parameters: int
     """Those that no layer before it counts."""
-    multiply_adds: int
+    macs: int
     """For one image."""
 
 
@@ -39,7 +39,7 @@ def summarize(
                 kind=type(passage.layer).__name__,
                 output_shape=passage.output_shape,
                 parameters=passage.parameters,
-                multiply_adds=multiply_adds(passage.layer, passage.output_shape),
+                macs=macs(passage.layer, passage.output_shape),
             )
             for passage in trace.passages
         ),

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.models.layer_shapes import COUNTED, Shape, misfit, times
+from mnist_trainer.models.layer_shapes import COUNTED, Shape, shape_mismatch, times
 from mnist_trainer.system.memory import is_out_of_memory
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(frozen=True)
-class Origin:
+class TensorSource:
     """Where a tensor comes from that enters a layer, or that a model puts out. Shapes are without
     the batch."""
 
@@ -31,7 +31,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Passage:
+class LayerCall:
     """An image's way through one layer."""
 
     name: str
@@ -39,7 +39,7 @@ class Passage:
     input_shape: Shape
     """Without the batch, as are all shapes here."""
     output_shape: Shape
-    origin: Origin | None
+    origin: TensorSource | None
     """Of its first input; None where no tensor enters."""
     whole: bool
     """Whether the layers within it belong to it: it uses their numbers without calling them, as
@@ -63,10 +63,10 @@ class Remainder:
 class Trace:
     """An image's way through a model."""
 
-    passages: list[Passage]
+    passages: list[LayerCall]
     """In order."""
     remainders: list[Remainder]
-    output: Origin | None
+    output: TensorSource | None
 
 
 def is_layer(module: nn.Module) -> bool:
@@ -135,7 +135,7 @@ class _Call:
     name: str
     module: nn.Module
     input_shape: Shape
-    origin: Origin | None
+    origin: TensorSource | None
     place: int
     """Layers passed before."""
 
@@ -145,7 +145,7 @@ class _Tracer:
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
-        self.passages: list[Passage] = []
+        self.passages: list[LayerCall] = []
         self._seen: list[_Seen] = []
         self._inside: list[_Call] = []
         self._called: set[nn.Module] = set()
@@ -174,7 +174,7 @@ class _Tracer:
         for tensor in tensors_in(value):
             self._seen.append(_Seen(source, tensor, _version(tensor), len(self.passages)))
 
-    def origin(self, tensor: Tensor | None) -> Origin | None:
+    def origin(self, tensor: Tensor | None) -> TensorSource | None:
         """Where a tensor comes from, as far as it is one that was seen, or a view of one."""
         if tensor is None:
             return None
@@ -186,9 +186,9 @@ class _Tracer:
         )
         shape = shape_of(tensor)
         if found is None:
-            return Origin(None, (), shape, as_it_is=False, follows=False)
+            return TensorSource(None, (), shape, as_it_is=False, follows=False)
         follows = found.place == len(self.passages)
-        return Origin(
+        return TensorSource(
             found.source,
             shape_of(found.tensor),
             shape,
@@ -222,7 +222,7 @@ class _Tracer:
         whole = bool(list(module.children()))
         count = self._count(module, whole=whole)
         self.passages.append(
-            Passage(
+            LayerCall(
                 call.name, module, call.input_shape, shape_of(output), call.origin, whole, count
             )
         )
@@ -270,7 +270,7 @@ class _Tracer:
         )
         return (
             f"model: an image of {times(image)} cannot pass {where}:"
-            f" {misfit(call.module, call.input_shape) or reason}"
+            f" {shape_mismatch(call.module, call.input_shape) or reason}"
         )
 
 

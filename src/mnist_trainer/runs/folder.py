@@ -178,7 +178,7 @@ def leading_number(name: str) -> int | None:
     return int(found[0]) if found else None
 
 
-def point_latest_at(folder: RunFolder) -> None:
+def update_latest_symlink(folder: RunFolder) -> None:
     """Make ``outputs/latest`` a link to the folder, replacing the old link in one step; no link
     where links fail."""
     if not OUTPUTS.is_dir():

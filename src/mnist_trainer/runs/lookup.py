@@ -17,7 +17,7 @@ from yaml import YAMLError
 from mnist_trainer.errors import CheckpointError, ConfigError
 from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path
 from mnist_trainer.runs.result import Status, read_result
-from mnist_trainer.runs.resume import holds_run
+from mnist_trainer.runs.resume import is_run_folder
 
 MAX_NAMED = 6
 """Runs that a message lists."""
@@ -81,7 +81,7 @@ def locate_checkpoint(run: str | Path, checkpoint: str | Path | None = None) -> 
 def run_of(checkpoint: Path) -> RunFolder | None:
     """The run folder in which a checkpoint lies; None where it lies elsewhere."""
     parent = checkpoint.resolve().parent
-    inside = parent.name == "checkpoints" and holds_run(parent.parent)
+    inside = parent.name == "checkpoints" and is_run_folder(parent.parent)
     return RunFolder(parent.parent) if inside else None
 
 
@@ -190,7 +190,7 @@ def _runs_below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
             continue
         for path in inside:
             seen += 1
-            if holds_run(path):
+            if is_run_folder(path):
                 yield path
             elif level + 1 < depth:
                 waiting.append((path, level + 1))

@@ -47,17 +47,17 @@ def find_run(asked: str) -> RunFolder:
         raise ConfigError(
             f"resume={asked}: there is no folder {path}. Name a run's folder, or latest."
         )
-    if not (path / ".hydra" / "overrides.yaml").is_file() and not holds_run(path):
+    if not (path / ".hydra" / "overrides.yaml").is_file() and not is_run_folder(path):
         raise ConfigError(f"resume={asked}: {path} is not the folder of a run.")
     return RunFolder(path.resolve())
 
 
-def holds_run(path: Path) -> bool:
+def is_run_folder(path: Path) -> bool:
     """Whether a run has been in a folder."""
     return any((path / mark).exists() for mark in RUN_MARKS)
 
 
-def take_up(folder: RunFolder, typed_keys: set[str]) -> Resumption:
+def load_saved_overrides(folder: RunFolder, typed_keys: set[str]) -> Resumption:
     """The run with the words that it was started with.
 
     Args:
@@ -84,7 +84,7 @@ def take_up(folder: RunFolder, typed_keys: set[str]) -> Resumption:
     return Resumption(folder, kept)
 
 
-def refuse_changes(folder: RunFolder, plain: Mapping[str, Any]) -> None:
+def check_config_unchanged(folder: RunFolder, plain: Mapping[str, Any]) -> None:
     """Raises:
     CheckpointError: settings that a run cannot change half way differ from those it was started
     with.

@@ -10,7 +10,7 @@ import os
 SPIN_COUNT = "10000"
 
 
-def wait_politely() -> None:
+def limit_openmp_spinning() -> None:
     """Shorten the spinning, unless the user has said how to wait; to be called before torch is
     imported, which reads it."""
     if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:

@@ -14,7 +14,7 @@ a batch that a worker has loaded hold an open file."""
 
 
 @dataclass(frozen=True)
-class Answers:
+class BatchPredictions:
     """What a model took some images for, and what would have been right."""
 
     predicted: Tensor
@@ -32,7 +32,7 @@ class Answers:
         return (self.predicted == self.labels).sum()
 
 
-class Meter:
+class MetricAccumulator:
     """Sums on the device: to add never waits for it, to read waits once."""
 
     def __init__(self, device: torch.device) -> None:
@@ -44,7 +44,7 @@ class Meter:
         self.correct = torch.zeros((), device=device, dtype=torch.int64)
         self.count = 0
 
-    def add(self, loss: Tensor, right: Answers | Tensor, count: int) -> None:
+    def add(self, loss: Tensor, right: BatchPredictions | Tensor, count: int) -> None:
         """Add a batch.
 
         Args:
@@ -55,16 +55,16 @@ class Meter:
         self.accumulate(loss, right, count)
         self.count += count
 
-    def accumulate(self, loss: Tensor, right: Answers | Tensor, count: int) -> None:
+    def accumulate(self, loss: Tensor, right: BatchPredictions | Tensor, count: int) -> None:
         """The part of ``add`` that the device does, and a graph can repeat: all but counting the
         images."""
         self.loss_sum.add_(loss, alpha=count)
-        self.correct.add_(right.count() if isinstance(right, Answers) else right)
+        self.correct.add_(right.count() if isinstance(right, BatchPredictions) else right)
 
     def settle(self) -> None:
         """Bring the sums up to date."""
 
-    def merge(self, other: "Meter") -> None:
+    def merge(self, other: "MetricAccumulator") -> None:
         """Add all that another meter has seen."""
         self.settle()
         other.settle()
@@ -93,7 +93,7 @@ class Meter:
         return Metrics(float(self.loss_sum) / max(1, self.count), int(self.correct), self.count)
 
 
-class NotingMeter(Meter):
+class DeferredAccumulator(MetricAccumulator):
     """The same for the CPU, where a batch is only noted, and all are counted at once when somebody
     asks.
 
@@ -102,9 +102,9 @@ class NotingMeter(Meter):
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device)
-        self.noted: list[tuple[Tensor, Answers | Tensor, int]] = []
+        self.noted: list[tuple[Tensor, BatchPredictions | Tensor, int]] = []
 
-    def accumulate(self, loss: Tensor, right: Answers | Tensor, count: int) -> None:
+    def accumulate(self, loss: Tensor, right: BatchPredictions | Tensor, count: int) -> None:
         self.noted.append((loss, right, count))
         if len(self.noted) >= MOST_NOTED:
             self.settle()
@@ -119,8 +119,8 @@ class NotingMeter(Meter):
         for loss, count in zip(torch.stack(losses).tolist(), counts, strict=True):
             total += loss * count
         self.loss_sum.fill_(total)
-        if answers := [right for right in rights if isinstance(right, Answers)]:
-            together = Answers(
+        if answers := [right for right in rights if isinstance(right, BatchPredictions)]:
+            together = BatchPredictions(
                 torch.cat([each.predicted for each in answers]),
                 torch.cat([each.labels for each in answers]),
             )
@@ -137,6 +137,6 @@ class NotingMeter(Meter):
         super().load_state_dict(state)
 
 
-def make_meter(device: torch.device) -> Meter:
+def make_accumulator(device: torch.device) -> MetricAccumulator:
     """The meter that suits a device."""
-    return NotingMeter(device) if device.type == "cpu" else Meter(device)
+    return DeferredAccumulator(device) if device.type == "cpu" else MetricAccumulator(device)

@@ -25,7 +25,7 @@ from torch.optim import SGD, Optimizer
 
 from mnist_trainer.compute.rng import host_random_mark
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.training.step import StepOutcome
+from mnist_trainer.training.step import StepOutput
 from mnist_trainer.training.update import EagerStep, Step, Update
 
 log = logging.getLogger(__name__)
@@ -34,17 +34,17 @@ WARM_UP = 3
 """Updates before the recording; PyTorch's documentation asks for a few."""
 TURN_OFF = "Leave it out with device.graph=false"
 
-Work = Callable[[], StepOutcome]
+Work = Callable[[], StepOutput]
 
 
 class Recorder(Protocol):
     """Records what a piece of work gives the device to do, and repeats it."""
 
-    def rehearse(self, work: Work) -> tuple[StepOutcome, str | None]:
+    def warm_up(self, work: Work) -> tuple[StepOutput, str | None]:
         """Do the work, and tell why it cannot be recorded (None: it can)."""
         ...
 
-    def record(self, work: Work) -> StepOutcome:
+    def record(self, work: Work) -> StepOutput:
         """Record the work without doing it; the outcome is filled by each replay."""
         ...
 
@@ -59,7 +59,7 @@ class CudaRecorder:
         self.stream = torch.cuda.Stream(device)
         self.graph = torch.cuda.CUDAGraph()
 
-    def rehearse(self, work: Work) -> tuple[StepOutcome, str | None]:
+    def warm_up(self, work: Work) -> tuple[StepOutput, str | None]:
         """On a side stream, which capturing wants; PyTorch tells of operations that wait for the
         device."""
         current = torch.cuda.current_stream(self.device)
@@ -82,7 +82,7 @@ class CudaRecorder:
             )
         return outcome, None
 
-    def record(self, work: Work) -> StepOutcome:
+    def record(self, work: Work) -> StepOutput:
         # The outer context puts the stream back where a recording fails: torch.cuda.graph then does
         # not.
         with (
@@ -114,17 +114,17 @@ class GraphStep:
         self.groups = update.state.optimizer.param_groups
         self.rates = [torch.zeros((), device=update.device.torch_device) for _ in self.groups]
 
-    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutcome:
+    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
         """Raises:
         ConfigError: a recording is required, and cannot be made.
         """
         step = self.full_step if len(labels) == self.full_size else self.eager
         return step(images, labels, measure_norm=measure_norm)
 
-    def _warm_up(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutcome:  # noqa: ARG002
+    def _warm_up(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:  # noqa: ARG002
         """A real update, made just as it is going to be recorded."""
         with self._rates_on_the_device():
-            outcome, problem = self.recorder.rehearse(
+            outcome, problem = self.recorder.warm_up(
                 lambda: self.update.compute(images, labels, True)
             )
         self.update.count(len(labels))
@@ -136,7 +136,7 @@ class GraphStep:
                 self._give_up(problem)
         return outcome
 
-    def _record(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutcome:
+    def _record(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
         self.images, self.labels = images.clone(), labels.clone()
         try:
             with self._rates_on_the_device():
@@ -152,7 +152,7 @@ class GraphStep:
         log.info("Recorded the training step as a CUDA graph")
         return self._replay(images, labels, measure_norm=measure_norm)
 
-    def _replay(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutcome:
+    def _replay(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
         if self._options() != self.recorded_options:
             self._give_up("the schedule changes more than the learning rate")
             return self.eager(images, labels, measure_norm=measure_norm)
@@ -200,13 +200,13 @@ def choose_step(update: Update, full_size: int, asked: Literal["auto"] | bool) -
     """
     if not update.device.graphs:
         return EagerStep(update)
-    if problem := why_not(update.state.optimizer, update.state.scaler):
+    if problem := capture_blocker(update.state.optimizer, update.state.scaler):
         refuse(problem, asked is True)
         return EagerStep(update)
     return GraphStep(update, full_size, CudaRecorder(update.device.torch_device), asked is True)
 
 
-def why_not(optimizer: Optimizer, scaler: GradScaler) -> str | None:
+def capture_blocker(optimizer: Optimizer, scaler: GradScaler) -> str | None:
     """What keeps the optimizer's step out of a graph; None where nothing does."""
     name = type(optimizer).__name__
     if isinstance(optimizer, SGD):

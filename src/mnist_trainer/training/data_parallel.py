@@ -8,23 +8,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mnist_trainer.compute.ranks import part_of
+from mnist_trainer.compute.ranks import shard_of
 from mnist_trainer.compute.world import World
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import Batches, EpochPlan, stream_seed
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.training.step import StepOutcome
+from mnist_trainer.training.step import StepOutput
 from mnist_trainer.training.update import Update
 
 log = logging.getLogger(__name__)
 
 NUMBERS = 4
-"""Loss, right answers, and the two of ``World.stop_votes``."""
+"""Loss, right answers, and the two of ``World.stop_flags``."""
 COUNTED_EVERY = 16
 """Steps between two looks at the votes where to look means to wait for the device."""
 
 
-class SharedBatches:
+class ShardedBatches:
     """This process's part of each update's images; nothing where an update has fewer images than
     there are processes."""
 
@@ -34,10 +34,10 @@ class SharedBatches:
         """
         self.inner = inner
         self.update_size = update_size
-        self.place = world.place
+        self.place = world.rank_info
 
     def epoch(self, plan: EpochPlan, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-        parts = [part_of(len(update), self.place) for update in plan.order.split(self.update_size)]
+        parts = [shard_of(len(update), self.place) for update in plan.order.split(self.update_size)]
         places = [
             torch.arange(part.start, part.stop) + i * self.update_size
             for i, part in enumerate(parts)
@@ -51,7 +51,7 @@ class SharedBatches:
             yield images[:0], labels[:0]
 
 
-class Exchange:
+class AllReduce:
     """Sums over all processes what a step of each has come to: one message, in one buffer that
     stays where it is."""
 
@@ -65,7 +65,7 @@ class Exchange:
             for buffer in (module.running_mean, module.running_var)
             if buffer is not None
         ]
-        self.layout: Layout | None = None
+        self.layout: FlatBuffer | None = None
         self.made = 0
 
     @torch.no_grad()
@@ -84,11 +84,13 @@ class Exchange:
             ConfigError: which parameters have gradients changes from step to step.
             MachineError: a process has gone.
         """
-        layout = self.layout = self.layout or Layout(self._trained(), self.statistics, loss.device)
+        layout = self.layout = self.layout or FlatBuffer(
+            self._trained(), self.statistics, loss.device
+        )
         self._require(layout.trained)
-        layout.fill(loss, correct, share, self.world.stop_votes())
-        self.world.sum(layout.buffer)
-        layout.hand_out()
+        layout.fill(loss, correct, share, self.world.stop_flags())
+        self.world.all_reduce_sum(layout.buffer)
+        layout.copy_back()
         self._count_votes(layout)
         return layout.numbers[0].clone(), layout.numbers[1].round().to(torch.int64)
 
@@ -97,7 +99,7 @@ class Exchange:
         somewhere = torch.tensor(
             [float(parameter.grad is not None) for parameter in self.parameters]
         )
-        self.world.sum(somewhere)
+        self.world.all_reduce_sum(somewhere)
         return [
             parameter
             for parameter, count in zip(self.parameters, somewhere.tolist(), strict=True)
@@ -111,14 +113,14 @@ class Exchange:
                 " several processes cannot follow that. Train it in one process: mnist-train ..."
             )
 
-    def _count_votes(self, layout: "Layout") -> None:
+    def _count_votes(self, layout: "FlatBuffer") -> None:
         layout.votes.add_(layout.numbers[2:])
         self.made += 1
         if layout.buffer.device.type == "cpu" or self.made % COUNTED_EVERY == 0:
-            self.world.count_votes(layout.votes)
+            self.world.apply_stop_flags(layout.votes)
 
 
-class Layout:
+class FlatBuffer:
     """Where in the one buffer everything lies."""
 
     def __init__(
@@ -152,7 +154,7 @@ class Layout:
         for statistic, view in zip(self.statistics, self.means, strict=True):
             view.copy_(statistic).mul_(share)
 
-    def hand_out(self) -> None:
+    def copy_back(self) -> None:
         """Give what the buffer has now to whom it belongs; gradients stay in it where they are of
         its type."""
         for parameter, view in zip(self.trained, self.gradients, strict=True):
@@ -178,7 +180,7 @@ def like(tensor: Tensor, section: Tensor) -> Tensor:
     )
 
 
-class SharedStep:
+class DataParallelStep:
     """An update from this process's part of its images."""
 
     def __init__(
@@ -188,13 +190,13 @@ class SharedStep:
         update_size: images of an update, in all processes together.
         num_images: images of an epoch.
         """
-        self.update = replace(update, exchange=Exchange(world, update.state.model))
+        self.update = replace(update, exchange=AllReduce(world, update.state.model))
         self.update_size = update_size
         self.num_images = num_images
         self.seed = seed
-        self.rank = world.place.rank
+        self.rank = world.rank_info.rank
 
-    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutcome:
+    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
         progress = self.update.state.progress
         seed_step(stream_seed(self.seed, progress.step, self.rank), images.device)
         # The trainer has counted this update already.
@@ -214,7 +216,7 @@ def seed_step(seed: int, device: torch.device) -> None:
 
 def warn_of_batch_statistics(config: RunConfig, model: nn.Module, world: World) -> None:
     """Say that batch normalisation does not see whole batches, where there is any."""
-    if world.is_first and any(isinstance(module, _BatchNorm) for module in model.modules()):
+    if world.is_main_process and any(isinstance(module, _BatchNorm) for module in model.modules()):
         size = config.trainer.batch_size
         log.warning(
             "model=%s: batch normalisation takes its statistics from each process's own images (%d"

@@ -9,7 +9,7 @@ from mnist_trainer.compute.device import Device
 from mnist_trainer.compute.world import World
 from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.runs.predictions import Predictions
-from mnist_trainer.training.accumulators import Answers, make_meter
+from mnist_trainer.training.accumulators import BatchPredictions, make_accumulator
 
 # Shifts in pixels, down and right, by the number of views.
 VIEWS: dict[int, tuple[tuple[int, int], ...]] = {
@@ -39,7 +39,7 @@ def evaluate(
         translations: views of each image to average, a key of ``VIEWS``.
         record: takes down the answer to each image, of this same pass.
     """
-    meter = make_meter(device.torch_device)
+    meter = make_accumulator(device.torch_device)
     was_training = model.training
     model.eval()
     # Nothing to do where there are fewer images than processes; split would give one portion
@@ -51,7 +51,7 @@ def evaluate(
         with torch.inference_mode(), device.autocast():
             logits = averaged_logits(model, batch, translations)
             loss = criterion(logits, batch_labels)
-            answers = Answers.of(logits, batch_labels)
+            answers = BatchPredictions.of(logits, batch_labels)
             meter.add(loss, answers, len(batch_labels))
             if record is not None:
                 record.add(logits, answers.predicted)
@@ -110,11 +110,11 @@ class PredictionRecord:
             dtype=torch.float64,
             device=self.predicted[0].device if self.predicted else None,
         )
-        part = world.part(count)
+        part = world.shard(count)
         if self.predicted:
             answers[0, part] = torch.cat(self.predicted).to(answers.dtype)
             answers[1, part] = torch.cat(self.probability).to(answers.dtype)
-        world.sum(answers)
+        world.all_reduce_sum(answers)
         self.predicted, self.probability = [answers[0].round().long()], [answers[1].float()]
 
     def read(self, labels: Tensor, class_names: tuple[str, ...]) -> Predictions:

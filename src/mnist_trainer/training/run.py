@@ -9,7 +9,7 @@ from typing import Any
 from mnist_trainer.compute.device import Device, select_device, unchanged_threads
 from mnist_trainer.compute.environment import describe_environment
 from mnist_trainer.compute.rng import seed_everything
-from mnist_trainer.compute.world import ALONE, World
+from mnist_trainer.compute.world import SINGLE_WORLD, World
 from mnist_trainer.config.config_hash import identity
 from mnist_trainer.config.engine_rules import BY_HAND, device_for
 from mnist_trainer.config.settings import RunConfig
@@ -22,24 +22,24 @@ from mnist_trainer.errors import CheckpointError
 from mnist_trainer.models.build import build_loss, build_model
 from mnist_trainer.models.summary import count_parameters, summarize
 from mnist_trainer.runs.checkpoint import Checkpoints, load_checkpoint
-from mnist_trainer.runs.folder import RunFolder, point_latest_at
+from mnist_trainer.runs.folder import RunFolder, update_latest_symlink
 from mnist_trainer.runs.result import Result, is_completed
 from mnist_trainer.system.files import atomic_write, sweep_temporaries, write_json
 from mnist_trainer.system.messages import counted
-from mnist_trainer.training.accumulators import make_meter
+from mnist_trainer.training.accumulators import make_accumulator
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.cuda_graph import choose_step
 from mnist_trainer.training.engines.select import make_engine
 from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
-from mnist_trainer.training.scorer import Scorer
+from mnist_trainer.training.scorer import Evaluator
 from mnist_trainer.training.selection import Selection
-from mnist_trainer.training.stages import AT_THE_START, Begun, EvaluationImages
+from mnist_trainer.training.stages import FRESH_START, EvaluationImages, ResumePoint
 from mnist_trainer.training.state import MovingAverage, Progress, TrainingState
 from mnist_trainer.training.tracking.profiling import open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
 from mnist_trainer.training.tracking.trackers import open_trackers
 from mnist_trainer.training.trainer import Trainer
-from mnist_trainer.training.update import FiniteWatch, Step, Update
+from mnist_trainer.training.update import NonFiniteDetector, Step, Update
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def train(
     folder: RunFolder,
     started: float,
     terminal: Terminal | None = None,
-    world: World = ALONE,
+    world: World = SINGLE_WORLD,
 ) -> Result:
     """Train and test as configured, and leave everything that later commands need in the folder.
 
@@ -63,12 +63,12 @@ def train(
         UserError: of the kind that says what went wrong; see ``errors``.
     """
     trainer = prepare(config, folder, started, terminal, world)
-    if world.is_first:
-        point_latest_at(folder)
-        forget_failure(folder)
+    if world.is_main_process:
+        update_latest_symlink(folder)
+        clear_failed_result(folder)
     with trainer.tracker, trainer.interruption, closing(trainer.terminal), trainer.profile:
         result = trainer.run()
-    if world.is_first:
+    if world.is_main_process:
         write_json(folder.result, {**result.as_json(), "identity": identity(config.plain)})
     trainer.terminal.finished(result, str(folder))
     return result
@@ -79,10 +79,10 @@ def prepare(
     folder: RunFolder,
     started: float,
     terminal: Terminal | None = None,
-    world: World = ALONE,
+    world: World = SINGLE_WORLD,
 ) -> Trainer:
     """Everything up to the first step: the parts of the run in the order in which data passes them."""
-    device = select_device(device_for(config.trainer.engine, config.device), world.place)
+    device = select_device(device_for(config.trainer.engine, config.device), world.rank_info)
     seed_everything(config.seed)
     dataset = load_dataset(config.data)
     splits = load_splits(config.data)
@@ -92,9 +92,13 @@ def prepare(
     size = image_size(splits, transforms)
     state = make_state(config, splits, size, device)
     checkpoints = Checkpoints(folder.checkpoints)
-    begun = take_up(checkpoints, state, folder, config, world) if config.resume else AT_THE_START
-    world.spread(state.model)
-    watch = FiniteWatch(device, state.progress.step)
+    begun = (
+        restore_checkpoint(checkpoints, state, folder, config, world)
+        if config.resume
+        else FRESH_START
+    )
+    world.broadcast_model(state.model)
+    watch = NonFiniteDetector(device, state.progress.step)
     engine = make_engine(config.trainer.engine, state.model, criterion, state.scaler, device)
     update = Update(
         state,
@@ -104,12 +108,12 @@ def prepare(
         -(-config.trainer.batch_size // world.size),
         config.trainer.clip_norm,
     )
-    if world.is_first:
+    if world.is_main_process:
         write_config(config, folder)
         write_json(
             folder.environment, describe_environment(device, dataset.sha256, world.describe())
         )
-    terminal = terminal or open_terminal(world.is_first)
+    terminal = terminal or open_terminal(world.is_main_process)
     announce(config, splits, size, device, state, terminal, world)
     held_out, tested = (
         evaluation_images(split, transforms, device) for split in (splits.validation, splits.test)
@@ -123,8 +127,8 @@ def prepare(
         watch=watch,
         batches=batches,
         num_images=len(splits.train),
-        num_draws=transforms.num_draws,
-        scorer=Scorer(config.trainer, device, criterion, held_out, tested, clock, world),
+        num_random_params=transforms.num_random_params,
+        scorer=Evaluator(config.trainer, device, criterion, held_out, tested, clock, world),
         class_names=splits.class_names,
         folder=folder,
         checkpoints=checkpoints,
@@ -134,9 +138,9 @@ def prepare(
             folder,
             kept_bytes=begun.metrics_bytes,
             last_step=begun.step,
-            is_first=world.is_first,
+            is_main_process=world.is_main_process,
         ),
-        profile=open_profile(config.tracker, folder, device, terminal, world.is_first),
+        profile=open_profile(config.tracker, folder, device, terminal, world.is_main_process),
         terminal=terminal,
         clock=clock,
         interruption=world.interruption(),
@@ -144,37 +148,37 @@ def prepare(
     )
 
 
-def forget_failure(folder: RunFolder) -> None:
+def clear_failed_result(folder: RunFolder) -> None:
     """What an earlier session has said of its failure is over once another one goes on."""
     if not is_completed(folder.result):
         folder.result.unlink(missing_ok=True)
 
 
-def take_up(
+def restore_checkpoint(
     checkpoints: Checkpoints,
     state: TrainingState,
     folder: RunFolder,
     config: RunConfig,
-    world: World = ALONE,
-) -> Begun:
+    world: World = SINGLE_WORLD,
+) -> ResumePoint:
     """Bring the state to where the newest whole checkpoint has it; to the start where the run never
     came to write one.
 
     Raises:
         CheckpointError: there are checkpoints, but none that can be used.
     """
-    found = world.decide(lambda: newest_checkpoint(checkpoints, folder))
+    found = world.broadcast_from_main(lambda: newest_checkpoint(checkpoints, folder))
     if not found:
         log.warning(
             "%s: no checkpoint was written yet, so the run starts from the beginning.", folder
         )
-        return AT_THE_START
+        return FRESH_START
     path = Path(found)
     saved = load_checkpoint(path)
     state.load_state_dict(saved, options_set_anew(saved["config"], config))
     step = state.progress.step
     log.info("Going on from %s, step %d", path, step)
-    return Begun(
+    return ResumePoint(
         f"{path.name}, step {step}", step, int(saved["metrics_bytes"]), saved.get("seconds", {})
     )
 
@@ -207,10 +211,14 @@ def newest_checkpoint(checkpoints: Checkpoints, folder: RunFolder) -> str:
 
 
 def make_batches(
-    config: RunConfig, splits: Splits, transforms: Transforms, device: Device, world: World = ALONE
+    config: RunConfig,
+    splits: Splits,
+    transforms: Transforms,
+    device: Device,
+    world: World = SINGLE_WORLD,
 ) -> Batches:
     """Training images in portions of one update; of several processes each has its part of it."""
-    own = world.part(update_size(config))
+    own = world.shard(update_size(config))
     size = len(range(update_size(config))[own])
     batches: Batches
     if config.data.loader == "dataloader":
@@ -219,19 +227,19 @@ def make_batches(
         batches = ResidentBatches(splits.train, transforms, device, size)
     if world.size == 1:
         return batches
-    from mnist_trainer.training.data_parallel import SharedBatches
+    from mnist_trainer.training.data_parallel import ShardedBatches
 
-    return SharedBatches(batches, update_size(config), world)
+    return ShardedBatches(batches, update_size(config), world)
 
 
 def make_step(config: RunConfig, update: Update, num_images: int, world: World) -> Step:
     """The way in which updates are made: by one process, or by several together."""
     if world.size == 1:
         return choose_step(update, update_size(config), config.device.graph)
-    from mnist_trainer.training.data_parallel import SharedStep, warn_of_batch_statistics
+    from mnist_trainer.training.data_parallel import DataParallelStep, warn_of_batch_statistics
 
     warn_of_batch_statistics(config, update.state.model, world)
-    return SharedStep(update, world, update_size(config), num_images, config.seed)
+    return DataParallelStep(update, world, update_size(config), num_images, config.seed)
 
 
 def update_size(config: RunConfig) -> int:
@@ -259,8 +267,8 @@ def make_state(config: RunConfig, splits: Splits, size: int, device: Device) -> 
         ),
         scaler=device.grad_scaler(),
         selection=Selection(config.trainer),
-        epoch_meter=make_meter(device.torch_device),
-        interval_meter=make_meter(device.torch_device),
+        epoch_accumulator=make_accumulator(device.torch_device),
+        interval_accumulator=make_accumulator(device.torch_device),
         averaged=(
             None
             if config.trainer.ema_decay is None
@@ -274,7 +282,7 @@ def evaluation_images(
     data: LabelledImages, transforms: Transforms, device: Device
 ) -> EvaluationImages:
     """A split as the model sees it: prepared once, never augmented."""
-    images = transforms.prepare_once(data.images.to(device.torch_device))
+    images = transforms.preprocess_cached(data.images.to(device.torch_device))
     return EvaluationImages(
         images.contiguous(memory_format=device.memory_format), data.labels.to(device.torch_device)
     )

@@ -11,11 +11,11 @@ from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.evaluation import PredictionRecord, evaluate
-from mnist_trainer.training.stages import EpochScores, EvaluationImages
+from mnist_trainer.training.stages import EvalMetrics, EvaluationImages
 
 
 @dataclass
-class Scorer:
+class Evaluator:
     """Scores the validation and the test images; of several processes each its part."""
 
     settings: TrainerSettings
@@ -29,10 +29,10 @@ class Scorer:
     test_record: PredictionRecord = field(default_factory=PredictionRecord)
     """The answers to the test images, those of the last time only; of all processes."""
 
-    def score_epoch(self, model: nn.Module) -> EpochScores:
+    def score_epoch(self, model: nn.Module) -> EvalMetrics:
         """The validation images if there are any, else the test images, for the curve."""
         validation = self.score_validation(model)
-        return EpochScores(validation, None if validation else self.score_test(model))
+        return EvalMetrics(validation, None if validation else self.score_test(model))
 
     def score_validation(self, model: nn.Module) -> Metrics | None:
         """The images that are held out; None where none are."""
@@ -48,7 +48,7 @@ class Scorer:
     def _score(
         self, model: nn.Module, split: EvaluationImages, record: PredictionRecord | None
     ) -> Metrics:
-        part = self.world.part(len(split))
+        part = self.world.shard(len(split))
         with self.clock.measure("eval"):
             metrics = evaluate(
                 model,
@@ -60,7 +60,7 @@ class Scorer:
                 self.settings.translations,
                 record,
             )
-            return self.world.total(metrics)
+            return self.world.reduce_metrics(metrics)
 
     def read_predictions(self, class_names: tuple[str, ...]) -> Predictions:
         """The answers to all test images."""

@@ -33,7 +33,7 @@ class EpochTraining:
 
 
 @dataclass(frozen=True)
-class EpochScores:
+class EvalMetrics:
     """What the weights at the end of an epoch were worth; None for a split that was not looked at."""
 
     validation: Metrics | None
@@ -41,7 +41,7 @@ class EpochScores:
 
 
 @dataclass(frozen=True)
-class Begun:
+class ResumePoint:
     """Where a session of a run begins."""
 
     checkpoint: str | None
@@ -53,4 +53,4 @@ class Begun:
     """What earlier sessions have spent, by purpose."""
 
 
-AT_THE_START = Begun(checkpoint=None, step=None, metrics_bytes=0, seconds={})
+FRESH_START = ResumePoint(checkpoint=None, step=None, metrics_bytes=0, seconds={})

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnist_trainer.compute.rng import random_state, restore_random_state
 from mnist_trainer.errors import CheckpointError
-from mnist_trainer.training.accumulators import Meter
+from mnist_trainer.training.accumulators import MetricAccumulator
 from mnist_trainer.training.selection import Selection
 
 # Options of an optimizer that change how it computes, not what.
@@ -73,8 +73,8 @@ class TrainingState:
     scheduler: LRScheduler
     scaler: GradScaler
     selection: Selection
-    epoch_meter: Meter
-    interval_meter: Meter
+    epoch_accumulator: MetricAccumulator
+    interval_accumulator: MetricAccumulator
     averaged: MovingAverage | None
     progress: Progress
 
@@ -141,8 +141,8 @@ class TrainingState:
             "scheduler": self.scheduler,
             "scaler": self.scaler,
             "selection": self.selection,
-            "epoch_meter": self.epoch_meter,
-            "interval_meter": self.interval_meter,
+            "epoch_meter": self.epoch_accumulator,
+            "interval_meter": self.interval_accumulator,
         }
         return parts if self.averaged is None else {**parts, "averaged": self.averaged}
 

@@ -14,10 +14,10 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from mnist_trainer.compute.device import Device
-from mnist_trainer.training.accumulators import Answers
+from mnist_trainer.training.accumulators import BatchPredictions
 
 
-class Exchange(Protocol):
+class AllReduce(Protocol):
     """Sums what a step of each of several processes has come to."""
 
     def __call__(self, loss: Tensor, correct: Tensor, share: float) -> tuple[Tensor, Tensor]:
@@ -27,12 +27,12 @@ class Exchange(Protocol):
 
 
 @dataclass(frozen=True)
-class StepOutcome:
+class StepOutput:
     """What a step leaves on the device; reading any of it waits for the device."""
 
     loss: Tensor
     """Mean over the images of the step, a scalar."""
-    right: Answers | Tensor
+    right: BatchPredictions | Tensor
     """The answers to its images; where several processes make the step, the number of right ones in
     all, a scalar."""
     gradient_norm: Tensor | None
@@ -91,8 +91,8 @@ def train_step(
     clip_norm: float | None = None,
     measure_norm: bool = False,
     total: int | None = None,
-    exchange: Exchange | None = None,
-) -> StepOutcome:
+    exchange: AllReduce | None = None,
+) -> StepOutput:
     """Forward, backward and update.
 
     The images go through in batches of ``batch_size``, whose gradients add up to that of the mean
@@ -114,37 +114,37 @@ def train_step(
         parameter.grad = None
     total = len(labels) if total is None else total
     loss, answers = _accumulate_gradients(engine, images, labels, batch_size, total)
-    right: Answers | Tensor = answers
+    right: BatchPredictions | Tensor = answers
     if exchange is not None:
         loss, right = exchange(loss, answers.count(), len(labels) / total)
     scaler.unscale_(optimizer)
     gradients = [parameter.grad for parameter in trained if parameter.grad is not None]
-    norm = joint_norm(gradients) if measure_norm or clip_norm is not None else None
-    finite = _keep_from_weights(loss, gradients, norm, scaler, device)
+    norm = global_grad_norm(gradients) if measure_norm or clip_norm is not None else None
+    finite = mask_nonfinite_gradients(loss, gradients, norm, scaler, device)
     if finite is not False:
         if clip_norm is not None and norm is not None:
             _clip(gradients, norm, clip_norm)
         scaler.step(optimizer)
         scaler.update()
-    return StepOutcome(loss, right, norm, finite)
+    return StepOutput(loss, right, norm, finite)
 
 
 def _accumulate_gradients(
     engine: Engine, images: Tensor, labels: Tensor, batch_size: int, total: int
-) -> tuple[Tensor, Answers]:
+) -> tuple[Tensor, BatchPredictions]:
     """Mean loss, weighed by the share in ``total`` images, and the answers; gradients are left in
     the parameters."""
     if not len(labels):
-        return torch.zeros((), device=images.device), Answers(labels, labels)
+        return torch.zeros((), device=images.device), BatchPredictions(labels, labels)
     if len(labels) <= batch_size:
         loss, logits = engine.backpropagate(images, labels, len(labels) / total)
-        return loss, Answers.of(logits, labels)
+        return loss, BatchPredictions.of(logits, labels)
     losses, predicted = [], []
     for batch, batch_labels in zip(images.split(batch_size), labels.split(batch_size), strict=True):
         loss, logits = engine.backpropagate(batch, batch_labels, len(batch_labels) / total)
         losses.append(loss)
         predicted.append(logits.argmax(dim=1))
-    return torch.stack(losses).sum(), Answers(torch.cat(predicted), labels)
+    return torch.stack(losses).sum(), BatchPredictions(torch.cat(predicted), labels)
 
 
 def _trained(optimizer: Optimizer) -> list[Tensor]:
@@ -153,7 +153,7 @@ def _trained(optimizer: Optimizer) -> list[Tensor]:
     return list(chain.from_iterable(group["params"] for group in optimizer.param_groups))
 
 
-def _keep_from_weights(
+def mask_nonfinite_gradients(
     loss: Tensor, gradients: list[Tensor], norm: Tensor | None, scaler: GradScaler, device: Device
 ) -> Tensor | bool:
     """Whether loss and gradients are finite; where that is known to the device alone, those that
@@ -176,7 +176,7 @@ def _clip(gradients: list[Tensor], norm: Tensor, limit: float) -> None:
         gradient.mul_(shrink)
 
 
-def joint_norm(gradients: list[Tensor]) -> Tensor:
+def global_grad_norm(gradients: list[Tensor]) -> Tensor:
     """L2 norm of all gradients as one vector: a scalar on the device.
 
     PyTorch's own, in ``torch.nn.utils``, would load all of its distributed tensors first.

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from torch import Tensor, nn
 
 from mnist_trainer.compute.device import Device
-from mnist_trainer.compute.world import ALONE, World
+from mnist_trainer.compute.world import SINGLE_WORLD, World
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import Batches, plan_epoch
 from mnist_trainer.errors import DivergedError
@@ -20,14 +20,14 @@ from mnist_trainer.runs.predictions import write_predictions
 from mnist_trainer.runs.result import Result, Status
 from mnist_trainer.system.signals import InterruptedRunError, Interruption
 from mnist_trainer.training.clock import Clock
-from mnist_trainer.training.scorer import Scorer
-from mnist_trainer.training.stages import Begun, EpochScores, EpochTraining
+from mnist_trainer.training.scorer import Evaluator
+from mnist_trainer.training.stages import EpochTraining, EvalMetrics, ResumePoint
 from mnist_trainer.training.state import TrainingState, learning_rate
-from mnist_trainer.training.step import StepOutcome
+from mnist_trainer.training.step import StepOutput
 from mnist_trainer.training.tracking.profiling import Profile
 from mnist_trainer.training.tracking.terminal import EpochReport, Terminal
-from mnist_trainer.training.tracking.trackers import Point, Trackers
-from mnist_trainer.training.update import FiniteWatch, Step
+from mnist_trainer.training.tracking.trackers import CompositeTracker, MetricRecord
+from mnist_trainer.training.update import NonFiniteDetector, Step
 
 log = logging.getLogger(__name__)
 
@@ -40,22 +40,22 @@ class Trainer:
     device: Device
     state: TrainingState
     update: Step
-    watch: FiniteWatch
+    watch: NonFiniteDetector
     batches: Batches
     num_images: int
-    num_draws: int
+    num_random_params: int
     """Uniform numbers that augmentation takes for an image."""
-    scorer: Scorer
+    scorer: Evaluator
     class_names: tuple[str, ...]
     folder: RunFolder
     checkpoints: Checkpoints
-    begun: Begun
-    tracker: Trackers
+    begun: ResumePoint
+    tracker: CompositeTracker
     profile: Profile
     terminal: Terminal
     clock: Clock
     interruption: Interruption
-    world: World = ALONE
+    world: World = SINGLE_WORLD
 
     def __post_init__(self) -> None:
         self.settings = self.config.trainer
@@ -73,7 +73,7 @@ class Trainer:
         if self.begun.step is None:
             self.tracker.start(self.config, self.state.model, self.first_images())
         self.clock.mark_setup()
-        scores = EpochScores(None, None)
+        scores = EvalMetrics(None, None)
         while self.progress.epoch < self.settings.epochs and not self.state.selection.exhausted:
             training = self.train_epoch()
             scores = self.score_epoch()
@@ -85,7 +85,7 @@ class Trainer:
         images, _ = next(
             iter(
                 self.batches.epoch(
-                    plan_epoch(self.num_images, self.num_draws, self.config.seed, 0), 0
+                    plan_epoch(self.num_images, self.num_random_params, self.config.seed, 0), 0
                 )
             )
         )
@@ -93,7 +93,9 @@ class Trainer:
 
     def train_epoch(self) -> EpochTraining:
         """One pass over the training images."""
-        plan = plan_epoch(self.num_images, self.num_draws, self.config.seed, self.progress.epoch)
+        plan = plan_epoch(
+            self.num_images, self.num_random_params, self.config.seed, self.progress.epoch
+        )
         self.terminal.epoch_started(
             self.progress.epoch + 1, self.settings.epochs, self.steps_per_epoch
         )
@@ -116,10 +118,10 @@ class Trainer:
         norms = self.progress.gradient_norms
         norm = sum(norms) / max(1, len(norms))
         return EpochTraining(
-            self.state.epoch_meter.read(), norm, seconds, self.num_images - skipped
+            self.state.epoch_accumulator.read(), norm, seconds, self.num_images - skipped
         )
 
-    def step(self, images: Tensor, labels: Tensor) -> StepOutcome:
+    def step(self, images: Tensor, labels: Tensor) -> StepOutput:
         """One update of the weights, and of what follows them."""
         self.progress.batch += 1
         self.progress.step += 1
@@ -175,10 +177,10 @@ class Trainer:
             and self.progress.batch < self.steps_per_epoch
         )
 
-    def log_interval(self, outcome: StepOutcome) -> None:
+    def log_interval(self, outcome: StepOutput) -> None:
         """Write what the steps since the last log point came to."""
         self.require_finite()
-        metrics = self.state.interval_meter.read()
+        metrics = self.state.interval_accumulator.read()
         now = self.clock.now()
         norm = None if outcome.gradient_norm is None else float(outcome.gradient_norm)
         if norm is not None and not math.isfinite(norm):
@@ -186,7 +188,7 @@ class Trainer:
         if norm is not None:
             self.progress.gradient_norms.append(norm)
         self.tracker.write(
-            Point(
+            MetricRecord(
                 "interval",
                 "train",
                 self.progress.epoch + 1,
@@ -205,10 +207,10 @@ class Trainer:
 
     def close_interval(self) -> None:
         """Count what was seen since the last log point to the epoch."""
-        self.state.epoch_meter.merge(self.state.interval_meter)
-        self.state.interval_meter.reset()
+        self.state.epoch_accumulator.merge(self.state.interval_accumulator)
+        self.state.interval_accumulator.reset()
 
-    def score_epoch(self) -> EpochScores:
+    def score_epoch(self) -> EvalMetrics:
         """What the weights are worth now."""
         scores = self.scorer.score_epoch(self.state.evaluated)
         if not all(
@@ -217,7 +219,7 @@ class Trainer:
             raise self.diverged(self.progress.step)
         return scores
 
-    def end_epoch(self, training: EpochTraining, scores: EpochScores) -> None:
+    def end_epoch(self, training: EpochTraining, scores: EvalMetrics) -> None:
         """Note what the epoch came to, and save."""
         epoch = self.progress.epoch + 1
         rate = learning_rate(self.state.optimizer)
@@ -228,7 +230,7 @@ class Trainer:
             "images_per_second": per_second,
         }
         self.tracker.write(
-            Point(
+            MetricRecord(
                 "epoch",
                 "train",
                 epoch,
@@ -239,7 +241,7 @@ class Trainer:
         for split, metrics in (("validation", scores.validation), ("test", scores.test)):
             if metrics:
                 self.tracker.write(
-                    Point("epoch", split, epoch, self.progress.step, metrics.as_dict())
+                    MetricRecord("epoch", split, epoch, self.progress.step, metrics.as_dict())
                 )
         self.tracker.epoch_ended(self.state.model, self.progress.step)
         is_best = scores.validation is not None and self.state.selection.update(
@@ -247,7 +249,7 @@ class Trainer:
         )
         self.progress.epoch, self.progress.batch = epoch, 0
         self.progress.gradient_norms.clear()
-        self.state.epoch_meter.reset()
+        self.state.epoch_accumulator.reset()
         self.save(is_best)
         report = EpochReport(
             epoch,
@@ -283,27 +285,27 @@ class Trainer:
             "metrics_bytes": self.tracker.flush(),
             "seconds": asdict(self.clock.seconds()),
         }
-        if self.world.is_first:
+        if self.world.is_main_process:
             self.checkpoints.save(state, is_best=is_best)
 
     def interrupt(self, number: int) -> None:
         """Save, and end the run in good order."""
         if self.progress.batch:
             self.save()
-        self.world.wait()
+        self.world.barrier()
         raise InterruptedRunError(
             f"stopped at step {self.progress.step}, in epoch {self.progress.epoch + 1}. Saved:"
             f" {self.checkpoints.last}\nGo on with: {self.world.command} resume={self.folder}",
             number,
         )
 
-    def finish(self, scores: EpochScores) -> Result:
+    def finish(self, scores: EvalMetrics) -> Result:
         """Score the chosen weights on the test images: with validation images this is the only look
         at them."""
         model, tested_epoch = self.chosen_weights()
         test = scores.test or self.scorer.score_test(model)
         predictions = self.scorer.read_predictions(self.class_names)
-        if self.world.is_first:
+        if self.world.is_main_process:
             write_predictions(self.folder.predictions, predictions)
         best = self.state.selection.best
         if best is not None and best.epoch == tested_epoch:
@@ -340,11 +342,11 @@ class Trainer:
         ):
             return self.state.evaluated, self.progress.epoch
         model = copy.deepcopy(self.state.evaluated)
-        if self.world.is_first:
+        if self.world.is_main_process:
             model.load_state_dict(
                 load_checkpoint(self.checkpoints.best, self.device.torch_device)["weights"]
             )
-        self.world.spread(model)
+        self.world.broadcast_model(model)
         return model, best.epoch
 
     def write_final(self, result: Result) -> None:
@@ -352,6 +354,6 @@ class Trainer:
         for split, metrics in (("validation", result.validation), ("test", result.test)):
             if metrics:
                 self.tracker.write(
-                    Point("final", split, result.epochs, result.steps, metrics.as_dict())
+                    MetricRecord("final", split, result.epochs, result.steps, metrics.as_dict())
                 )
         self.tracker.finish(self.config)

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from mnist_trainer.compute.device import Device
 from mnist_trainer.training.state import TrainingState
-from mnist_trainer.training.step import Engine, Exchange, StepOutcome, train_step
+from mnist_trainer.training.step import AllReduce, Engine, StepOutput, train_step
 
 
-class FiniteWatch:
+class NonFiniteDetector:
     """Remembers which step was the first that was not finite.
 
     Elsewhere than on the CPU it does so on the device: noting costs no wait, looking costs one.
@@ -48,7 +48,7 @@ class FiniteWatch:
 class Step(Protocol):
     """Makes one update from images (N, 1, 28, 28) and labels (N,)."""
 
-    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutcome:
+    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
         """What the step came to; it may be overwritten by the next step."""
         ...
 
@@ -60,15 +60,15 @@ class Update:
     state: TrainingState
     engine: Engine
     device: Device
-    watch: FiniteWatch
+    watch: NonFiniteDetector
     batch_size: int
     clip_norm: float | None
-    exchange: Exchange | None = None
+    exchange: AllReduce | None = None
     """Sums over the processes of the run, where there are several."""
 
     def compute(
         self, images: Tensor, labels: Tensor, measure_norm: bool, total: int | None = None
-    ) -> StepOutcome:
+    ) -> StepOutput:
         """The part on the device: from tensors to tensors that stay where they are, so that a graph
         can repeat it.
 
@@ -92,14 +92,14 @@ class Update:
         self.watch.note(outcome.finite)
         if state.averaged is not None:
             state.averaged.follow(state.model)
-        state.interval_meter.accumulate(
+        state.interval_accumulator.accumulate(
             outcome.loss, outcome.right, len(labels) if total is None else total
         )
         return outcome
 
     def count(self, num_images: int) -> None:
         """The part on the host: numbers that a graph would never change."""
-        self.state.interval_meter.count += num_images
+        self.state.interval_accumulator.count += num_images
         if self.state.averaged is not None:
             self.state.averaged.n_averaged += 1
 
@@ -110,7 +110,7 @@ class EagerStep:
 
     update: Update
 
-    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutcome:
+    def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
         outcome = self.update.compute(images, labels, measure_norm)
         self.update.count(len(labels))
         return outcome

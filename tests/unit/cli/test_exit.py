@@ -12,7 +12,7 @@ import pytest
 
 from mnist_trainer.cli import exit as ending
 from mnist_trainer.cli.exit import exit_codes, warnings_named
-from mnist_trainer.errors import AlreadySaidError
+from mnist_trainer.errors import AlreadyReportedError
 
 LEAVING_SLOWLY = """
 import atexit, signal, time
@@ -54,9 +54,9 @@ def test_a_process_with_nothing_to_say_waits_for_the_one_that_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(ending, "wait_to_be_ended", waited.append)
+    monkeypatch.setattr(ending, "wait_for_termination", waited.append)
     with pytest.raises(SystemExit) as ended, exit_codes("mnist-train"):
-        raise AlreadySaidError(6)
+        raise AlreadyReportedError(6)
     assert ended.value.code == 6
     assert waited == [ending.SECONDS_TO_SPEAK]
 

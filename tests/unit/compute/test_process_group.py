@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from mnist_trainer.compute.device import select_device
 from mnist_trainer.compute.process_group import ProcessGroup
-from mnist_trainer.compute.ranks import Place
-from mnist_trainer.errors import AlreadySaidError, ConfigError, DivergedError
+from mnist_trainer.compute.ranks import RankInfo
+from mnist_trainer.errors import AlreadyReportedError, ConfigError, DivergedError
 from mnist_trainer.runs.metrics import Metrics
-from mnist_trainer.training.data_parallel import Exchange
+from mnist_trainer.training.data_parallel import AllReduce
 from tests.conftest import Compose
 
 DEVICES = [
@@ -39,37 +39,37 @@ def test_a_group_of_one_gives_back_what_it_is_given(
     }.items():
         monkeypatch.setenv(name, value)
     device = select_device(compose(f"device={kind}").device).torch_device
-    group = ProcessGroup(Place(0, 1, 0, 1), device)
+    group = ProcessGroup(RankInfo(0, 1, 0, 1), device)
     try:
         assert group.describe()["backend"] == ("nccl" if kind == "cuda" else "gloo")
-        assert group.decide(lambda: "a folder with spaces") == "a folder with spaces"
+        assert group.broadcast_from_main(lambda: "a folder with spaces") == "a folder with spaces"
 
         def failing() -> str:
             raise ConfigError("no")
 
         with pytest.raises(ConfigError, match="no"):
-            group.decide(failing)
-        assert group.total(Metrics(0.25, 3, 8)) == Metrics(0.25, 3, 8)
+            group.broadcast_from_main(failing)
+        assert group.reduce_metrics(Metrics(0.25, 3, 8)) == Metrics(0.25, 3, 8)
         model = nn.Conv2d(1, 2, 3).to(device).to(memory_format=torch.channels_last)
         before = model.weight.detach().clone()
-        group.spread(model)
+        group.broadcast_model(model)
         assert torch.equal(model.weight, before)
         loss: Tensor = model(torch.ones(2, 1, 4, 4, device=device)).sum()
         loss.backward()
         assert model.weight.grad is not None
         gradient = model.weight.grad.clone()
         group.interruption()
-        exchange = Exchange(group, model)
+        exchange = AllReduce(group, model)
         mean, correct = exchange(loss.detach(), torch.tensor(1, device=device), 1.0)
         assert torch.equal(model.weight.grad, gradient)
         assert model.weight.grad.stride() == model.weight.stride()
         assert float(mean) == pytest.approx(loss.item())
         assert int(correct) == 1
-        group.wait()
+        group.barrier()
         error = DivergedError("at step 3")
-        assert group.unsaid(error) is error
-        again = group.unsaid(error)
-        assert isinstance(again, AlreadySaidError)
+        assert group.deduplicate_error(error) is error
+        again = group.deduplicate_error(error)
+        assert isinstance(again, AlreadyReportedError)
         assert again.exit_code == error.exit_code
     finally:
-        group.leave()
+        group.shutdown()

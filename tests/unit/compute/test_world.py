@@ -10,9 +10,9 @@ import torch
 
 from mnist_trainer.compute import world as distributed
 from mnist_trainer.compute.device import select_device
-from mnist_trainer.compute.distributed import join
-from mnist_trainer.compute.ranks import THE_ONLY_ONE, Place, find_place, part_of
-from mnist_trainer.compute.world import ALONE, said_once_a_machine
+from mnist_trainer.compute.distributed import init_distributed
+from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_place, shard_of
+from mnist_trainer.compute.world import SINGLE_WORLD, report_on_local_main
 from mnist_trainer.errors import ConfigError, MachineError
 from tests.conftest import Compose
 
@@ -20,15 +20,18 @@ BY_TORCHRUN = {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1", "LOCAL_WORLD_S
 
 
 def test_the_place_is_torchruns() -> None:
-    assert find_place(BY_TORCHRUN) == Place(rank=3, size=4, local_rank=1, local_size=2)
+    assert find_place(BY_TORCHRUN) == RankInfo(rank=3, size=4, local_rank=1, local_size=2)
 
 
 @pytest.mark.parametrize(
     "environment", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "1", "RANK": "0"}, {"RANK": "5"}]
 )
 def test_without_others_a_process_is_alone(environment: dict[str, str], compose: Compose) -> None:
-    assert find_place(environment) == THE_ONLY_ONE
-    assert join(THE_ONLY_ONE, select_device(compose("device=cpu").device).torch_device) is ALONE
+    assert find_place(environment) == SINGLE_PROCESS
+    assert (
+        init_distributed(SINGLE_PROCESS, select_device(compose("device=cpu").device).torch_device)
+        is SINGLE_WORLD
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,9 @@ def test_a_place_that_makes_no_sense_is_refused(wrong: dict[str, str]) -> None:
 @pytest.mark.parametrize("size", range(1, 9))
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 8, 64, 10_000])
 def test_parts_hold_everything_once_and_differ_by_at_most_one(size: int, count: int) -> None:
-    parts = [range(count)[part_of(count, Place(rank, size, rank, size))] for rank in range(size)]
+    parts = [
+        range(count)[shard_of(count, RankInfo(rank, size, rank, size))] for rank in range(size)
+    ]
     assert [each for part in parts for each in part] == list(range(count))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
@@ -59,16 +64,16 @@ def test_one_process_of_a_machine_says_what_all_find_out_and_the_others_give_it_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(distributed, "wait_to_be_ended", waited.append)
+    monkeypatch.setattr(distributed, "wait_for_termination", waited.append)
     with (
         pytest.raises(MachineError, match="no such device"),
-        said_once_a_machine(Place(2, 4, 0, 2)),
+        report_on_local_main(RankInfo(2, 4, 0, 2)),
     ):
         raise MachineError("no such device")
     assert not waited
     with (
         pytest.raises(MachineError, match="no such device"),
-        said_once_a_machine(Place(3, 4, 1, 2)),
+        report_on_local_main(RankInfo(3, 4, 1, 2)),
     ):
         raise MachineError("no such device")
     assert waited == [distributed.SECONDS_TO_FIND_OUT]
@@ -80,11 +85,11 @@ def test_who_waits_ends_at_once_when_asked_to_whatever_handled_the_signal(
 ) -> None:
     waiting = """
 import signal
-from mnist_trainer.compute.world import wait_to_be_ended
+from mnist_trainer.compute.world import wait_for_termination
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, lambda *_: print("still here"))
 print("waits", flush=True)
-wait_to_be_ended(60)
+wait_for_termination(60)
 """
     with subprocess.Popen(
         [sys.executable, "-c", waiting], stdout=subprocess.PIPE, text=True
@@ -103,13 +108,13 @@ def test_fewer_gpus_than_processes_are_told_with_the_way_out(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(MachineError, match=r"4 processes .* it has 2\.\n.*--nproc-per-node 2"):
-        select_device(compose("device=cuda").device, Place(1, 4, 1, 4))
+        select_device(compose("device=cuda").device, RankInfo(1, 4, 1, 4))
 
 
 def test_what_several_processes_cannot_do_is_refused(
     compose: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = Place(0, 2, 0, 2)
+    place = RankInfo(0, 2, 0, 2)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     with pytest.raises(ConfigError, match="device=mps"):
         select_device(compose("device=mps").device, place)

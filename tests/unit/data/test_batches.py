@@ -45,8 +45,10 @@ def test_both_loaders_show_the_same_images_in_the_same_order(
     choice: str, workers: int, compose: Compose, cpu: Device, some_images: LabelledImages
 ) -> None:
     each = transforms(compose, choice)
-    resident = collect(ResidentBatches(some_images, each, cpu, 100), draws=each.num_draws)
-    loaded = collect(DataLoaderBatches(some_images, each, cpu, 100, workers), draws=each.num_draws)
+    resident = collect(ResidentBatches(some_images, each, cpu, 100), draws=each.num_random_params)
+    loaded = collect(
+        DataLoaderBatches(some_images, each, cpu, 100, workers), draws=each.num_random_params
+    )
     assert torch.equal(resident[1], loaded[1])
     assert torch.allclose(resident[0], loaded[0], atol=1e-5)
     assert resident[2] == loaded[2] == [100] * 6 + [40]
@@ -89,12 +91,12 @@ def test_an_epoch_can_be_entered_at_any_batch(
         if loader == "resident"
         else DataLoaderBatches(some_images, each, cpu, 64, 0)
     )
-    whole = collect(batches, draws=each.num_draws)
+    whole = collect(batches, draws=each.num_random_params)
     for start in (1, 9, 10):
         if start == 10:
-            assert list(batches.epoch(plan_epoch(640, each.num_draws, 3, 0), start)) == []
+            assert list(batches.epoch(plan_epoch(640, each.num_random_params, 3, 0), start)) == []
             continue
-        rest = collect(batches, draws=each.num_draws, start=start)
+        rest = collect(batches, draws=each.num_random_params, start=start)
         assert torch.equal(rest[0], whole[0][64 * start :])
         assert torch.equal(rest[1], whole[1][64 * start :])
 

@@ -21,7 +21,14 @@ from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
 from mnist_trainer.data import published
 from mnist_trainer.data.download import fetch
 from mnist_trainer.data.images import DataSet
-from mnist_trainer.data.published import PUBLISHED, Archive, Member, Published, load, load_published
+from mnist_trainer.data.published import (
+    PUBLISHED,
+    Archive,
+    ArchiveMember,
+    RemoteDataset,
+    load,
+    load_published,
+)
 from mnist_trainer.errors import DataError
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -77,15 +84,17 @@ def put(folder: Path, name: str, content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def small(monkeypatch: pytest.MonkeyPatch, name: str, source: Published, count: int) -> Published:
+def small(
+    monkeypatch: pytest.MonkeyPatch, name: str, source: RemoteDataset, count: int
+) -> RemoteDataset:
     """The source with as many images as the test made."""
     monkeypatch.setitem(NUM_TRAINING_IMAGES, name, count)
     return replace(source, num_test=count)
 
 
-def with_md5(source: Published, md5: dict[str, str]) -> Published:
+def with_md5(source: RemoteDataset, md5: dict[str, str]) -> RemoteDataset:
     archives = tuple(
-        Archive(a.url, md5[a.name], tuple(Member(m.file, m.inside) for m in a.members))
+        Archive(a.url, md5[a.name], tuple(ArchiveMember(m.file, m.inside) for m in a.members))
         for a in source.archives
     )
     return replace(source, archives=archives)
@@ -190,7 +199,7 @@ def test_emnist_is_turned_upright_and_counted_from_zero(
     )
 
 
-def generated(folder: Path, label: int = 0) -> tuple[Published, DataSet | None]:
+def generated(folder: Path, label: int = 0) -> tuple[RemoteDataset, DataSet | None]:
     images, labels = digits(60, 10)
     labels[0] = label
     md5 = {}

@@ -67,7 +67,7 @@ def test_draws_are_handed_out_in_order() -> None:
     first, second = affine(degrees=10.0), affine(translate=2.0)
     both = Transforms((), (first, second))
     images, draws = torch.rand(3, 1, 28, 28), torch.rand(3, 10)
-    assert both.num_draws == 10
+    assert both.num_random_params == 10
     assert torch.equal(
         both.augment(images, draws), second(first(images, draws[:, :5]), draws[:, 5:])
     )
@@ -84,10 +84,10 @@ def make_transforms(recipe: str | None, *fixed: nn.Module) -> Transforms:
 
 def test_images_are_prepared_once_for_all_runs_of_a_process() -> None:
     images = torch.randint(0, 256, (5, 1, 28, 28), dtype=torch.uint8)
-    first = make_transforms("a", Normalize(0.1, 0.3)).prepare_once(images)
+    first = make_transforms("a", Normalize(0.1, 0.3)).preprocess_cached(images)
     assert torch.equal(first, Transforms((Normalize(0.1, 0.3),), ()).prepare(images))
-    assert make_transforms("a", Normalize(0.1, 0.3)).prepare_once(images) is first
-    other = make_transforms("b", Normalize(0.2, 0.3)).prepare_once(images)
+    assert make_transforms("a", Normalize(0.1, 0.3)).preprocess_cached(images) is first
+    other = make_transforms("b", Normalize(0.2, 0.3)).preprocess_cached(images)
     assert not torch.equal(other, first)
     # A layer that works in place spoils what it is given: the next run gets the images that it
     # would have had alone.
@@ -95,7 +95,7 @@ def test_images_are_prepared_once_for_all_runs_of_a_process() -> None:
     with torch.inference_mode():
         other[2:4].relu_()
     assert not torch.equal(other, before)
-    assert torch.equal(make_transforms("b", Normalize(0.2, 0.3)).prepare_once(images), before)
+    assert torch.equal(make_transforms("b", Normalize(0.2, 0.3)).preprocess_cached(images), before)
 
 
 def test_not_where_random_numbers_were_drawn_or_nobody_knows_what_was_done() -> None:
@@ -105,11 +105,11 @@ def test_not_where_random_numbers_were_drawn_or_nobody_knows_what_was_done() -> 
 
     images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
     torch.manual_seed(0)
-    first = make_transforms("noise", Noise()).prepare_once(images)
+    first = make_transforms("noise", Noise()).preprocess_cached(images)
     state = torch.get_rng_state()
     torch.manual_seed(0)
-    assert torch.equal(make_transforms("noise", Noise()).prepare_once(images), first)
+    assert torch.equal(make_transforms("noise", Noise()).preprocess_cached(images), first)
     assert torch.equal(torch.get_rng_state(), state)
-    assert make_transforms(None).prepare_once(images) is not make_transforms(None).prepare_once(
-        images
-    )
+    assert make_transforms(None).preprocess_cached(images) is not make_transforms(
+        None
+    ).preprocess_cached(images)

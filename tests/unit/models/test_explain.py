@@ -184,7 +184,7 @@ def test_every_parameter_stands_in_one_line_and_what_is_not_counted_is_said() ->
     count = sum(parameter.numel() for parameter in module.attention.parameters())
     assert by_name["attention"].parameters == f"84*28 + 84 + 28*28 + 28 = {count:,}"
     assert by_name["attention"].output == "28 x 28"
-    assert by_name["attention"].multiply_adds == by_name["recurrent"].multiply_adds == "not counted"
+    assert by_name["attention"].macs == by_name["recurrent"].macs == "not counted"
     sums = dict(totals(model))
     assert sums["parameters"].endswith(f"= {count_parameters(module):,}")
     assert sums["not counted"] == "multiply-adds of attention, recurrent"
@@ -211,9 +211,7 @@ def test_a_parameter_beside_the_layers_is_counted_with_them_once() -> None:
             return logits @ self.matrix
 
     model = model_of(Scaled())
-    assert [(layer.name, layer.parameters, layer.multiply_adds) for layer in explain_layers(model)][
-        -2:
-    ] == [
+    assert [(layer.name, layer.parameters, layer.macs) for layer in explain_layers(model)][-2:] == [
         ("(forward)", None, None),
         ("Scaled", "10*10 = 100", "not counted"),
     ]

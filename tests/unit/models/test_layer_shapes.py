@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from mnist_trainer.models.layer_shapes import (
-    Window,
-    misfit,
-    multiply_adds,
-    multiply_adds_written_out,
+    SlidingWindow,
+    macs,
+    macs_written_out,
     parameters_written_out,
+    shape_mismatch,
     sizes_written_out,
     windows,
 )
@@ -26,7 +26,7 @@ def test_convolutions_of_every_kind_come_out_as_computed() -> None:
         moving = windows(layer)
         assert moving is not None
         if moving[0].output_size(size) < 1:
-            assert misfit(layer, (1, size, size))
+            assert shape_mismatch(layer, (1, size, size))
             continue
         assert layer(torch.zeros(1, 1, size, size)).shape[-1] == moving[0].output_size(size)
 
@@ -76,7 +76,7 @@ def test_a_window_that_no_arithmetic_holds_for_is_left_to_pytorch(
     layer: nn.Module, key: str
 ) -> None:
     setattr(layer, key, (0, 0))
-    assert misfit(layer, (1, 28, 28)) is None
+    assert shape_mismatch(layer, (1, 28, 28)) is None
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
@@ -94,12 +94,9 @@ def test_the_examples_of_the_chapter_on_convolution() -> None:
         "floor((100 - 3 + 2*0)/1) + 1 = 98"
     ]
     assert parameters_written_out(layer) == "10*(5*3*3) + 10 = 460"
-    assert (
-        multiply_adds_written_out(layer, (10, 98, 98))
-        == f"10*98*98 * (5*3*3) = {10 * 98 * 98 * 45:,}"
-    )
-    assert Window(3, 1, 2).written_out(5) == "floor((5 - 3 + 2*1)/1) + 1 = 5"
-    assert Window(2, 2, 0).written_out(5) == "floor((5 - 2 + 2*0)/2) + 1 = 2"
+    assert macs_written_out(layer, (10, 98, 98)) == f"10*98*98 * (5*3*3) = {10 * 98 * 98 * 45:,}"
+    assert SlidingWindow(3, 1, 2).written_out(5) == "floor((5 - 3 + 2*1)/1) + 1 = 5"
+    assert SlidingWindow(2, 2, 0).written_out(5) == "floor((5 - 2 + 2*0)/2) + 1 = 2"
 
 
 @pytest.mark.parametrize(
@@ -128,9 +125,9 @@ def test_what_is_written_out_is_right(layer: nn.Module) -> None:
 
 def test_multiply_adds_count_what_a_convolution_does_place_by_place() -> None:
     layer = nn.Conv2d(4, 6, (3, 5), groups=2)
-    assert multiply_adds(layer, (6, 8, 9)) == sum(3 * 5 * 2 for _ in range(6 * 8 * 9))
-    assert multiply_adds(nn.ReLU(), (6, 8, 9)) == 0
-    assert multiply_adds_written_out(nn.ReLU(), (6, 8, 9)) is None
+    assert macs(layer, (6, 8, 9)) == sum(3 * 5 * 2 for _ in range(6 * 8 * 9))
+    assert macs(nn.ReLU(), (6, 8, 9)) == 0
+    assert macs_written_out(nn.ReLU(), (6, 8, 9)) is None
 
 
 @pytest.mark.parametrize(
@@ -151,7 +148,7 @@ def test_multiply_adds_count_what_a_convolution_does_place_by_place() -> None:
 def test_a_misfit_is_explained_and_is_one(
     layer: nn.Module, shape: tuple[int, ...], said: str
 ) -> None:
-    assert said in str(misfit(layer, shape))
+    assert said in str(shape_mismatch(layer, shape))
     with pytest.raises((RuntimeError, ValueError)):
         layer(torch.zeros(2, *shape))
 
@@ -163,5 +160,5 @@ def test_what_fits_is_no_misfit() -> None:
         (nn.ReLU(), (3,)),
         (nn.MaxPool2d(4), (2, 4, 4)),
     ):
-        assert misfit(layer, shape) is None
+        assert shape_mismatch(layer, shape) is None
         layer(torch.zeros(2, *shape))

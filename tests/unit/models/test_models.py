@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.models.activations import ACTIVATIONS, NEVER_FALLING, activation
+from mnist_trainer.models.activations import ACTIVATIONS, MONOTONIC, activation
 from mnist_trainer.models.convnet import Block, ConvNet
 from mnist_trainer.models.convolutional import CNN, LeNet5
 from mnist_trainer.models.dense import FCN, Linear, TwoLayer
@@ -95,7 +95,7 @@ def test_pooling_comes_first_only_where_that_changes_nothing(
 def test_which_activations_never_fall(function: str) -> None:
     """PyTorch's softplus becomes the identity at 20, where in float64 it falls by 2e-9."""
     values = activation(function)(torch.linspace(-30, 30, 600_001, dtype=torch.float64))
-    assert (values.diff().min().item() >= -1e-8) == (function in NEVER_FALLING)
+    assert (values.diff().min().item() >= -1e-8) == (function in MONOTONIC)
 
 
 def test_an_activation_that_does_not_exist_is_refused_with_those_that_do() -> None:
@@ -155,9 +155,9 @@ def test_a_block_fits_exactly_where_its_layers_do(size: int) -> None:
         try:
             made = layers(torch.zeros(1, 1, size, size)).shape[-1]
         except RuntimeError:
-            assert block.misfit(size)
+            assert block.shape_mismatch(size)
         else:
-            assert (block.misfit(size), block.output_size(size)) == (None, made)
+            assert (block.shape_mismatch(size), block.output_size(size)) == (None, made)
 
 
 SOUND = {"channels": 4, "kernel_size": 3}

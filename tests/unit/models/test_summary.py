@@ -16,7 +16,7 @@ def test_the_cnn_of_the_tutorials_by_hand() -> None:
         (10, 24, 24), (10, 12, 12), (10, 12, 12), (20, 8, 8), (20, 4, 4), (20, 4, 4), (320,), (10,),
     ]  # fmt: skip
     assert [layer.parameters for layer in layers if layer.parameters] == [260, 5020, 3210]
-    assert [layer.multiply_adds for layer in layers if layer.multiply_adds] == [
+    assert [layer.macs for layer in layers if layer.macs] == [
         10 * 24 * 24 * 25,
         20 * 8 * 8 * 250,
         320 * 10,

@@ -13,9 +13,9 @@ from mnist_trainer.runs.folder import (
     claim_run_folder,
     claim_sweep_folder,
     discard_if_unused,
-    point_latest_at,
     run_label,
     safe_name,
+    update_latest_symlink,
 )
 
 
@@ -107,7 +107,7 @@ def test_a_sweep_may_be_named_and_an_unnamed_one_is_new(tmp_path: Path) -> None:
 def test_latest_points_at_the_newest(tmp_path: Path) -> None:
     for _ in range(2):
         folder = claim_run_folder("x")
-        point_latest_at(folder)
+        update_latest_symlink(folder)
         assert (tmp_path / "outputs" / "latest").resolve() == folder.path
 
 

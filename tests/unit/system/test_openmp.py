@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mnist_trainer.system.openmp import SPIN_COUNT, wait_politely
+from mnist_trainer.system.openmp import SPIN_COUNT, limit_openmp_spinning
 
 
 def test_spinning_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,7 +12,7 @@ def test_spinning_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GOMP_SPINCOUNT", "")
     monkeypatch.delenv("GOMP_SPINCOUNT")
-    wait_politely()
+    limit_openmp_spinning()
     assert os.environ["GOMP_SPINCOUNT"] == SPIN_COUNT
 
 
@@ -24,6 +24,6 @@ def test_the_user_has_the_say(name: str, value: str, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(each, "")
         monkeypatch.delenv(each)
     monkeypatch.setenv(name, value)
-    wait_politely()
+    limit_openmp_spinning()
     assert os.environ[name] == value
     assert len(os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}) == 1

@@ -5,21 +5,27 @@ import torch
 from torch import Tensor
 
 from mnist_trainer.runs.metrics import Metrics
-from mnist_trainer.training.accumulators import MOST_NOTED, Answers, Meter, NotingMeter, make_meter
+from mnist_trainer.training.accumulators import (
+    MOST_NOTED,
+    BatchPredictions,
+    DeferredAccumulator,
+    MetricAccumulator,
+    make_accumulator,
+)
 
 CPU = torch.device("cpu")
-BOTH = pytest.mark.parametrize("kind", [Meter, NotingMeter])
+BOTH = pytest.mark.parametrize("kind", [MetricAccumulator, DeferredAccumulator])
 
 
 def test_correct_is_the_largest_logit_at_the_label() -> None:
     logits = torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]])
-    answers = Answers.of(logits, torch.tensor([1, 0, 0]))
+    answers = BatchPredictions.of(logits, torch.tensor([1, 0, 0]))
     logits.zero_()  # As a model does that keeps its output from call to call.
     assert answers.count() == 2
 
 
 @BOTH
-def test_a_meter_weighs_batches_by_their_size(kind: type[Meter]) -> None:
+def test_a_meter_weighs_batches_by_their_size(kind: type[MetricAccumulator]) -> None:
     meter = kind(CPU)
     meter.add(torch.tensor(1.0), torch.tensor(3), 4)
     meter.add(torch.tensor(4.0), torch.tensor(1), 1)
@@ -28,7 +34,7 @@ def test_a_meter_weighs_batches_by_their_size(kind: type[Meter]) -> None:
 
 
 @BOTH
-def test_merging_meters_is_adding_what_they_saw(kind: type[Meter]) -> None:
+def test_merging_meters_is_adding_what_they_saw(kind: type[MetricAccumulator]) -> None:
     first, second = kind(CPU), kind(CPU)
     first.add(torch.tensor(1.0), torch.tensor(1), 2)
     second.add(torch.tensor(3.0), torch.tensor(2), 2)
@@ -39,7 +45,7 @@ def test_merging_meters_is_adding_what_they_saw(kind: type[Meter]) -> None:
 
 
 @BOTH
-def test_a_meter_goes_on_from_its_state(kind: type[Meter]) -> None:
+def test_a_meter_goes_on_from_its_state(kind: type[MetricAccumulator]) -> None:
     meter, copy = kind(CPU), kind(CPU)
     meter.add(torch.tensor(0.1), torch.tensor(1), 3)
     copy.load_state_dict(meter.state_dict())
@@ -48,18 +54,18 @@ def test_a_meter_goes_on_from_its_state(kind: type[Meter]) -> None:
     assert meter.read() == copy.read()
 
 
-def meters() -> tuple[NotingMeter, Meter]:
+def meters() -> tuple[DeferredAccumulator, MetricAccumulator]:
     """One that only notes what it is given, and one that counts at once, as on devices with a
     queue."""
-    return NotingMeter(CPU), Meter(CPU)
+    return DeferredAccumulator(CPU), MetricAccumulator(CPU)
 
 
 def test_the_cpu_notes_and_other_devices_count() -> None:
-    assert type(make_meter(CPU)) is NotingMeter
-    assert type(make_meter(torch.device("meta"))) is Meter
+    assert type(make_accumulator(CPU)) is DeferredAccumulator
+    assert type(make_accumulator(torch.device("meta"))) is MetricAccumulator
 
 
-def random_batches(number: int) -> list[tuple[Tensor, Answers, int]]:
+def random_batches(number: int) -> list[tuple[Tensor, BatchPredictions, int]]:
     """Losses of all sizes, so that the order in which they are added shows in the sum."""
     generator = torch.Generator().manual_seed(4)
     sizes = [7 if index < number - 1 else 3 for index in range(number)]
@@ -67,7 +73,7 @@ def random_batches(number: int) -> list[tuple[Tensor, Answers, int]]:
         (
             torch.rand((), generator=generator)
             * 10.0 ** torch.randint(-9, 3, (), generator=generator),
-            Answers.of(
+            BatchPredictions.of(
                 torch.randn(size, 10, generator=generator),
                 torch.randint(0, 10, (size,), generator=generator),
             ),

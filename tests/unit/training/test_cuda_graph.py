@@ -19,14 +19,14 @@ from mnist_trainer.models.dense import FCN
 from mnist_trainer.runs.checkpoint import load_checkpoint
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.training import cuda_graph as graphs
-from mnist_trainer.training.accumulators import Answers, Meter
-from mnist_trainer.training.cuda_graph import WARM_UP, GraphStep, choose_step, why_not
+from mnist_trainer.training.accumulators import BatchPredictions, MetricAccumulator
+from mnist_trainer.training.cuda_graph import WARM_UP, GraphStep, capture_blocker, choose_step
 from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
 from mnist_trainer.training.run import train
 from mnist_trainer.training.selection import Selection
 from mnist_trainer.training.state import MovingAverage, Progress, TrainingState
-from mnist_trainer.training.step import AutogradEngine, StepOutcome
-from mnist_trainer.training.update import EagerStep, FiniteWatch, Step, Update
+from mnist_trainer.training.step import AutogradEngine, StepOutput
+from mnist_trainer.training.update import EagerStep, NonFiniteDetector, Step, Update
 from tests.conftest import Compose
 from tests.recording import OperatorRecorder, PretendCuda
 
@@ -66,14 +66,14 @@ def make_update(
         scheduler=build_scheduler(config.scheduler, optimizer, 5, 20),
         scaler=device.grad_scaler(),
         selection=Selection(config.trainer),
-        epoch_meter=Meter(CPU),
-        interval_meter=Meter(CPU),
+        epoch_accumulator=MetricAccumulator(CPU),
+        interval_accumulator=MetricAccumulator(CPU),
         averaged=None if decay is None else MovingAverage(model, decay),
         progress=Progress(),
     )
     engine = AutogradEngine(model, nn.CrossEntropyLoss(), state.scaler, device)
     return Update(
-        state, engine, device, FiniteWatch(device, 0), batch_size, config.trainer.clip_norm
+        state, engine, device, NonFiniteDetector(device, 0), batch_size, config.trainer.clip_norm
     )
 
 
@@ -89,15 +89,15 @@ def batches(epochs: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield from zip(images.split(BATCH), labels.split(BATCH), strict=True)
 
 
-def train_with(step: Step, update: Update, epochs: int = 4) -> list[StepOutcome]:
+def train_with(step: Step, update: Update, epochs: int = 4) -> list[StepOutput]:
     torch.manual_seed(11)  # For dropout.
     outcomes = []
     for images, labels in batches(epochs):
         outcome = step(images, labels, measure_norm=True)
-        assert isinstance(outcome.right, Answers)
+        assert isinstance(outcome.right, BatchPredictions)
         right = outcome.right.count()
         values = (outcome.loss, right, outcome.gradient_norm, torch.as_tensor(outcome.finite))
-        outcomes.append(StepOutcome(*(value.clone() for value in values if value is not None)))
+        outcomes.append(StepOutput(*(value.clone() for value in values if value is not None)))
         update.state.scheduler.step()
     return outcomes
 
@@ -283,22 +283,22 @@ def test_a_schedule_of_more_than_the_rate_is_not_frozen(compose: Compose) -> Non
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop", "adadelta"])
 def test_every_shipped_optimizer_can_be_recorded(name: str, compose: Compose) -> None:
     state = make_update(compose, f"optimizer={name}").state
-    assert why_not(state.optimizer, state.scaler) is None
+    assert capture_blocker(state.optimizer, state.scaler) is None
 
 
 def test_optimizers_that_cannot_be_recorded_are_told_by_name(compose: Compose) -> None:
     state = make_update(compose).state
     parameters = list(state.model.parameters())
     for optimizer in (torch.optim.Adagrad(parameters), torch.optim.SGD(parameters, foreach=True)):
-        reason = why_not(optimizer, state.scaler)
+        reason = capture_blocker(optimizer, state.scaler)
         assert reason is not None
         assert type(optimizer).__name__ in reason
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # There is no CUDA to scale for.
         scaler = torch.amp.grad_scaler.GradScaler("cpu", enabled=True)
     rmsprop = make_update(compose, "optimizer=rmsprop").state.optimizer
-    assert "fp16" in str(why_not(rmsprop, scaler))
-    assert why_not(state.optimizer, scaler) is None
+    assert "fp16" in str(capture_blocker(rmsprop, scaler))
+    assert capture_blocker(state.optimizer, scaler) is None
 
 
 def test_the_way_is_chosen_once(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,7 +390,7 @@ def test_no_step_on_cuda_waits_for_the_device(
 
     usual = Trainer.step
 
-    def guarded(self: Trainer, images: Tensor, labels: Tensor) -> StepOutcome:
+    def guarded(self: Trainer, images: Tensor, labels: Tensor) -> StepOutput:
         # The first steps make what is made once, and recording waits.
         torch.cuda.set_sync_debug_mode("error" if self.progress.step > 2 * WARM_UP else "default")
         try:

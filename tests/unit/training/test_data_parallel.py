@@ -11,21 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from mnist_trainer.compute.device import Device, select_device
-from mnist_trainer.compute.ranks import Place, part_of
-from mnist_trainer.compute.world import ALONE, World
+from mnist_trainer.compute.ranks import RankInfo, shard_of
+from mnist_trainer.compute.world import SINGLE_WORLD, World
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches, plan_epoch
 from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.data.transforms import build_transforms
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.build import build_loss, build_model
-from mnist_trainer.training.accumulators import Meter
-from mnist_trainer.training.data_parallel import Exchange, SharedBatches, SharedStep, like
+from mnist_trainer.training.accumulators import MetricAccumulator
+from mnist_trainer.training.data_parallel import AllReduce, DataParallelStep, ShardedBatches, like
 from mnist_trainer.training.optim.build import build_optimizer
 from mnist_trainer.training.selection import Selection
 from mnist_trainer.training.state import MovingAverage, Progress, TrainingState
 from mnist_trainer.training.step import AutogradEngine
-from mnist_trainer.training.update import EagerStep, FiniteWatch, Step, Update
+from mnist_trainer.training.update import EagerStep, NonFiniteDetector, Step, Update
 from tests.conftest import Compose
 
 
@@ -41,23 +41,25 @@ class Thread(World):
     """One of several threads that stand for processes."""
 
     def __init__(self, rank: int, size: int, table: Table) -> None:
-        self.place = Place(rank, size, rank, size)
+        self.rank_info = RankInfo(rank, size, rank, size)
         self.table = table
         self.asked = (0.0, 0.0)
         self.counted: list[list[float]] = []
 
-    def sum(self, buffer: Tensor) -> None:
-        self.table.buffers[self.place.rank] = buffer.clone()
+    def all_reduce_sum(self, buffer: Tensor) -> None:
+        self.table.buffers[self.rank_info.rank] = buffer.clone()
         self.table.barrier.wait(30)
         buffer.copy_(
-            torch.stack([self.table.buffers[rank] for rank in range(self.place.size)]).sum(dim=0)
+            torch.stack([self.table.buffers[rank] for rank in range(self.rank_info.size)]).sum(
+                dim=0
+            )
         )
         self.table.barrier.wait(30)
 
-    def stop_votes(self) -> tuple[float, float]:
+    def stop_flags(self) -> tuple[float, float]:
         return self.asked
 
-    def count_votes(self, votes: Tensor) -> None:
+    def apply_stop_flags(self, votes: Tensor) -> None:
         self.counted.append(votes.tolist())
 
 
@@ -108,14 +110,14 @@ def test_all_parts_together_are_the_update_in_every_step(
             return ResidentBatches(data, transforms, cpu, portion)
         return DataLoaderBatches(data, transforms, cpu, portion, 0)
 
-    plan = plan_epoch(count, transforms.num_draws, seed=1, epoch=2)
+    plan = plan_epoch(count, transforms.num_random_params, seed=1, epoch=2)
     whole = list(made(update_size).epoch(plan, 0))
     for start in (0, len(whole) - 1):
         parts = []
         for rank in range(size):
             world = Thread(rank, size, Table(size))
-            portion = len(range(update_size)[part_of(update_size, world.place)])
-            parts.append(list(SharedBatches(made(portion), update_size, world).epoch(plan, start)))
+            portion = len(range(update_size)[shard_of(update_size, world.rank_info)])
+            parts.append(list(ShardedBatches(made(portion), update_size, world).epoch(plan, start)))
         assert {len(each) for each in parts} == {len(whole) - start}
         for index, (images, labels) in enumerate(whole[start:]):
             assert torch.equal(torch.cat([part[index][1] for part in parts]), labels)
@@ -138,8 +140,8 @@ def state_of(config: RunConfig) -> TrainingState:
         scheduler=torch.optim.lr_scheduler.ConstantLR(optimizer),
         scaler=torch.amp.GradScaler("cpu", enabled=False),
         selection=Selection(config.trainer),
-        epoch_meter=Meter(device),
-        interval_meter=Meter(device),
+        epoch_accumulator=MetricAccumulator(device),
+        interval_accumulator=MetricAccumulator(device),
         averaged=MovingAverage(model, 0.9),
         progress=Progress(),
     )
@@ -155,23 +157,25 @@ def train(
 ) -> TrainingState:
     """Some epochs, as the trainer makes them."""
     state = state_of(config)
-    world.sum(torch.zeros(1))  # Nobody seeds a step while another still draws its weights.
+    world.all_reduce_sum(
+        torch.zeros(1)
+    )  # Nobody seeds a step while another still draws its weights.
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
-    part = len(range(update_size)[part_of(update_size, world.place)])
+    part = len(range(update_size)[shard_of(update_size, world.rank_info)])
     inner = ResidentBatches(data, transforms, cpu, part)
-    batches = inner if world is ALONE else SharedBatches(inner, update_size, world)
-    watch = FiniteWatch(cpu, 0)
+    batches = inner if world is SINGLE_WORLD else ShardedBatches(inner, update_size, world)
+    watch = NonFiniteDetector(cpu, 0)
     engine = AutogradEngine(state.model, build_loss(config.loss), state.scaler, cpu)
     update = Update(state, engine, cpu, watch, batch_size=part, clip_norm=0.5)
     step: Step = (
         EagerStep(update)
-        if world is ALONE
-        else SharedStep(update, world, update_size, len(data), config.seed)
+        if world is SINGLE_WORLD
+        else DataParallelStep(update, world, update_size, len(data), config.seed)
     )
     for epoch in range(epochs):
         state.progress.batch = 0
         for images, labels in batches.epoch(
-            plan_epoch(len(data), transforms.num_draws, 1, epoch), 0
+            plan_epoch(len(data), transforms.num_random_params, 1, epoch), 0
         ):
             state.progress.batch += 1
             state.progress.step += 1
@@ -198,7 +202,7 @@ def test_training_together_is_training_alone(
     config = compose(f"model={model}", "optimizer.lr=0.05", "optimizer.momentum=0.9")
     data = some_images.first(count)
     with double_precision():
-        alone = train(config, cpu, data, ALONE, update_size)
+        alone = train(config, cpu, data, SINGLE_WORLD, update_size)
         states = together(size, lambda world: train(config, cpu, data, world, update_size))
     for state in states:
         assert isinstance(state, TrainingState)
@@ -208,7 +212,7 @@ def test_training_together_is_training_alone(
             )
         for name, expected in alone.weights().items():
             assert torch.allclose(state.weights()[name], expected, atol=1e-10, rtol=0), name
-        ours, theirs = state.interval_meter.read(), alone.interval_meter.read()
+        ours, theirs = state.interval_accumulator.read(), alone.interval_accumulator.read()
         assert (ours.correct, ours.count) == (theirs.correct, theirs.count)
         assert ours.loss == pytest.approx(theirs.loss, abs=1e-10)
 
@@ -221,12 +225,12 @@ def test_a_sum_that_is_a_little_off_is_seen(
     data = some_images.first(129)
 
     class Off(Thread):
-        def sum(self, buffer: Tensor) -> None:
-            super().sum(buffer)
+        def all_reduce_sum(self, buffer: Tensor) -> None:
+            super().all_reduce_sum(buffer)
             buffer[4:].mul_(1 + 1e-6)
 
     with double_precision():
-        alone = train(config, cpu, data, ALONE, 32)
+        alone = train(config, cpu, data, SINGLE_WORLD, 32)
         table = Table(2)
         with ThreadPoolExecutor(2) as pool:
             worlds = [Off(rank, 2, table) for rank in range(2)]
@@ -247,10 +251,10 @@ def test_statistics_of_batch_normalisation_are_those_of_all_images() -> None:
 
     def work(world: Thread) -> nn.BatchNorm2d:
         layer = nn.BatchNorm2d(3)
-        part = images[part_of(10, world.place)]
+        part = images[shard_of(10, world.rank_info)]
         loss = layer(part).sum()
         loss.backward()
-        Exchange(world, layer)(loss.detach(), torch.tensor(1), len(part) / 10)
+        AllReduce(world, layer)(loss.detach(), torch.tensor(1), len(part) / 10)
         return layer
 
     layers = together(3, work)
@@ -265,10 +269,10 @@ def test_parameters_that_no_process_trains_get_no_gradient() -> None:
 
     def work(world: Thread) -> list[Tensor | None]:
         model = nn.ModuleList([nn.Linear(2, 1), nn.Linear(2, 1)])
-        if world.place.rank == 0:
+        if world.rank_info.rank == 0:
             model[0](torch.ones(1, 2)).sum().backward()
-        exchange = Exchange(world, model)
-        exchange(torch.zeros(()), torch.tensor(0), 1.0 - world.place.rank)
+        exchange = AllReduce(world, model)
+        exchange(torch.zeros(()), torch.tensor(0), 1.0 - world.rank_info.rank)
         return [parameter.grad for parameter in model.parameters()]
 
     for gradients in together(2, work):
@@ -278,7 +282,7 @@ def test_parameters_that_no_process_trains_get_no_gradient() -> None:
 
 def test_a_parameter_that_gets_a_gradient_later_is_refused() -> None:
     model = nn.ModuleList([nn.Linear(2, 1), nn.Linear(2, 1)])
-    exchange = Exchange(ALONE, model)
+    exchange = AllReduce(SINGLE_WORLD, model)
     model[0](torch.ones(1, 2)).sum().backward()
     exchange(torch.zeros(()), torch.tensor(0), 1.0)
     model[1](torch.ones(1, 2)).sum().backward()
@@ -288,9 +292,9 @@ def test_a_parameter_that_gets_a_gradient_later_is_refused() -> None:
 
 def test_a_request_to_stop_in_one_process_reaches_all_in_the_same_step() -> None:
     def work(world: Thread) -> list[list[float]]:
-        exchange = Exchange(world, nn.Linear(1, 1))
+        exchange = AllReduce(world, nn.Linear(1, 1))
         for step in range(3):
-            world.asked = (0.0, float(step >= 1 and world.place.rank == 1))
+            world.asked = (0.0, float(step >= 1 and world.rank_info.rank == 1))
             exchange(torch.zeros(()), torch.tensor(0), 0.5)
         return world.counted
 

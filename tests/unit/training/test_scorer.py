@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from mnist_trainer.compute.device import select_device
-from mnist_trainer.compute.world import ALONE
+from mnist_trainer.compute.world import SINGLE_WORLD
 from mnist_trainer.training.clock import Clock
-from mnist_trainer.training.scorer import Scorer
+from mnist_trainer.training.scorer import Evaluator
 from mnist_trainer.training.stages import EvaluationImages
 from tests.conftest import Compose
 
@@ -36,18 +36,18 @@ def split_of(count: int, seed: int) -> EvaluationImages:
     )
 
 
-def make_scorer(compose: Compose, held_out: int) -> Scorer:
+def make_scorer(compose: Compose, held_out: int) -> Evaluator:
     config = compose("device=cpu", "trainer.eval_batch_size=16")
     device = select_device(config.device)
     clock = Clock(device, 0.0)
-    return Scorer(
+    return Evaluator(
         config.trainer,
         device,
         nn.CrossEntropyLoss(),
         split_of(held_out, 1),
         split_of(45, 2),
         clock,
-        ALONE,
+        SINGLE_WORLD,
     )
 
 

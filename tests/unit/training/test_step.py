@@ -8,7 +8,7 @@ from torch.amp.grad_scaler import GradScaler
 from mnist_trainer.compute.device import Device, select_device
 from mnist_trainer.models.dense import FCN
 from mnist_trainer.training.optim.build import build_optimizer
-from mnist_trainer.training.step import AutogradEngine, StepOutcome, train_step
+from mnist_trainer.training.step import AutogradEngine, StepOutput, train_step
 from tests.conftest import Compose
 
 
@@ -24,7 +24,7 @@ def step(
     images: torch.Tensor,
     labels: torch.Tensor,
     **options: object,
-) -> StepOutcome:
+) -> StepOutput:
     settings = {"batch_size": len(labels), **options}
     scaler = cpu.grad_scaler()
     engine = AutogradEngine(model, nn.CrossEntropyLoss(), scaler, cpu)

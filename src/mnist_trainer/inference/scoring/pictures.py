@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from mnist_trainer.inference.scoring import plots as figures
-from mnist_trainer.inference.scoring.scored_run import ScoredRun, features
+from mnist_trainer.inference.scoring.scored_run import EvaluationResult, features
 from mnist_trainer.inference.scoring.scores import confident_mistakes
 from mnist_trainer.system.files import atomic_write, write_failure
 
@@ -30,7 +30,7 @@ EMBEDDED = 2000
 DPI = 130
 
 
-def draw(scored: ScoredRun) -> "dict[str, Figure]":
+def draw(scored: EvaluationResult) -> "dict[str, Figure]":
     """All figures, by the name of their file."""
     scores, names = scored.scores, scored.class_names
     title = (
@@ -61,7 +61,7 @@ def draw(scored: ScoredRun) -> "dict[str, Figure]":
     return drawn
 
 
-def find_mistakes(scored: ScoredRun) -> list[figures.Mistake]:
+def find_mistakes(scored: EvaluationResult) -> list[figures.Mistake]:
     """The most confident mistakes."""
     own, answered = scored.class_names, scored.trained.class_names
     answers = scored.probabilities.argmax(axis=1)
@@ -106,7 +106,7 @@ def write_pictures(drawn: "dict[str, Figure]", folder: Path, stem: str) -> list[
     return paths
 
 
-def write_tensorboard(scored: ScoredRun, drawn: "dict[str, Figure]", folder: Path) -> None:
+def write_tensorboard(scored: EvaluationResult, drawn: "dict[str, Figure]", folder: Path) -> None:
     """The figures, the numbers and the projector as a TensorBoard run in ``folder``, in place of an
     earlier one.
 
@@ -141,7 +141,7 @@ def write_tensorboard(scored: ScoredRun, drawn: "dict[str, Figure]", folder: Pat
         raise write_failure(folder, error, elsewhere=ELSEWHERE) from error
 
 
-def describe(scored: ScoredRun, count: int) -> list[list[str]]:
+def describe(scored: EvaluationResult, count: int) -> list[list[str]]:
     """One row of words for each of the first images: whether truth and answer agree, the answer,
     the truth.
 

@@ -15,17 +15,17 @@ from mnist_trainer.data.loading import class_names_of, load_dataset
 from mnist_trainer.data.split import split
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.inference.loading import TrainedModel
-from mnist_trainer.inference.scoring.scores import Floats, Ints, Scores, score
+from mnist_trainer.inference.scoring.scores import ClassificationMetrics, Floats, Ints, score
 from mnist_trainer.models.build import build_loss
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
 from mnist_trainer.runs.result import read_result
-from mnist_trainer.training.accumulators import Answers, make_meter
+from mnist_trainer.training.accumulators import BatchPredictions, make_accumulator
 from mnist_trainer.training.evaluation import VIEWS
 
 
 @dataclass(frozen=True)
-class ScoredRun:
+class EvaluationResult:
     """What a network made of the images, with all that it was asked."""
 
     trained: TrainedModel
@@ -41,7 +41,7 @@ class ScoredRun:
     """(N, C)."""
     metrics: Metrics
     """As the run itself tests: same loss, same views."""
-    scores: Scores
+    scores: ClassificationMetrics
     by_views: dict[int, int]
     """Right answers by the number of shifted views that were averaged."""
     notes: tuple[str, ...]
@@ -100,7 +100,7 @@ class ScoredRun:
         }
 
 
-def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> ScoredRun:
+def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> EvaluationResult:
     """Evaluate on one split.
 
     Args:
@@ -133,7 +133,7 @@ def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> Score
     # In double precision no two classes become equal that were not.
     probabilities = own.double().softmax(dim=1).numpy()
     metrics = measure(trained, own, images.labels)
-    return ScoredRun(
+    return EvaluationResult(
         trained=trained,
         data=settings.name,
         split=part,
@@ -144,7 +144,8 @@ def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> Score
         metrics=metrics,
         scores=score(images.labels.numpy(), probabilities),
         by_views={
-            views: int(Answers.of(each, images.labels).count()) for views, each in logits.items()
+            views: int(BatchPredictions.of(each, images.labels).count())
+            for views, each in logits.items()
         },
         notes=tuple(find_notes(trained, settings, part, class_names, metrics)),
     )
@@ -154,12 +155,12 @@ def measure(trained: TrainedModel, logits: Tensor, labels: Tensor) -> Metrics:
     """Loss and right answers of logits (N, C), in the portions in which the run itself would sum
     them."""
     criterion = build_loss(trained.config.loss)
-    meter = make_meter(logits.device)
+    meter = make_accumulator(logits.device)
     size = trained.config.trainer.eval_batch_size
     for portion, portion_labels in zip(logits.split(size), labels.split(size), strict=True):
         meter.add(
             criterion(portion, portion_labels),
-            Answers.of(portion, portion_labels),
+            BatchPredictions.of(portion, portion_labels),
             len(portion_labels),
         )
     return meter.read()

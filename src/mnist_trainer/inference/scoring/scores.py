@@ -34,7 +34,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Scores:
+class ClassificationMetrics:
     """What predictions come to, image by image and class by class."""
 
     confusion: Ints
@@ -75,7 +75,7 @@ class Scores:
         return total
 
 
-def score(labels: Ints, probabilities: Floats) -> Scores:
+def score(labels: Ints, probabilities: Floats) -> ClassificationMetrics:
     """Score predictions.
 
     Args:
@@ -89,7 +89,7 @@ def score(labels: Ints, probabilities: Floats) -> Scores:
     )
     own = np.take_along_axis(probabilities, labels[:, None], axis=1)
     better = (probabilities > own).sum(axis=1)
-    return Scores(
+    return ClassificationMetrics(
         confusion, int((better < 2).sum()), calibrate(probabilities.max(axis=1), answers == labels)
     )
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from mnist_trainer.inference.scoring.scored_run import ScoredRun
+from mnist_trainer.inference.scoring.scored_run import EvaluationResult
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import wilson_interval
 
@@ -14,7 +14,7 @@ shown."""
 MAX_CONFUSIONS = 10
 
 
-def show(scored: ScoredRun) -> None:
+def show(scored: EvaluationResult) -> None:
     """Print everything."""
     summary: list[Row] = [(f"{name}:", value) for name, value in summarize(scored)]
     tables: list[tuple[str, list[Row], bool]] = [
@@ -32,7 +32,7 @@ def show(scored: ScoredRun) -> None:
             print_plain(title, rows)
 
 
-def summarize(scored: ScoredRun) -> list[tuple[str, str]]:
+def summarize(scored: EvaluationResult) -> list[tuple[str, str]]:
     """The numbers of the whole split, name and value."""
     metrics, scores, checkpoint = scored.metrics, scored.scores, scored.trained.checkpoint
     low, high = (100 * bound for bound in wilson_interval(metrics.correct, metrics.count))
@@ -65,7 +65,7 @@ def summarize(scored: ScoredRun) -> list[tuple[str, str]]:
     return rows + [("note", note) for note in scored.notes]
 
 
-def class_rows(scored: ScoredRun) -> list[Row]:
+def class_rows(scored: EvaluationResult) -> list[Row]:
     """A head, then precision, recall, F1 and number of images of each class, in percent."""
     scores = scored.scores
     columns = zip(
@@ -78,7 +78,7 @@ def class_rows(scored: ScoredRun) -> list[Row]:
     return [("class", "precision", "recall", "F1", "images"), *rows]
 
 
-def confusion_rows(scored: ScoredRun) -> list[Row]:
+def confusion_rows(scored: EvaluationResult) -> list[Row]:
     """A head, then for each true class how often which answer was given; a dot is never."""
     short = [name[:6] for name in scored.class_names]
     rows = [
@@ -88,7 +88,7 @@ def confusion_rows(scored: ScoredRun) -> list[Row]:
     return [("", *(name[:6] for name in scored.trained.class_names)), *rows]
 
 
-def mistake_rows(scored: ScoredRun) -> list[Row]:
+def mistake_rows(scored: EvaluationResult) -> list[Row]:
     """A head, then the pairs of classes that were confused most often."""
     answered = scored.trained.class_names
     pairs = [

@@ -21,7 +21,7 @@ from mnist_trainer.errors import ConfigError, ExitCode, UserError
 from mnist_trainer.launch.command_line import CommandLine, Plan, quoted
 from mnist_trainer.launch.sweep.compose import Composer
 from mnist_trainer.launch.sweep.job import SweepStopped, sweep_job
-from mnist_trainer.launch.sweep.launch import RecordedLauncher, grid, is_grid, typed
+from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid, is_grid, typed
 from mnist_trainer.launch.sweep.progress import first_line, num_ended, say
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs
 from mnist_trainer.launch.sweep.table import show
@@ -63,7 +63,7 @@ def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan, words: Sequence
     """
     folder = claim(checked)
     sweep = Sweep(folder, command=again(words, folder), total=0, started=time.time())
-    with under_way(sweep), gone_if_refused(folder):
+    with sweep_lock(sweep), gone_if_refused(folder):
         try:
             with stops_on_sigterm():
                 launch_all(hydra, command, checked, sweep)
@@ -98,7 +98,7 @@ def again(words: Sequence[str], folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def under_way(sweep: Sweep) -> Iterator[None]:
+def sweep_lock(sweep: Sweep) -> Iterator[None]:
     """Hold the folder, so that no other command starts the same jobs.
 
     Raises:
@@ -164,8 +164,8 @@ def launch_all(hydra: Hydra, command: CommandLine, checked: Plan, sweep: Sweep) 
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
     composer = Composer(hydra, command.config_name, config)
 
-    def recorded(inner: Launcher) -> RecordedLauncher:
-        return RecordedLauncher(inner, sweep, composer, checked.fixed_keys)
+    def recorded(inner: Launcher) -> ResumableLauncher:
+        return ResumableLauncher(inner, sweep, composer, checked.fixed_keys)
 
     if is_grid(config):
         launcher = recorded(Plugins.instance().instantiate_launcher(context, sweep_job, config))

@@ -27,7 +27,7 @@ from mnist_trainer.launch.sweep.records import (
     begin,
     folders_without_record,
     is_finished,
-    make_ready,
+    prepare_retry,
     read_jobs,
     record_failure,
     validation_accuracy,
@@ -42,7 +42,7 @@ PROCESS_DIED = (
 )
 
 
-class RecordedLauncher(Launcher):
+class ResumableLauncher(Launcher):
     """A launcher that hands on to another what is not finished yet, and answers from the records of
     the jobs."""
 
@@ -104,7 +104,7 @@ class RecordedLauncher(Launcher):
         for each in new:
             if each.problem:
                 _record_impossible(each.job, each.problem)
-        self._launch([(each.job, self._make_ready(each)) for each in todo], initial_job_idx)
+        self._launch([(each.job, self._prepare_retry(each)) for each in todo], initial_job_idx)
         return [
             _returned(words, each.job) for words, each in zip(job_overrides, asked, strict=True)
         ]
@@ -129,7 +129,7 @@ class RecordedLauncher(Launcher):
                         record_failure(job, MachineError(PROCESS_DIED), 0.0)
                 todo = [(job, words) for job, words in todo if job not in begun]
 
-    def _identify(self, words: list[str], index: int) -> "Asked":
+    def _identify(self, words: list[str], index: int) -> "JobRequest":
         """The job that these words stand for: the one whose folder is there already, or a new one.
 
         Raises:
@@ -159,7 +159,7 @@ class RecordedLauncher(Launcher):
         job = Job(there.folder, there.number, settings, hashed, marks)
         self.numbers.add(job.number)
         self.found[job.key] = job
-        return Asked(job, words, config, problem)
+        return JobRequest(job, words, config, problem)
 
     def _tell_unrecorded(self) -> None:
         """Name the folders that none of the jobs was found in, once."""
@@ -172,9 +172,9 @@ class RecordedLauncher(Launcher):
                     " alone, and not counted"
                 )
 
-    def _make_ready(self, asked: "Asked") -> list[str]:
+    def _prepare_retry(self, asked: "JobRequest") -> list[str]:
         """The words for the launcher, once the job's folder is as it should be at its start."""
-        make_ready(asked.job)
+        prepare_retry(asked.job)
         folder = asked.job.folder.path.relative_to(self.sweep.folder)
         return (
             asked.words
@@ -184,7 +184,7 @@ class RecordedLauncher(Launcher):
 
 
 @dataclass(frozen=True)
-class Asked:
+class JobRequest:
     """A job that the sweeper asks for."""
 
     job: Job

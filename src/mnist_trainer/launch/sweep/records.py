@@ -164,7 +164,7 @@ def begin(job: Job) -> bool:
     return has_begun
 
 
-def make_ready(job: Job) -> None:
+def prepare_retry(job: Job) -> None:
     """Before a job that has ended short of its end is started again: whether it goes on or begins
     anew.
 

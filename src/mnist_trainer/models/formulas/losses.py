@@ -95,7 +95,7 @@ class MeanSquaredError:
         return p * (d - (p * d).sum(1, keepdims=True))
 
 
-class OfTheRightClass:
+class TargetProbabilityLoss:
     """A loss L = f(p_t) of the probability of the right class alone.
 
     A subclass states f and the weight w = −p_t f'(p_t), both as functions of ln p_t, which keeps
@@ -121,7 +121,7 @@ class OfTheRightClass:
         return weight[:, None] * (xp.exp(log_p) - y) / len(z)
 
 
-class NegativeLogLikelihood(OfTheRightClass):
+class NegativeLogLikelihood(TargetProbabilityLoss):
     """Negative log-likelihood of log-softmax: cross entropy in the two steps that it is made of."""
 
     def each(self, xp: Namespace, log_p_t: Array) -> Array:
@@ -134,7 +134,7 @@ class NegativeLogLikelihood(OfTheRightClass):
 
 
 @dataclass(frozen=True)
-class Poly(OfTheRightClass):
+class Poly(TargetProbabilityLoss):
     """Poly-N: the first N coefficients of the series −ln p_t = Σ q^j / j are changed by ε_j (Leng
     et al. 2022).
 
@@ -156,7 +156,7 @@ class Poly(OfTheRightClass):
 
 
 @dataclass(frozen=True)
-class TruncatedPoly(OfTheRightClass):
+class TruncatedPoly(TargetProbabilityLoss):
     """The first N terms of the series −ln p_t = Σ q^j / j, the others dropped (Leng et al. 2022)."""
 
     terms: int
@@ -172,7 +172,7 @@ class TruncatedPoly(OfTheRightClass):
 
 
 @dataclass(frozen=True)
-class Focal(OfTheRightClass):
+class Focal(TargetProbabilityLoss):
     """Cross entropy that looks away from what is already right, the more so the larger γ (Lin et
     al. 2017).
 

@@ -7,13 +7,13 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
-from mnist_trainer.config.config_hash import UNHASHED
+from mnist_trainer.config.config_hash import HASH_EXCLUDED_KEYS
 from mnist_trainer.report.analysis.statistics import Spread, holm, spread, welch
-from mnist_trainer.report.read.records import RunRecord, Score, shown
+from mnist_trainer.report.read.records import RunRecord, SplitMetrics, shown
 
 # What does not set recipes apart: the seed, what is learned the same with or without, and how many
 # images are scored at a time.
-IGNORED = ("seed", *UNHASHED, "trainer.eval_batch_size", "hydra")
+IGNORED = ("seed", *HASH_EXCLUDED_KEYS, "trainer.eval_batch_size", "hydra")
 # Parts that are chosen by name, so that the name says more than the options that came with it.
 CHOSEN = ("model", "loss", "optimizer", "scheduler", "transforms")
 ABSENT = "-"
@@ -204,7 +204,7 @@ def _by_number(value: str) -> tuple[int, float, str]:
         return 1, 0.0, value
 
 
-def score_of(run: RunRecord, split: str) -> Score | None:
+def score_of(run: RunRecord, split: str) -> SplitMetrics | None:
     return run.validation if split == "validation" else run.test
 
 

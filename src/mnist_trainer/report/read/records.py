@@ -24,7 +24,7 @@ LOG_HEAD = re.compile(r"^\S+ \S+ [A-Z]+ +[\w.]+: ")
 
 
 @dataclass(frozen=True)
-class Score:
+class SplitMetrics:
     """What a model was worth on one split."""
 
     accuracy: float
@@ -65,8 +65,8 @@ class RunRecord:
     """What was typed: key to value."""
     environment: Mapping[str, Any]
     result: Mapping[str, Any]
-    test: Score | None
-    validation: Score | None
+    test: SplitMetrics | None
+    validation: SplitMetrics | None
     points: tuple[Point, ...]
     notes: tuple[str, ...] = field(default=())
     """What could not be read."""
@@ -234,7 +234,7 @@ def _split_words(words: Any) -> dict[str, str]:
     return {key.lstrip("+~"): value for key, _, value in pairs}
 
 
-def _score(values: Mapping[Any, Any]) -> Score | None:
+def _score(values: Mapping[Any, Any]) -> SplitMetrics | None:
     accuracy, correct, images = (
         number(values.get(key)) for key in ("accuracy", "correct", "images")
     )
@@ -245,7 +245,7 @@ def _score(values: Mapping[Any, Any]) -> Score | None:
         or not (0 <= accuracy <= 1 and 0 <= correct <= images > 0)
     ):
         return None
-    return Score(accuracy, number(values.get("loss")), int(correct), int(images))
+    return SplitMetrics(accuracy, number(values.get("loss")), int(correct), int(images))
 
 
 def _status(

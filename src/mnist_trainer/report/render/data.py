@@ -17,7 +17,7 @@ from mnist_trainer.report.analysis.groups import (
     value_of,
 )  # fmt: skip
 from mnist_trainer.report.analysis.statistics import Spread
-from mnist_trainer.report.read.records import RunRecord, Score
+from mnist_trainer.report.read.records import RunRecord, SplitMetrics
 from mnist_trainer.report.render.document import clean
 from mnist_trainer.system.optional_packages import is_installed
 
@@ -157,7 +157,7 @@ def _spread(over: Spread | None) -> dict[str, Any]:
     return {"mean": over and over.mean, "sd": over and over.sd, "n": over.n if over else 0}
 
 
-def _score(score: Score | None) -> dict[str, Any] | None:
+def _score(score: SplitMetrics | None) -> dict[str, Any] | None:
     if score is None:
         return None
     return {

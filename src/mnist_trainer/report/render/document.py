@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_trainer.report.analysis.statistics import Spread
-from mnist_trainer.report.read.records import Score
+from mnist_trainer.report.read.records import SplitMetrics
 from mnist_trainer.runs.metrics import wilson_interval
 
 DASH = "-"
@@ -133,7 +133,7 @@ def seconds_text(seconds: float | None) -> str:
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 
-def interval_text(score: Score | None) -> str:
+def interval_text(score: SplitMetrics | None) -> str:
     """The 95 % interval of an accuracy (Wilson)."""
     if score is None:
         return DASH

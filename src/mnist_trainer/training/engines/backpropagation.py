@@ -46,7 +46,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Passed:
+class LayerCache:
     """What the way back needs to know of a layer's way forward."""
 
     a_before: Array
@@ -72,7 +72,7 @@ p) for each that is kept."""
 
 def forward(
     xp: Namespace, layers: Sequence[Layer], x: Array, draw_mask: DrawMask
-) -> tuple[Array, list[Passed]]:
+) -> tuple[Array, list[LayerCache]]:
     """From images x (N, in) to logits (N, C), and what the layers were passed with; algorithm 6.3
     of Goodfellow et al."""
     a = x  # (N, in)
@@ -82,7 +82,7 @@ def forward(
         if layer.b is not None:
             z = z + layer.b  # (N, out) + (out,)
         m = draw_mask(z.shape, layer.dropout) if layer.dropout > 0 else None
-        passed.append(Passed(a, z, m))
+        passed.append(LayerCache(a, z, m))
         a = layer.f.value(xp, z)  # (N, out)
         if m is not None:
             a = a * m
@@ -90,7 +90,7 @@ def forward(
 
 
 def backward(
-    xp: Namespace, layers: Sequence[Layer], passed: Sequence[Passed], dL_da: Array
+    xp: Namespace, layers: Sequence[Layer], passed: Sequence[LayerCache], dL_da: Array
 ) -> list[Gradient]:
     """From the gradient of the loss by the logits, dL_da (N, C), to that of each layer; algorithm
     6.4 of Goodfellow et al.

@@ -31,7 +31,7 @@ class Arrays:
     xp: Namespace
     from_tensor: Callable[[Tensor], Array]
     to_tensor: Callable[[Array], Tensor]
-    quietly: Callable[[], AbstractContextManager[object]]
+    ignore_overflow: Callable[[], AbstractContextManager[object]]
     """A context in which numbers that overflow make no noise: the caller looks whether all are
     finite."""
 
@@ -48,7 +48,7 @@ TENSORS = Arrays(torch, torch.Tensor.detach, _same, contextlib.nullcontext)
 NUMPY = Arrays(np, _numpy_view, torch.as_tensor, partial(np.errstate, all="ignore"))
 
 
-class HandEngine:
+class ManualEngine:
     """Gradients of a fully connected network by the formulas, in either namespace."""
 
     def __init__(self, arrays: Arrays, model: nn.Module, criterion: nn.Module) -> None:
@@ -80,7 +80,7 @@ class HandEngine:
         xp, arrays = self.arrays.xp, self.arrays
         x = arrays.from_tensor(images.flatten(1))  # (N, in)
         t = arrays.from_tensor(labels)  # (N,)
-        with arrays.quietly():
+        with arrays.ignore_overflow():
             logits, passed = forward(xp, self.layers, x, partial(self._draw_mask, images))  # (N, C)
             y = one_hot(xp, t, logits)  # (N, C)
             loss = self.loss.value(xp, logits, y) * share

@@ -5,7 +5,7 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
 from mnist_trainer.compute.device import Device
-from mnist_trainer.training.engines.by_hand import NUMPY, TENSORS, HandEngine
+from mnist_trainer.training.engines.by_hand import NUMPY, TENSORS, ManualEngine
 from mnist_trainer.training.step import AutogradEngine, Engine
 
 NAMESPACES = {"manual": TENSORS, "numpy": NUMPY}
@@ -21,4 +21,4 @@ def make_engine(
     """
     if name == "autograd":
         return AutogradEngine(model, criterion, scaler, device)
-    return HandEngine(NAMESPACES[name], model, criterion)
+    return ManualEngine(NAMESPACES[name], model, criterion)

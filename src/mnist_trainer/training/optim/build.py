@@ -10,7 +10,7 @@ from mnist_trainer.config.allow_list import refused_targets
 from mnist_trainer.config.instantiate import build, locate
 from mnist_trainer.config.settings import Component
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.training.optim.without_compiler import leave_compiler_out
+from mnist_trainer.training.optim.without_compiler import skip_dynamo_import
 
 
 def build_optimizer(
@@ -30,7 +30,7 @@ def build_optimizer(
         and refused_targets(component.node, "optimizer") == []
     ):
         located: Any = locate(component.target, "optimizer._target_")
-        leave_compiler_out(located)
+        skip_dynamo_import(located)
     fusible = not {"fused", "foreach", "differentiable"} & component.options.keys()
     wanted = {"fused": fusible, "capturable": capturable and "capturable" not in component.options}
     computed = {name: True for name, is_wanted in wanted.items() if is_wanted}

@@ -8,7 +8,7 @@ import torch
 from torch.optim import Optimizer
 
 
-def leave_compiler_out(optimizer: type[Optimizer]) -> None:
+def skip_dynamo_import(optimizer: type[Optimizer]) -> None:
     """Let an optimizer be made and stepped without loading PyTorch's compiler, which takes as long
     as all the rest of torch.
 

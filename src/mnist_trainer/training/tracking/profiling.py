@@ -104,10 +104,10 @@ def open_profile(
     folder: RunFolder,
     device: Device,
     terminal: Terminal,
-    is_first: bool = True,
+    is_main_process: bool = True,
 ) -> Profile:
     """The profile that is asked for; of several processes that of the first."""
-    if settings.profile_steps is None or not is_first:
+    if settings.profile_steps is None or not is_main_process:
         return NoProfile()
     return StepProfile(folder, settings.profile_steps, device, terminal)
 

@@ -51,10 +51,10 @@ class Terminal(Protocol):
     def close(self) -> None: ...
 
 
-def open_terminal(is_first: bool = True) -> Terminal:
+def open_terminal(is_main_process: bool = True) -> Terminal:
     """Bars where a person watches, lines where a file or another program does; nothing from a
     process that is not the first."""
-    if not is_first:
+    if not is_main_process:
         return SilentTerminal()
     return RichTerminal() if is_watched() else PlainTerminal()
 
@@ -140,7 +140,7 @@ class PlainTerminal:
             shape = "x".join(map(str, layer.output_shape))
             self._say(
                 f"  {layer.name:<16} {layer.kind:<12} {shape:<12} {layer.parameters:>10,}"
-                f" {layer.multiply_adds:>12,}"
+                f" {layer.macs:>12,}"
             )
 
     def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
@@ -235,7 +235,7 @@ class RichTerminal:
             "parameters", f"{sum(layer.parameters for layer in layers):,}", justify="right"
         )
         table.add_column(
-            "multiply-adds", f"{sum(layer.multiply_adds for layer in layers):,}", justify="right"
+            "multiply-adds", f"{sum(layer.macs for layer in layers):,}", justify="right"
         )
         for layer in layers:
             shape = " x ".join(map(str, layer.output_shape))
@@ -244,7 +244,7 @@ class RichTerminal:
                 layer.kind,
                 shape,
                 f"{layer.parameters:,}" if layer.parameters else "",
-                f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
+                f"{layer.macs:,}" if layer.macs else "",
             )
         self.console.print(table)
         self.console.print()

@@ -50,7 +50,7 @@ FINAL_METRICS = ("validation_accuracy", "validation_loss", "test_accuracy", "tes
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricRecord:
     """One line of metrics.jsonl: what was measured, of which images, when."""
 
     kind: str
@@ -76,7 +76,7 @@ class Tracker(Protocol):
         model sees them."""
         ...
 
-    def write(self, point: Point) -> None: ...
+    def write(self, point: MetricRecord) -> None: ...
 
     def epoch_ended(self, model: nn.Module, step: int) -> None: ...
 
@@ -110,7 +110,7 @@ class MetricsFile:
     def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
         pass
 
-    def write(self, point: Point) -> None:
+    def write(self, point: MetricRecord) -> None:
         line = point.as_json() + "\n"
         with disk_failures(self.path, len(line)):
             self.file.write(line)
@@ -176,7 +176,7 @@ class TensorBoard:
             self.writer.add_graph(traced, image)
         model.train(was_training)
 
-    def write(self, point: Point) -> None:
+    def write(self, point: MetricRecord) -> None:
         curve = f"{point.split}_steps" if point.kind == "interval" else point.split
         folder = "final" if point.kind == "final" else ""
         for name, value in point.values.items():
@@ -214,7 +214,7 @@ class TensorBoard:
         self.writer.close()
 
 
-class Trackers:
+class CompositeTracker:
     """Several trackers as one; a context that closes them."""
 
     def __init__(self, trackers: list[Tracker]) -> None:
@@ -225,7 +225,7 @@ class Trackers:
             with disk_failures(tracker.path):
                 tracker.start(config, model, images)
 
-    def write(self, point: Point) -> None:
+    def write(self, point: MetricRecord) -> None:
         for tracker in self.trackers:
             with disk_failures(tracker.path):
                 tracker.write(point)
@@ -273,8 +273,8 @@ def open_trackers(
     *,
     kept_bytes: int = 0,
     last_step: int | None = None,
-    is_first: bool = True,
-) -> Trackers:
+    is_main_process: bool = True,
+) -> CompositeTracker:
     """The trackers that the configuration asks for; none in a process that is not the first of its
     run.
 
@@ -282,8 +282,8 @@ def open_trackers(
         kept_bytes: of metrics.jsonl, where a run is gone on with.
         last_step: the step that it goes on from; None for a run that begins.
     """
-    if not is_first:
-        return Trackers([])
+    if not is_main_process:
+        return CompositeTracker([])
     trackers: list[Tracker] = [MetricsFile(folder.metrics, kept_bytes)]
     if config.tracker.enabled:
         if last_step is None:
@@ -292,7 +292,7 @@ def open_trackers(
         trackers.append(
             TensorBoard(folder.path, config, None if last_step is None else last_step + 1)
         )
-    return Trackers(trackers)
+    return CompositeTracker(trackers)
 
 
 def flat_hparams(config: RunConfig) -> dict[str, float | str | bool]:

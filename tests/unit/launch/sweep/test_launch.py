@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from mnist_trainer.errors import ConfigError, DivergedError, MachineError, RefusedError
 from mnist_trainer.launch.command_line import parse_command_line, plan, start_hydra
 from mnist_trainer.launch.sweep.compose import Composer
-from mnist_trainer.launch.sweep.launch import RecordedLauncher, grid, typed
+from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid, typed
 from mnist_trainer.launch.sweep.records import Job, Sweep, begin, read_jobs, record_failure
 
 
@@ -75,7 +75,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
         )
         sweep = Sweep(tmp_path, "mnist-train", 0)
         inner = Pretended(sweep, act)
-        launcher = RecordedLauncher(
+        launcher = ResumableLauncher(
             inner, sweep, Composer(hydra, "config", config), checked.fixed_keys
         )
         (batch,) = grid(config, typed(config))

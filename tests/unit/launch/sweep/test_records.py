@@ -11,7 +11,7 @@ from mnist_trainer.launch.sweep.records import (
     Sweep,
     begin,
     is_finished,
-    make_ready,
+    prepare_retry,
     read_jobs,
     read_sweep,
     record_failure,
@@ -46,7 +46,7 @@ def test_who_goes_on_and_who_begins_anew(
     record_failure(job, error, 1.5)
     assert job.status() is status
     assert not is_finished(job)
-    make_ready(job)
+    prepare_retry(job)
     assert begin(job) is goes_on
     assert (job.folder.checkpoints / "last.pt").exists() is goes_on
     assert job.attempts() == 2
@@ -57,7 +57,7 @@ def test_a_job_that_was_killed_goes_on(make_job: MakeJob) -> None:
     begin(job)
     with_checkpoint(job)
     assert job.status() is Status.INTERRUPTED
-    make_ready(job)
+    prepare_retry(job)
     assert begin(job)
 
 

@@ -11,8 +11,8 @@ from mnist_trainer.models.formulas.losses import (
     Loss,
     MeanSquaredError,
     NegativeLogLikelihood,
-    OfTheRightClass,
     Poly,
+    TargetProbabilityLoss,
     TruncatedPoly,
     one_hot,
     softmax,
@@ -151,7 +151,7 @@ def test_surely_right_and_surely_wrong_answers_give_finite_numbers(name: str) ->
 def test_the_weight_of_an_image_is_what_its_loss_gains_with_its_probability(gamma: float) -> None:
     """w = −p_t f'(p_t) = −d f / d ln p_t, by finite differences, up to where p_t is 1 but for 1e-9."""
     log_p = np.log(np.array([1e-6, 0.1, 0.5, 0.9, 0.999, 1 - 1e-6]))
-    losses: tuple[OfTheRightClass, ...] = (
+    losses: tuple[TargetProbabilityLoss, ...] = (
         Focal(gamma),
         Poly((gamma, 1.0)),
         TruncatedPoly(1 + int(gamma)),

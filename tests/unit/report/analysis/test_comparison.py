@@ -10,7 +10,7 @@ import pytest
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.report.analysis.comparison import compare, compare_named
 from mnist_trainer.report.analysis.statistics import welch
-from mnist_trainer.report.read.records import RunRecord, Score
+from mnist_trainer.report.read.records import RunRecord, SplitMetrics
 from mnist_trainer.report.render.comparison_document import comparison_document
 from mnist_trainer.report.render.markdown import markdown
 from mnist_trainer.report.render.run_document import run_document
@@ -156,7 +156,7 @@ def test_one_of_a_thing_is_told_in_the_singular(runs_of: RunsOf) -> None:
             ("0", "1"),
         )
         write_predictions(run.folder.predictions, one)
-    ones = [replace(run, test=Score(1.0, 0.1, 1, 1)) for (run,) in sides]
+    ones = [replace(run, test=SplitMetrics(1.0, 0.1, 1, 1)) for (run,) in sides]
     found = compare(ones[:1], ones[1:], ("a", "b"))
     documents = [
         comparison_document(found),

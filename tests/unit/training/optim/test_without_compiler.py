@@ -7,10 +7,10 @@ import pytest
 
 PROGRAM = """
 import sys, torch
-from mnist_trainer.training.optim.without_compiler import leave_compiler_out
+from mnist_trainer.training.optim.without_compiler import skip_dynamo_import
 kind = getattr(torch.optim, sys.argv[1])
 if sys.argv[2] == "lean":
-    leave_compiler_out(kind)
+    skip_dynamo_import(kind)
 torch.manual_seed(0)
 weight = torch.nn.Parameter(torch.randn(3, 4))
 optimizer = kind([weight], lr=0.05)
@@ -45,8 +45,8 @@ def test_an_optimizer_steps_as_ever_without_the_compiler(name: str) -> None:
 def test_compiling_still_works_after_that() -> None:
     program = (
         "import torch\n"
-        "from mnist_trainer.training.optim.without_compiler import leave_compiler_out\n"
-        "leave_compiler_out(torch.optim.SGD)\n"
+        "from mnist_trainer.training.optim.without_compiler import skip_dynamo_import\n"
+        "skip_dynamo_import(torch.optim.SGD)\n"
         "optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(3))], lr=0.5)\n"
         "print(torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1)).item())\n"
     )
