@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -227,6 +228,11 @@ class RunConfig:
         from omegaconf import OmegaConf
 
         return OmegaConf.to_yaml(OmegaConf.create(dict(self.plain)))
+
+    def resumed_from(self, folder: Path) -> "RunConfig":
+        """The same settings, resuming the run in a folder."""
+        plain = {**self.plain, "resume": str(folder)}
+        return dataclasses.replace(self, resume=str(folder), plain=plain)
 
     @property
     def label(self) -> str:

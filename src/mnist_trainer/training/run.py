@@ -51,6 +51,7 @@ def train(
     started: float,
     terminal: Terminal | None = None,
     world: World = SINGLE_WORLD,
+    device: Device | None = None,
 ) -> Result:
     """Train and test as configured, and leave everything that later commands need in the folder.
 
@@ -62,7 +63,7 @@ def train(
     Raises:
         UserError: of the kind that says what went wrong; see ``errors``.
     """
-    trainer = prepare(config, folder, started, terminal, world)
+    trainer = prepare(config, folder, started, terminal, world, device)
     if world.is_main_process:
         update_latest_symlink(folder)
         clear_failed_result(folder)
@@ -80,9 +81,12 @@ def prepare(
     started: float,
     terminal: Terminal | None = None,
     world: World = SINGLE_WORLD,
+    device: Device | None = None,
 ) -> Trainer:
     """Everything up to the first step: the parts of the run in the order in which data passes them."""
-    device = select_device(device_for(config.trainer.engine, config.device), world.rank_info)
+    device = device or select_device(
+        device_for(config.trainer.engine, config.device), world.rank_info
+    )
     seed_everything(config.seed)
     dataset = load_dataset(config.data)
     splits = load_splits(config.data)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Print a line; a terminal that cannot show a character must not end the sweep."""
     encoding = sys.stdout.encoding or "ascii"
     print(text.encode(encoding, "replace").decode(encoding), flush=True)
@@ -44,9 +44,9 @@ def skipped_lines(finished: Sequence[Job], num_asked: int, num_different: int) -
     return lines
 
 
-def started_line(job: Job, *, goes_on: bool) -> str:
+def started_line(job: Job, *, resuming: bool) -> str:
     """How a job begins."""
-    if goes_on:
+    if resuming:
         return f"{job.title}: goes on from its checkpoint"
     return f"{job.title}: tried again" if job.attempts() > 1 else job.title
 
@@ -160,8 +160,8 @@ class Watcher:
                 record = read_result(job.record) or {}
                 if record.get("pid") != os.getpid():
                     self.running.append(job)
-                    say(started_line(job, goes_on=bool(record.get("from_checkpoint"))))
+                    print_line(started_line(job, resuming=bool(record.get("from_checkpoint"))))
         for job in list(self.running):
             if job.result() is not None:
                 self.running.remove(job)
-                say(ended_line(job, self.sweep, [*self.waiting, *self.running]))
+                print_line(ended_line(job, self.sweep, [*self.waiting, *self.running]))

@@ -140,7 +140,7 @@ def _job(folder: Path, entry: Mapping[str, Any] | None) -> Job | None:
         return None
 
 
-def begin(job: Job) -> bool:
+def start_attempt(job: Job) -> bool:
     """Note that the job starts, and tidy up what an attempt has left that does not count.
 
     Returns:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_trainer.launch.sweep.progress import duration, say
+from mnist_trainer.launch.sweep.progress import duration, print_line
 from mnist_trainer.launch.sweep.records import Job
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.messages import counted
@@ -163,19 +163,19 @@ def show(jobs: Sequence[Job], others: int, folder: str) -> None:
     from mnist_trainer.training.tracking.terminal import is_watched
 
     lines = rows(jobs)
-    say("")
+    print_line("")
     if is_watched():
         _show_rich(lines)
     else:
         widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
         for line in lines:
-            say(
+            print_line(
                 "  ".join(
                     text.ljust(width) for text, width in zip(line, widths, strict=True)
                 ).rstrip()
             )
     for caption in captions(jobs, others, folder):
-        say(caption)
+        print_line(caption)
 
 
 def _show_rich(lines: list[list[str]]) -> None:

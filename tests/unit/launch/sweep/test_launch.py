@@ -11,11 +11,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode, TaskFunction
+from mnist_trainer.launch.command_line import parse_command_line, plan, start_hydra
+from mnist_trainer.launch.sweep.compose import Composer
 from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError, DivergedError, MachineError, RefusedError
-from mnist_trainer.launch.command_line import parse_command_line, plan, start_hydra
-from mnist_trainer.launch.sweep.compose import Composer
 from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid, typed
 from mnist_trainer.launch.sweep.records import Job, Sweep, begin, read_jobs, record_failure
 
