@@ -139,26 +139,25 @@ def one_step(kind: str, name: str) -> list[Finding]:
     from torch import nn
 
     from mnist_trainer.compute.device import Device
-    from mnist_trainer.training.step import AutogradEngine, train_step
+    from mnist_trainer.training.engines.autograd import AutogradEngine
+    from mnist_trainer.training.finite import NonFiniteDetector
+    from mnist_trainer.training.state import TrainingState
+    from mnist_trainer.training.step import TrainStep
 
     place = torch.device(kind)
     device = Device(place, "fp32", torch.contiguous_format, name)
     layer = nn.Linear(784, 10)
     model = nn.Sequential(nn.Flatten(), layer).to(place)
     before = layer.weight.detach().clone()
-    scaler = device.grad_scaler()
-    outcome = train_step(
-        AutogradEngine(model, nn.CrossEntropyLoss(), scaler, device),
-        torch.optim.SGD(model.parameters(), lr=0.1),
-        scaler,
-        device,
-        torch.rand(64, 1, 28, 28, device=place),
-        torch.arange(64, device=place) % 10,
-        batch_size=64,
-        clip_norm=None,
-        measure_norm=False,
-    )
-    learned = bool(outcome.finite) and not torch.equal(before, layer.weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
+    state = TrainingState(model, optimizer, scheduler, device.grad_scaler())
+    engine = AutogradEngine(model, nn.CrossEntropyLoss(), state.scaler, device)
+    detector = NonFiniteDetector(device)
+    step = TrainStep(state, engine, device, detector, batch_size=64)
+    images = torch.rand(64, 1, 28, 28, device=place)
+    step(images, torch.arange(64, device=place) % 10, measure_norm=False)
+    learned = detector.first_bad_step(1) is None and not torch.equal(before, layer.weight)
     advice = (
         None
         if learned

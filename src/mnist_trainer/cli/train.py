@@ -37,13 +37,13 @@ def run_command(argv: Sequence[str], started: float) -> None:
         UserError: of the kind that says what went wrong.
     """
     # Only now Hydra: help and version need not wait for it.
-    from mnist_trainer.compute.ranks import find_place
+    from mnist_trainer.compute.ranks import find_rank_info
     from mnist_trainer.compute.world import report_on_local_main
     from mnist_trainer.launch.command import check_ranks, resolve_command
     from mnist_trainer.launch.options import delegate_to_hydra, parse_command_line
     from mnist_trainer.launch.single import run_single
 
-    rank_info = find_place()
+    rank_info = find_rank_info()
     is_main = rank_info.rank == 0
     with report_on_local_main(rank_info):
         line = parse_command_line(argv)

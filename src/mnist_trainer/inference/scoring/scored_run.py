@@ -20,7 +20,7 @@ from mnist_trainer.models.build import build_loss
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
 from mnist_trainer.runs.result import read_result
-from mnist_trainer.training.accumulators import BatchPredictions, make_accumulator
+from mnist_trainer.training.accumulators import MetricAccumulator, count_correct
 from mnist_trainer.training.evaluation import VIEWS
 
 
@@ -143,10 +143,7 @@ def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> Evalu
         probabilities=probabilities,
         metrics=metrics,
         scores=score(images.labels.numpy(), probabilities),
-        by_views={
-            views: int(BatchPredictions.of(each, images.labels).count())
-            for views, each in logits.items()
-        },
+        by_views={views: int(count_correct(each, images.labels)) for views, each in logits.items()},
         notes=tuple(find_notes(trained, settings, part, class_names, metrics)),
     )
 
@@ -155,12 +152,12 @@ def measure(trained: TrainedModel, logits: Tensor, labels: Tensor) -> Metrics:
     """Loss and right answers of logits (N, C), in the portions in which the run itself would sum
     them."""
     criterion = build_loss(trained.config.loss)
-    meter = make_accumulator(logits.device)
+    meter = MetricAccumulator(logits.device)
     size = trained.config.trainer.eval_batch_size
     for portion, portion_labels in zip(logits.split(size), labels.split(size), strict=True):
         meter.add(
             criterion(portion, portion_labels),
-            BatchPredictions.of(portion, portion_labels),
+            count_correct(portion, portion_labels),
             len(portion_labels),
         )
     return meter.read()

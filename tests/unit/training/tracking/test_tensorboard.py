@@ -23,7 +23,7 @@ from tensorboard.plugins.hparams import (
 from mnist_trainer.errors import DivergedError
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.training.run import train
-from mnist_trainer.training.tracking.trackers import (
+from mnist_trainer.training.tracking.tensorboard import (
     FINAL_METRICS,
     TensorBoard,
     flat_hparams,

@@ -75,17 +75,19 @@ class ManualEngine:
                 )
             )
 
-    def backpropagate(self, images: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        """As ``steps.Engine`` says."""
+    def backpropagate(
+        self, images: Tensor, labels: Tensor, loss_weight: float
+    ) -> tuple[Tensor, Tensor]:
+        """See ``step.Engine``."""
         xp, arrays = self.arrays.xp, self.arrays
         x = arrays.from_tensor(images.flatten(1))  # (N, in)
         t = arrays.from_tensor(labels)  # (N,)
         with arrays.ignore_overflow():
-            logits, passed = forward(xp, self.layers, x, partial(self._draw_mask, images))  # (N, C)
+            logits, caches = forward(xp, self.layers, x, partial(self._draw_mask, images))  # (N, C)
             y = one_hot(xp, t, logits)  # (N, C)
-            loss = self.loss.value(xp, logits, y) * share
-            dL_da = self.loss.gradient(xp, logits, y) * share  # (N, C)
-            gradients = backward(xp, self.layers, passed, dL_da)
+            loss = self.loss.value(xp, logits, y) * loss_weight
+            dL_da = self.loss.gradient(xp, logits, y) * loss_weight  # (N, C)
+            gradients = backward(xp, self.layers, caches, dL_da)
         for (weight, bias), gradient in zip(self.parameters, gradients, strict=True):
             self._leave(weight, gradient.dW)
             self._leave(bias, gradient.db)

@@ -50,13 +50,13 @@ def backpropagated(
     criterion: nn.Module,
     images: Tensor,
     labels: Tensor,
-    share: float = 1.0,
+    loss_weight: float = 1.0,
 ) -> tuple[Tensor, Tensor, list[Tensor | None]]:
     """Loss, logits and gradients, from the same weights and the same random numbers each time."""
     torch.manual_seed(0)
     model = make_model().train().to(images.dtype)
     loss, logits = make_engine(engine, model, criterion, CPU.grad_scaler(), CPU).backpropagate(
-        images, labels, share
+        images, labels, loss_weight
     )
     return loss, logits, [parameter.grad for parameter in model.parameters()]
 
@@ -66,15 +66,17 @@ def assert_same_as_autograd(
     make_model: Callable[[], nn.Module],
     criterion: nn.Module,
     count: int = 6,
-    share: float = 1.0,
+    loss_weight: float = 1.0,
 ) -> None:
     """In float64, where what rounding leaves cannot be taken for a mistake, nor a mistake for
     rounding."""
     images, labels = batch(count)
     images = images.double()
-    loss, logits, gradients = backpropagated(engine, make_model, criterion, images, labels, share)
+    loss, logits, gradients = backpropagated(
+        engine, make_model, criterion, images, labels, loss_weight
+    )
     expected_loss, expected_logits, expected = backpropagated(
-        "autograd", make_model, criterion, images, labels, share
+        "autograd", make_model, criterion, images, labels, loss_weight
     )
     assert loss.shape == ()
     assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-12)
@@ -161,7 +163,7 @@ def test_on_a_gpu_too(dropout: float) -> None:
 @pytest.mark.parametrize("engine", BY_HAND)
 def test_a_share_scales_loss_and_gradients(engine: str) -> None:
     assert_same_as_autograd(
-        engine, lambda: MODELS["two_layer"]("relu"), nn.CrossEntropyLoss(), share=0.25
+        engine, lambda: MODELS["two_layer"]("relu"), nn.CrossEntropyLoss(), loss_weight=0.25
     )
 
 
