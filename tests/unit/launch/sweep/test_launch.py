@@ -11,12 +11,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode, TaskFunction
-from mnist_trainer.launch.command_line import parse_command_line, plan, start_hydra
-from mnist_trainer.launch.sweep.compose import Composer
 from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError, DivergedError, MachineError, RefusedError
-from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid, typed
+from mnist_trainer.launch.command import resolve_command
+from mnist_trainer.launch.options import parse_command_line
+from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid
 from mnist_trainer.launch.sweep.records import Job, Sweep, begin, read_jobs, record_failure
 
 
@@ -67,18 +67,12 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
     def started(
         *words: str, act: Callable[[Job], None] = complete
     ) -> tuple[list[float | None], Pretended, Sweep]:
-        command = parse_command_line(["-m", *words])
-        hydra = start_hydra(command)
-        checked = plan(hydra, command)
-        config = hydra.compose_config(
-            "config", [*checked.overrides, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN
-        )
+        command = resolve_command(parse_command_line(["-m", *words]))
+        config = command.loader.compose([*command.words, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
         sweep = Sweep(tmp_path, "mnist-train", 0)
         inner = Pretended(sweep, act)
-        launcher = ResumableLauncher(
-            inner, sweep, Composer(hydra, "config", config), checked.fixed_keys
-        )
-        (batch,) = grid(config, typed(config))
+        launcher = ResumableLauncher(inner, sweep, command, config)
+        (batch,) = grid(config, list(config.hydra.overrides.task))
         sweep.total = len(batch)
         returned: list[Any] = [value_of(each) for each in launcher.launch(batch, 0)]
         return returned, inner, sweep
