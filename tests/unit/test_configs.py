@@ -24,13 +24,13 @@ def test_every_choice_of_every_group_composes_builds_and_steps(
     words = [f"+{group}={choice}"] if group in ("experiment", "debug") else [f"{group}={choice}"]
     config = compose(words[0].lstrip("+"))
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
-    size = transforms.prepare(some_images.images[:1]).shape[-1]
+    size = transforms.preprocess(some_images.images[:1]).shape[-1]
     model = build_model(config.model, num_classes=10, image_size=size)
     criterion = build_loss(config.loss)
     optimizer = build_optimizer(config.optimizer, model)
     scheduler = build_scheduler(config.scheduler, optimizer, steps_per_epoch=10, total_steps=10)
     images = transforms.augment(
-        transforms.prepare(some_images.images[:64]), torch.rand(64, transforms.num_random_params)
+        transforms.preprocess(some_images.images[:64]), torch.rand(64, transforms.num_random_params)
     )
     before = [parameter.detach().clone() for parameter in model.parameters()]
     for _ in range(2):  # A schedule may begin at a rate of nearly zero.

@@ -55,7 +55,7 @@ def configured_model(config: RunConfig) -> Model:
     """
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
     pixels = torch.zeros((1, 1, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8)
-    image_shape = tuple(transforms.prepare(pixels).shape[1:])
+    image_shape = tuple(transforms.preprocess(pixels).shape[1:])
     num_classes = NUM_CLASSES[config.data.name]
     module = build_model(config.model, num_classes, image_shape[-1])
     return Model(module, build_loss(config.loss), image_shape, num_classes)

@@ -22,7 +22,7 @@ class RankInfo:
 SINGLE_PROCESS = RankInfo(rank=0, size=1, local_rank=0, local_size=1)
 
 
-def find_place(environment: Mapping[str, str] = os.environ) -> RankInfo:
+def find_rank_info(environment: Mapping[str, str] = os.environ) -> RankInfo:
     """The place of this process; the only one where no ``WORLD_SIZE`` above 1 is set.
 
     Raises:

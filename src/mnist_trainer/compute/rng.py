@@ -14,7 +14,7 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def random_state() -> dict[str, Any]:
+def rng_state() -> dict[str, Any]:
     """State of every generator, as tensors and plain values."""
     numpy_state: Any = np.random.get_state(legacy=False)
     version, internal, gauss_next = random.getstate()
@@ -31,7 +31,7 @@ def random_state() -> dict[str, Any]:
     }
 
 
-def host_random_mark() -> tuple[object, ...]:
+def host_rng_state() -> tuple[object, ...]:
     """Changes whenever a generator outside the devices was drawn from."""
     numpy_state: Any = np.random.get_state(legacy=False)
     inner = numpy_state["state"]
@@ -43,7 +43,7 @@ def host_random_mark() -> tuple[object, ...]:
     )
 
 
-def restore_random_state(state: dict[str, Any]) -> None:
+def restore_rng_state(state: dict[str, Any]) -> None:
     """Set every generator to where it was; those of CUDA devices only where there are as many."""
     torch.set_rng_state(state["torch"].cpu())
     if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():

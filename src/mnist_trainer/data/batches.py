@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mnist_trainer.compute.device import Device
 from mnist_trainer.data.images import LabelledImages
-from mnist_trainer.data.transforms import Transforms, draws_of
+from mnist_trainer.data.transforms import Transforms, count_random_params
 from mnist_trainer.errors import ConfigError
 
 # Images gathered and augmented at a time: large enough to spare the calls, small enough for the
@@ -151,7 +151,7 @@ class _PlannedImages(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, place: int) -> tuple[Tensor, Tensor]:
         index = int(self.plan.order[place])
-        image = self.transforms.prepare(self.data.images[index : index + 1])  # (1, 1, 28, 28)
+        image = self.transforms.preprocess(self.data.images[index : index + 1])  # (1, 1, 28, 28)
         if self.transforms.batched:
             image = self.transforms.augment(image, self.plan.draws[place : place + 1])
         else:
@@ -165,7 +165,7 @@ class _PlannedImages(Dataset[tuple[Tensor, Tensor]]):
             torch.manual_seed(stream_seed(self.plan.seed, self.plan.place(place)))
             start = 0
             for transform in self.transforms.random:
-                if count := draws_of(transform):
+                if count := count_random_params(transform):
                     image = transform(
                         image, self.plan.draws[place : place + 1, start : start + count]
                     )

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from mnist_trainer.compute.rng import host_random_mark
+from mnist_trainer.compute.rng import host_rng_state
 from mnist_trainer.config.instantiate import build
 from mnist_trainer.config.settings import Component
 
@@ -120,14 +120,14 @@ class Transforms:
     @property
     def num_random_params(self) -> int:
         """Uniform numbers that one image takes."""
-        return sum(draws_of(transform) for transform in self.random)
+        return sum(count_random_params(transform) for transform in self.random)
 
     @property
     def batched(self) -> bool:
         """Whether every random transform draws for each image of a batch apart."""
         return all(hasattr(transform, "num_random_params") for transform in self.random)
 
-    def prepare(self, images: Tensor) -> Tensor:
+    def preprocess(self, images: Tensor) -> Tensor:
         """uint8 (N, 1, H, W) to float32, scaled to 0..1 and with the fixed transforms applied."""
         return self.apply_fixed(images.to(torch.float32).div_(255))
 
@@ -138,7 +138,7 @@ class Transforms:
         return images
 
     def preprocess_cached(self, images: Tensor) -> Tensor:
-        """As ``prepare``, for images that many runs of a process share: made anew only where the
+        """As ``preprocess``, for images that many runs of a process share: made anew only where the
         result might differ.
 
         That is where the recipe is another, where something has written into the result, as a layer
@@ -154,9 +154,9 @@ class Transforms:
             return kept.images
         # First of all, so that there is room for the new ones.
         _PREPARED.pop(images, None)
-        before = host_random_mark()
-        prepared = self.prepare(images)
-        if self.recipe is not None and host_random_mark() == before:
+        before = host_rng_state()
+        prepared = self.preprocess(images)
+        if self.recipe is not None and host_rng_state() == before:
             _PREPARED[images] = _Prepared(self.recipe, prepared, prepared._version)
         return prepared
 
@@ -164,7 +164,7 @@ class Transforms:
         """The random transforms, in order; images (N, 1, H, W), draws (N, num_random_params)."""
         start = 0
         for transform in self.random:
-            count = draws_of(transform)
+            count = count_random_params(transform)
             images = transform(images, draws[:, start : start + count])
             start += count
         return images
@@ -184,7 +184,7 @@ _PREPARED: MutableMapping[Tensor, _Prepared] = WeakIdKeyDictionary()
 """By the images that they were made from; gone when those are."""
 
 
-def draws_of(transform: nn.Module) -> int:
+def count_random_params(transform: nn.Module) -> int:
     """How many uniform numbers a random transform takes for an image; 0 for one that makes its own."""
     return int(getattr(transform, "num_random_params", 0))
 

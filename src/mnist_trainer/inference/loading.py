@@ -135,7 +135,7 @@ class TrainedModel:
         image_size), on the device."""
         placed = images.to(self.device.torch_device)
         prepared = (
-            self.transforms.prepare(placed)
+            self.transforms.preprocess(placed)
             if placed.dtype == torch.uint8
             else self.transforms.apply_fixed(placed)
         )
@@ -279,9 +279,9 @@ def _rebuild(
     try:
         transforms = build_transforms(config.fixed_transforms, ())
         size = int(
-            transforms.prepare(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)).shape[
-                -1
-            ]
+            transforms.preprocess(
+                torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
+            ).shape[-1]
         )
         model = build_model(config.model, num_classes, size)
         model.load_state_dict(weights)

@@ -9,7 +9,7 @@ from hydra._internal.hydra import Hydra
 from omegaconf import DictConfig
 
 from mnist_trainer.compute.distributed import init_distributed
-from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_place
+from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_rank_info
 from mnist_trainer.compute.world import World, report_on_local_main
 from mnist_trainer.errors import ConfigError, DivergedError, ExitCode, UserError
 from mnist_trainer.launch.command_line import (
@@ -44,7 +44,7 @@ def run_command(words: Sequence[str], started: float) -> None:
     Args:
         started: ``time.perf_counter()`` when the process began.
     """
-    place = find_place()
+    place = find_rank_info()
     with report_on_local_main(place):
         command = parse_command_line(words)
         hydra = start_hydra(command)

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import SGD, Optimizer
 
-from mnist_trainer.compute.rng import host_random_mark
+from mnist_trainer.compute.rng import host_rng_state
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.training.step import StepOutput
 from mnist_trainer.training.update import EagerStep, Step, Update
@@ -64,7 +64,7 @@ class CudaRecorder:
         device."""
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
-        mark, mode = host_random_mark(), torch.cuda.get_sync_debug_mode()
+        mark, mode = host_rng_state(), torch.cuda.get_sync_debug_mode()
         with warnings.catch_warnings(record=True) as caught, torch.cuda.stream(self.stream):
             warnings.simplefilter("always")
             torch.cuda.set_sync_debug_mode("warn")
@@ -75,7 +75,7 @@ class CudaRecorder:
         current.wait_stream(self.stream)
         if any("called a synchronizing CUDA operation" in str(each.message) for each in caught):
             return outcome, "the step waits for the device, as .item() does"
-        if host_random_mark() != mark:
+        if host_rng_state() != mark:
             return (
                 outcome,
                 "the step draws random numbers outside the device, which a replay would repeat",

@@ -249,7 +249,7 @@ def update_size(config: RunConfig) -> int:
 
 def image_size(splits: Splits, transforms: Transforms) -> int:
     """Side of the images that the model sees, in pixels."""
-    return int(transforms.prepare(splits.train.images[:1]).shape[-1])
+    return int(transforms.preprocess(splits.train.images[:1]).shape[-1])
 
 
 def make_state(config: RunConfig, splits: Splits, size: int, device: Device) -> TrainingState:

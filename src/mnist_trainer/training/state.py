@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mnist_trainer.compute.rng import random_state, restore_random_state
+from mnist_trainer.compute.rng import restore_rng_state, rng_state
 from mnist_trainer.errors import CheckpointError
 from mnist_trainer.training.accumulators import MetricAccumulator
 from mnist_trainer.training.selection import Selection
@@ -89,7 +89,7 @@ class TrainingState:
 
     def state_dict(self) -> dict[str, Any]:
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        return {**parts, "progress": asdict(self.progress), "random": random_state()}
+        return {**parts, "progress": asdict(self.progress), "random": rng_state()}
 
     def load_state_dict(self, state: dict[str, Any], set_anew: Collection[str] = ()) -> None:
         """Go back to where ``state_dict`` was taken, random numbers included.
@@ -106,7 +106,7 @@ class TrainingState:
                 part.load_state_dict(state[name])
             self._schedule_again()
             self.progress.__dict__.update(state["progress"])
-            restore_random_state(state["random"])
+            restore_rng_state(state["random"])
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
             # What a part says of a state that is not its own depends on the part.
             reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -11,7 +11,7 @@ import torch
 from mnist_trainer.compute import world as distributed
 from mnist_trainer.compute.device import select_device
 from mnist_trainer.compute.distributed import init_distributed
-from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_place, shard_of
+from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_rank_info, shard_of
 from mnist_trainer.compute.world import SINGLE_WORLD, report_on_local_main
 from mnist_trainer.errors import ConfigError, MachineError
 from tests.conftest import Compose
@@ -20,14 +20,14 @@ BY_TORCHRUN = {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1", "LOCAL_WORLD_S
 
 
 def test_the_place_is_torchruns() -> None:
-    assert find_place(BY_TORCHRUN) == RankInfo(rank=3, size=4, local_rank=1, local_size=2)
+    assert find_rank_info(BY_TORCHRUN) == RankInfo(rank=3, size=4, local_rank=1, local_size=2)
 
 
 @pytest.mark.parametrize(
     "environment", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "1", "RANK": "0"}, {"RANK": "5"}]
 )
 def test_without_others_a_process_is_alone(environment: dict[str, str], compose: Compose) -> None:
-    assert find_place(environment) == SINGLE_PROCESS
+    assert find_rank_info(environment) == SINGLE_PROCESS
     assert (
         init_distributed(SINGLE_PROCESS, select_device(compose("device=cpu").device).torch_device)
         is SINGLE_WORLD
@@ -47,7 +47,7 @@ def test_without_others_a_process_is_alone(environment: dict[str, str], compose:
 )
 def test_a_place_that_makes_no_sense_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="torchrun"):
-        find_place({**BY_TORCHRUN, **wrong})
+        find_rank_info({**BY_TORCHRUN, **wrong})
 
 
 @pytest.mark.parametrize("size", range(1, 9))
