@@ -10,7 +10,7 @@ from mnist_trainer.data.transforms import CenterCrop, Normalize, RandomAffine, T
 def test_preparing_is_scaling_then_normalising_and_leaves_the_argument_alone() -> None:
     images = torch.randint(0, 256, (4, 1, 28, 28), dtype=torch.uint8)
     copy = images.clone()
-    prepared = Transforms((Normalize(0.1307, 0.3081),), ()).prepare(images)
+    prepared = Transforms((Normalize(0.1307, 0.3081),), ()).preprocess(images)
     assert torch.allclose(prepared, (copy.double() / 255 - 0.1307).div(0.3081).float(), atol=1e-6)
     assert torch.equal(images, copy)
 
@@ -85,7 +85,7 @@ def make_transforms(recipe: str | None, *fixed: nn.Module) -> Transforms:
 def test_images_are_prepared_once_for_all_runs_of_a_process() -> None:
     images = torch.randint(0, 256, (5, 1, 28, 28), dtype=torch.uint8)
     first = make_transforms("a", Normalize(0.1, 0.3)).preprocess_cached(images)
-    assert torch.equal(first, Transforms((Normalize(0.1, 0.3),), ()).prepare(images))
+    assert torch.equal(first, Transforms((Normalize(0.1, 0.3),), ()).preprocess(images))
     assert make_transforms("a", Normalize(0.1, 0.3)).preprocess_cached(images) is first
     other = make_transforms("b", Normalize(0.2, 0.3)).preprocess_cached(images)
     assert not torch.equal(other, first)
