@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mnist_trainer.config.settings import IMAGE_SIZE
 from mnist_trainer.errors import DataError
-
-IMAGE_SIZE = 28
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.activations import ACTIVATIONS, MONOTONIC, activation
-from mnist_trainer.models.convnet import Block, ConvNet
+from mnist_trainer.models.blocks import Block
+from mnist_trainer.models.convnet import ConvNet
 from mnist_trainer.models.convolutional import CNN, LeNet5
 from mnist_trainer.models.dense import FCN, Linear, TwoLayer
 
