@@ -54,31 +54,29 @@ def explain_layers(model: Model) -> list[Explained]:
     trace = trace_image(model.module, model.image_shape, model.num_classes)
     explained: list[Explained] = []
     seen: set[nn.Module] = set()
-    for passage in trace.passages:
-        explained += between_layers(passage.origin)
-        explained.append(explain_layer(passage, used_before=passage.layer in seen))
-        seen.add(passage.layer)
+    for call in trace.calls:
+        explained += between_layers(call.origin)
+        explained.append(explain_layer(call, used_before=call.layer in seen))
+        seen.add(call.layer)
     return [*explained, *between_layers(trace.output), *map(explain_remainder, trace.remainders)]
 
 
-def explain_layer(passage: LayerCall, *, used_before: bool) -> Explained:
+def explain_layer(call: LayerCall, *, used_before: bool) -> Explained:
     """One layer that the image passes."""
-    layer, whole = passage.layer, passage.whole
+    layer, whole = call.layer, call.whole
     uncounted = NOT_COUNTED if leaves_uncounted(layer, whole=whole) else None
     parameters = parameters_written_out(layer, whole=whole)
-    if parameters and passage.parameters == 0:
+    if parameters and call.parameters == 0:
         parameters = "those of its first use" if used_before else "those of a layer above"
-    elif passage.parameters < sum(
-        parameter.numel() for parameter in layer.parameters(recurse=whole)
-    ):
-        parameters = f"{parameters}, of which {passage.parameters:,} are not in a layer above"
+    elif call.parameters < sum(parameter.numel() for parameter in layer.parameters(recurse=whole)):
+        parameters = f"{parameters}, of which {call.parameters:,} are not in a layer above"
     return Explained(
-        name=passage.name,
+        name=call.name,
         kind=type(layer).__name__,
-        output=times(passage.output_shape),
-        sizes=sizes_written_out(layer, passage.input_shape, passage.output_shape),
+        output=times(call.output_shape),
+        sizes=sizes_written_out(layer, call.input_shape, call.output_shape),
         parameters=parameters,
-        macs=macs_written_out(layer, passage.output_shape) or uncounted,
+        macs=macs_written_out(layer, call.output_shape) or uncounted,
     )
 
 
@@ -103,14 +101,14 @@ def explain_remainder(rest: Remainder) -> Explained:
 def between_layers(origin: TensorSource | None) -> list[Explained]:
     """What a model's own ``forward`` does without a layer before a tensor goes on: one line, or
     none where it does nothing."""
-    if origin is None or (origin.follows and origin.as_it_is):
+    if origin is None or (origin.direct and origin.unchanged):
         return []
     said = []
     if origin.source is None:
         said.append("computed without a layer")
-    elif not origin.follows:
+    elif not origin.direct:
         said.append(f"{origin.source} again")
-    if origin.source is not None and not origin.as_it_is:
+    if origin.source is not None and not origin.unchanged:
         said.append(
             f"{product(origin.source_shape)} becomes {product(origin.shape)}, not by a layer"
         )
@@ -125,12 +123,12 @@ def totals(model: Model) -> list[tuple[str, str]]:
     """
     trace = trace_image(model.module, model.image_shape)
     own = [
-        *(passage.parameters for passage in trace.passages),
+        *(call.parameters for call in trace.calls),
         *(rest.parameters for rest in trace.remainders),
     ]
-    work = [macs(each.layer, each.output_shape) for each in trace.passages]
+    work = [macs(each.layer, each.output_shape) for each in trace.calls]
     uncounted = [
-        each.name for each in trace.passages if leaves_uncounted(each.layer, whole=each.whole)
+        each.name for each in trace.calls if leaves_uncounted(each.layer, whole=each.whole)
     ]
     uncounted += [rest.name for rest in trace.remainders if has_matrix(rest.layer)]
     rows = [("parameters", written_sum(own)), ("multiply-adds", written_sum(work))]

@@ -35,13 +35,13 @@ def summarize(
     return [
         *(
             LayerSummary(
-                name=passage.name,
-                kind=type(passage.layer).__name__,
-                output_shape=passage.output_shape,
-                parameters=passage.parameters,
-                macs=macs(passage.layer, passage.output_shape),
+                name=call.name,
+                kind=type(call.layer).__name__,
+                output_shape=call.output_shape,
+                parameters=call.parameters,
+                macs=macs(call.layer, call.output_shape),
             )
-            for passage in trace.passages
+            for call in trace.calls
         ),
         *(
             LayerSummary(rest.name, type(rest.layer).__name__, (), rest.parameters, 0)
