@@ -10,9 +10,8 @@ import torch
 
 from mnist_trainer.compute import world as distributed
 from mnist_trainer.compute.device import select_device
-from mnist_trainer.compute.distributed import init_distributed
 from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_rank_info, shard_of
-from mnist_trainer.compute.world import SINGLE_WORLD, report_on_local_main
+from mnist_trainer.compute.world import SINGLE_WORLD, init_distributed, report_on_local_main
 from mnist_trainer.errors import ConfigError, MachineError
 from tests.conftest import Compose
 
@@ -76,7 +75,7 @@ def test_one_process_of_a_machine_says_what_all_find_out_and_the_others_give_it_
         report_on_local_main(RankInfo(3, 4, 1, 2)),
     ):
         raise MachineError("no such device")
-    assert waited == [distributed.SECONDS_TO_FIND_OUT]
+    assert waited == [distributed.REPORT_SECONDS]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
