@@ -111,7 +111,8 @@ def totals(model: Model) -> list[tuple[str, str]]:
         ConfigError: as ``explain_layers``.
     """
     trace = trace_image(model.module, model.image_shape)
-    counts = [each.parameters for each in (*trace.calls, *trace.remainders)]
+    counts = [call.parameters for call in trace.calls]
+    counts += [rest.parameters for rest in trace.remainders]
     work = [macs(each.layer, each.output_shape) for each in trace.calls]
     rows = [("parameters", written_sum(counts)), ("multiply-adds", written_sum(work))]
     uncounted = [
