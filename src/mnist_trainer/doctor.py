@@ -1,4 +1,4 @@
-"""``python -m mnist_trainer.doctor``: check this machine, one line for each thing that a run needs."""
+"""Check what a run needs on this machine: python -m mnist_trainer.doctor"""
 
 import os
 import re

@@ -16,7 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # These answer mistakes, so they are there before torch is.
 EARLY = (
     "cli.arguments", "cli.eval", "cli.exit", "cli.export", "cli.help", "cli.predict",
-    "cli.train", "compute.ranks", "compute.world", "config.allow_list",
+    "cli.train", "compute.distributed", "compute.ranks", "compute.world", "config.allow_list",
     "config.config_hash", "config.engine_rules", "config.ranges", "config.reader",
     "config.settings", "config.shipped", "errors", "inference.export.formats",
     "launch.command_line", "launch.hydra.guard", "launch.hydra.launchers",

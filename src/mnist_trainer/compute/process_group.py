@@ -140,10 +140,10 @@ class ProcessGroup(World):
             collective(*arguments)
         except RuntimeError as error:
             if self._is_first_to("lost"):
+                rank, size = self.rank_info.rank, self.rank_info.size
                 raise MachineError(
-                    f"Another of the {self.rank_info.size} processes of this run has ended, or cannot"
-                    f" be reached any more (seen by process {self.rank_info.rank}). Its own message, or"
-                    " torchrun's, says more."
+                    f"Another of the {size} processes of this run has ended, or cannot be reached"
+                    f" any more (seen by process {rank}). Its own message, or torchrun's, says more."
                 ) from error
             raise AlreadyReportedError(ExitCode.ENVIRONMENT) from error
 

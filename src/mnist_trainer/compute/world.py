@@ -15,7 +15,6 @@ from mnist_trainer.errors import UserError
 from mnist_trainer.system.signals import Interruption
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     from mnist_trainer.runs.metrics import Metrics
@@ -117,16 +116,3 @@ class World:
 
 
 SINGLE_WORLD = World()
-
-
-def init_distributed(rank_info: RankInfo, device: "torch.device") -> World:
-    """Connect to the other processes of the run, waiting until all have started.
-
-    Raises:
-        MachineError: they cannot be connected.
-    """
-    if rank_info.size == 1:
-        return SINGLE_WORLD
-    from mnist_trainer.compute.process_group import ProcessGroup
-
-    return ProcessGroup(rank_info, device)

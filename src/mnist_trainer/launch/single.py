@@ -8,8 +8,9 @@ from pathlib import Path
 from hydra._internal.hydra import Hydra
 from omegaconf import DictConfig
 
+from mnist_trainer.compute.distributed import init_distributed
 from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_rank_info
-from mnist_trainer.compute.world import World, init_distributed, report_on_local_main
+from mnist_trainer.compute.world import World, report_on_local_main
 from mnist_trainer.errors import ConfigError, DivergedError, ExitCode, UserError
 from mnist_trainer.launch.command_line import (
     CommandLine,

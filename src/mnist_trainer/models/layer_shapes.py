@@ -1,7 +1,8 @@
-"""The arithmetic of layers, as numbers and written out: output sizes, parameters, multiply-adds.
+"""Arithmetic of layers, as numbers and as text: output sizes, parameters, multiply-adds.
 
-    Out = floor((In - Kernel + 2*Padding)/Stride) + 1        for height and width (Dumoulin and
-    Visin 2016, relation 6)
+    Out = floor((In - Kernel + 2*Padding)/Stride) + 1
+
+for height and width (Dumoulin and Visin 2016, relation 6).
 
 Text is ASCII, so that every terminal can show it.
 """
@@ -25,7 +26,7 @@ COUNTED = (nn.Conv2d, nn.Linear)
 
 @dataclass(frozen=True)
 class SlidingWindow:
-    """How a kernel or pooling window moves along one axis."""
+    """A kernel or pooling window along one axis."""
 
     kernel: int
     stride: int
@@ -33,19 +34,19 @@ class SlidingWindow:
     """Zeros at both ends together, in pixels."""
     dilation: int = 1
     ceil: bool = False
-    """Whether a last place that is not whole counts too."""
+    """Whether a last window that covers the end only in part counts too (``ceil_mode``)."""
 
     @property
     def span(self) -> int:
-        """Pixels from the first to the last that the kernel touches."""
+        """Pixels from the first to the last that the kernel covers."""
         return self.dilation * (self.kernel - 1) + 1
 
     def fits(self, size: int) -> bool:
-        """Whether an axis of ``size`` pixels has a place for the window."""
+        """Whether the window fits an axis of ``size`` pixels."""
         return size + self.padding >= self.span and self.output_size(size) >= 1
 
     def output_size(self, size: int) -> int:
-        """Places for the window on an axis of ``size`` pixels; less than 1 where it does not fit."""
+        """Positions of the window on an axis of ``size`` pixels; below 1 where it does not fit."""
         return self._places(size) - self._leaves_out_last(size)
 
     def _places(self, size: int) -> int:
@@ -53,12 +54,11 @@ class SlidingWindow:
         return (-(-room // self.stride) if self.ceil else room // self.stride) + 1
 
     def _leaves_out_last(self, size: int) -> bool:
-        """Whether the last window would begin beyond the image and its padding in front (PyTorch,
-        pooling with ceil_mode)."""
+        """Whether ``ceil_mode`` drops the last window, which would begin beyond image and padding."""
         return self.ceil and (self._places(size) - 1) * self.stride >= size + self.padding // 2
 
     def last_left_out(self, size: int) -> str | None:
-        """Why the last window does not count, with its numbers; None where it counts."""
+        """Why the last window is dropped, as arithmetic; None where it is not."""
         if not self._leaves_out_last(size):
             return None
         before, front = self._places(size) - 1, self.padding // 2
@@ -135,11 +135,10 @@ def _windows_written_out(sizes: Shape, moving: tuple[SlidingWindow, SlidingWindo
 
 
 def parameters_written_out(layer: nn.Module, *, whole: bool = False) -> str | None:
-    """How many numbers a layer learns, such as ``10*(1*5*5) + 10 = 260``; None where it learns
-    none.
+    """Number of parameters as arithmetic, such as ``10*(1*5*5) + 10 = 260``; None for none.
 
     Args:
-        whole: those of the layers within it are among them.
+        whole: include the parameters of layers within.
     """
     parameters = list(layer.parameters(recurse=whole))
     count = sum(parameter.numel() for parameter in parameters)
@@ -166,7 +165,7 @@ def has_matrix(layer: nn.Module, *, whole: bool = False) -> bool:
 
 
 def macs_written_out(layer: nn.Module, output_shape: Shape) -> str | None:
-    """Multiply-adds for one image, such as ``10*24*24 * (1*5*5) = 144,000``; None if not counted."""
+    """Multiply-adds for one image, such as ``10*24*24 * (1*5*5) = 144,000``, if counted."""
     if not isinstance(layer, COUNTED):
         return None
     return f"{product(output_shape)} * {_fan_in(layer)} = {macs(layer, output_shape):,}"
@@ -199,7 +198,13 @@ def shape_mismatch(layer: nn.Module, shape: Shape) -> str | None:
         return f"in_channels is {layer.in_channels}, and {shape[0]} come."
     if isinstance(layer, _Norm) and shape and shape[0] != layer.num_features:
         return f"num_features is {layer.num_features}, and {shape[0]} channels come."
-    for window, size in zip(windows(layer) or (), shape[-2:], strict=False):
+    return _window_mismatch(windows(layer), shape)
+
+
+def _window_mismatch(
+    moving: tuple[SlidingWindow, SlidingWindow] | None, shape: Shape
+) -> str | None:
+    for window, size in zip(moving or (), shape[-2:], strict=False):
         if min(window.kernel, window.stride, window.dilation, window.padding + 1) < 1:
             # PyTorch's own message is better than arithmetic that has no meaning.
             return None
@@ -227,5 +232,5 @@ def product(shape: Shape) -> str:
 
 
 def times(shape: Shape) -> str:
-    """A shape for people, such as 10 x 24 x 24."""
+    """A shape as text, such as 10 x 24 x 24."""
     return " x ".join(map(str, shape)) or "one number"

@@ -1,4 +1,4 @@
-"""Trace one image through a model: the layers it passes, where their inputs come from, parameters."""
+"""Trace one image through a model: layer calls, sources of their inputs, parameters."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 @dataclass(frozen=True)
 class TensorSource:
-    """Where the input of a layer, or the output of a model, comes from; shapes without the batch."""
+    """Where the input of a layer or the output of a model comes from; shapes without the batch."""
 
     source: str | None
     """The image or a layer; None for a tensor that was computed without a layer."""
@@ -67,7 +67,7 @@ class Trace:
 
 
 def is_layer(module: nn.Module) -> bool:
-    """Whether a module counts as one layer: it has no modules within, or its arithmetic is known."""
+    """Whether a module is one layer: it has no modules within, or its arithmetic is known."""
     return isinstance(module, COUNTED) or (
         not list(module.children()) and not isinstance(module, CONTAINERS)
     )

@@ -10,8 +10,9 @@ import torch
 
 from mnist_trainer.compute import world as distributed
 from mnist_trainer.compute.device import select_device
+from mnist_trainer.compute.distributed import init_distributed
 from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_rank_info, shard_of
-from mnist_trainer.compute.world import SINGLE_WORLD, init_distributed, report_on_local_main
+from mnist_trainer.compute.world import SINGLE_WORLD, report_on_local_main
 from mnist_trainer.errors import ConfigError, MachineError
 from tests.conftest import Compose
 
