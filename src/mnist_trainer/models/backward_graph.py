@@ -52,23 +52,9 @@ class _Output:
 def explain_backward(model: Model) -> Backward:
     """Run a training step on two images of noise, and read what autograd recorded."""
     loss, outputs = _forward(model)
-    # A layer that returns its input, such as Identity, shares a node with the one before.
-    layers: dict[Any, str] = {}
-    for output in outputs:
-        for node in output.nodes:
-            layers[node] = f"{layers[node]}, {output.layer}" if node in layers else output.layer
-    nodes = _nodes(loss)
-    layers[nodes[0]] = "the loss"
-    targets = {node: str(number) for number, node in enumerate(nodes, start=1)}
     parameters = list(model.module.named_parameters())
     names = {id(parameter): name for name, parameter in parameters}
-
-    functions = []
-    for node in nodes:
-        onward = [targets[each] for each in _onward(node) if each in targets]
-        leaves = [each for each in _onward(node) if each not in targets]
-        onward += [names.get(id(_leaf(each)), "a leaf") for each in leaves]
-        functions.append(Function(node.name(), layers.get(node, ""), onward))
+    functions = _functions(loss, outputs, names)
     loss.backward()
     keeps, without = [], [("the images", f"{times(model.image_shape)}: data, {NOT_REQUIRED}")]
     for name, parameter in parameters:
@@ -80,6 +66,29 @@ def explain_backward(model: Model) -> Backward:
             without.append((name, f"{shape}: {why}"))
     passes = [(output.layer, output.shape) for output in outputs]
     return Backward(functions, keeps, passes, without)
+
+
+def _functions(loss: Tensor, outputs: list[_Output], names: dict[int, str]) -> list[Function]:
+    """The nodes of the graph with their layers and targets.
+
+    Args:
+        names: id to name of each parameter.
+    """
+    # A layer that returns its input, such as Identity, shares a node with the one before.
+    layers: dict[Any, str] = {}
+    for output in outputs:
+        for node in output.nodes:
+            layers[node] = f"{layers[node]}, {output.layer}" if node in layers else output.layer
+    nodes = _nodes(loss)
+    layers[nodes[0]] = "the loss"
+    numbers = {node: str(number) for number, node in enumerate(nodes, start=1)}
+    functions = []
+    for node in nodes:
+        targets = [numbers[each] for each in _onward(node) if each in numbers]
+        leaves = [_leaf(each) for each in _onward(node) if each not in numbers]
+        targets += [names.get(id(leaf), "a leaf") for leaf in leaves]
+        functions.append(Function(node.name(), layers.get(node, ""), targets))
+    return functions
 
 
 def _forward(model: Model) -> tuple[Tensor, list[_Output]]:

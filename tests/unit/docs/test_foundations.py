@@ -31,7 +31,7 @@ def load_runner() -> ModuleType:
 
 runner = load_runner()
 PAGES = [FOUNDATIONS / "README.md", *runner.CHAPTERS]
-FIGURE_LINK = re.compile(r"^!\[(.+)\]\(figures/([\w-]+\.png)\)$", re.MULTILINE)
+FIGURE_LINK = re.compile(r"^!\[([^\]]+)\]\(figures/([\w-]+\.png)\)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)\)")
 SOURCE_LINK = re.compile(r"\[`([^`]+)`\]\(([^)#]+\.py)\)")
 IN_THIS_PACKAGE = re.compile(r"^\*\*In this package:\*\*.*?(?=\n\n)", re.MULTILINE | re.DOTALL)
