@@ -27,9 +27,7 @@ from tests.integration.test_faults import TINY, is_short
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_does_not(
-    mnist_train: Command, tmp_path: Path
-) -> None:
+def test_equal_seeds_give_equal_weights(mnist_train: Command, tmp_path: Path) -> None:
     """R14."""
     hashes = []
     for place, seed in (("a", 0), ("b", 0), ("c", 1)):
@@ -70,7 +68,7 @@ MUTATIONS = ["missing", "empty", "cut", "bit", "counts", "label 99", "stray"]
 
 
 @pytest.mark.parametrize("how", MUTATIONS)
-def test_mnist_repairs_itself_and_says_so(
+def test_damaged_mnist_is_repaired_with_a_warning(
     how: str, data_root: Path, mnist_train: Command, tmp_path: Path
 ) -> None:
     """R15."""
@@ -87,7 +85,7 @@ def test_mnist_repairs_itself_and_says_so(
 
 
 @pytest.mark.parametrize("how", ["missing", "empty", "cut", "bit", "counts", "label 99"])
-def test_a_published_data_set_is_refused(
+def test_damaged_published_data_set_is_refused(
     how: str, data_root: Path, mnist_train: Command, tmp_path: Path
 ) -> None:
     """R15: KMNIST's files, whose hashes are known from when they were unpacked; here those of MNIST
@@ -106,7 +104,7 @@ def test_a_published_data_set_is_refused(
 
 
 @pytest.mark.parametrize("how", ["cut", "counts", "label 99"])
-def test_files_that_nobody_vouches_for_are_looked_at(
+def test_files_without_known_hashes_are_validated(
     how: str, data_root: Path, mnist_train: Command, tmp_path: Path
 ) -> None:
     """R15: put there by hand, without their archives."""
@@ -149,7 +147,7 @@ def dead_mirror(request: pytest.FixtureRequest) -> Iterator[str]:
         connection.close()
 
 
-def test_without_a_network_the_way_by_hand_is_told(
+def test_without_network_the_manual_download_is_explained(
     dead_mirror: str, mnist_train: Command, tmp_path: Path
 ) -> None:
     """R16."""
@@ -180,7 +178,7 @@ def test_without_a_network_the_way_by_hand_is_told(
     ]
 
 
-def test_four_commands_share_one_cache_though_one_is_killed_while_unpacking(tmp_path: Path) -> None:
+def test_commands_share_a_cache_though_one_is_killed(tmp_path: Path) -> None:
     """R17."""
     root = tmp_path / "own"
     raw = root / "MNIST" / "raw"
@@ -238,7 +236,7 @@ with exit_codes("mnist-train"):
 
 
 @pytest.mark.parametrize("what", ["wrong bytes", "gzip bomb"])
-def test_a_hostile_download_is_refused_with_little_memory(
+def test_hostile_download_is_refused_with_little_memory(
     what: str, hostile_mirror: tuple[str, Path], tmp_path: Path
 ) -> None:
     """R18: Fashion-MNIST's hashes are of the unpacked files, so a bomb gets as far as to be

@@ -25,7 +25,7 @@ DEVICES = [
 
 
 @pytest.mark.parametrize("kind", DEVICES)
-def test_a_group_of_one_gives_back_what_it_is_given(
+def test_collectives_of_one_process_are_the_identity(
     kind: str, compose: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as free:

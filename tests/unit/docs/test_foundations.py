@@ -68,7 +68,7 @@ COMMANDS = sorted({shlex.join(words) for page in PAGES for words in commands_of(
 
 
 @pytest.mark.parametrize("chapter", runner.CHAPTERS, ids=stem)
-def test_a_chapter_holds_and_shows_the_figures_that_it_draws(chapter: Path, tmp_path: Path) -> None:
+def test_chapter_runs_and_shows_the_figures_it_draws(chapter: Path, tmp_path: Path) -> None:
     shown = figures_of(chapter)
     can_draw = importlib.util.find_spec("matplotlib") is not None
 
@@ -95,14 +95,14 @@ def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("L"), dtype=np.float64)
 
 
-def test_no_figure_is_left_over() -> None:
+def test_every_figure_is_shown() -> None:
     shown = {name for chapter in runner.CHAPTERS for name in figures_of(chapter)}
 
     assert {path.name for path in (FOUNDATIONS / "figures").iterdir()} == shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_shown_is_one_that_mnist_train_takes(command: str, tmp_path: Path) -> None:
+def test_every_command_shown_is_valid(command: str, tmp_path: Path) -> None:
     shown = [sys.executable, "-m", "mnist_trainer", *shlex.split(command)]
     asks = any(word.startswith(("--cfg", "--explain")) for word in shown)
     asked = shown if asks else [*shown, "--cfg", "job"]
@@ -113,7 +113,7 @@ def test_every_command_shown_is_one_that_mnist_train_takes(command: str, tmp_pat
 
 
 @pytest.mark.parametrize("page", PAGES, ids=stem)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     targets = [
         target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target
     ]
@@ -123,7 +123,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("chapter", runner.CHAPTERS, ids=stem)
-def test_a_name_said_to_be_in_a_source_file_is_in_it(chapter: Path) -> None:
+def test_names_linked_to_a_source_file_are_in_it(chapter: Path) -> None:
     text = chapter.read_text(encoding="utf-8")
 
     for shown, target in SOURCE_LINK.findall(text):
@@ -166,7 +166,7 @@ def test_the_contents_list_every_chapter_in_order() -> None:
         assert heading == f"# {number}. {title}"
 
 
-def test_a_failing_block_names_the_line_of_its_chapter(tmp_path: Path) -> None:
+def test_failing_block_names_its_line(tmp_path: Path) -> None:
     chapter = tmp_path / "01-wrong.md"
     chapter.write_text(
         "# 1. Wrong\n\n```python\nx = 1\n```\n\ntext\n\n```python\n\nassert x == 2\n```\n"
@@ -178,7 +178,7 @@ def test_a_failing_block_names_the_line_of_its_chapter(tmp_path: Path) -> None:
     assert (caught.traceback[-1].path, caught.traceback[-1].lineno + 1) == (chapter, 11)
 
 
-def test_a_chapter_leaves_the_random_stream_and_the_folder_as_they_were(tmp_path: Path) -> None:
+def test_chapter_restores_random_state_and_folder(tmp_path: Path) -> None:
     import torch
 
     chapter = tmp_path / "01-noisy.md"
