@@ -1,4 +1,4 @@
-"""Faults of the data: R14 to R18, through the command."""
+"""Data faults R14 to R18, through the command."""
 
 import functools
 import gzip
@@ -43,7 +43,7 @@ def test_equal_seeds_give_equal_weights(mnist_train: Command, tmp_path: Path) ->
 
 
 def mutate(raw: Path, how: str) -> None:
-    """One of the seven ways to have wrong files."""
+    """Damage the files in one of seven ways."""
     images, labels = raw / IMAGES, raw / LABELS
     content = images.read_bytes()
     if how == "missing":
@@ -88,8 +88,7 @@ def test_damaged_mnist_is_repaired_with_a_warning(
 def test_damaged_published_data_set_is_refused(
     how: str, data_root: Path, mnist_train: Command, tmp_path: Path
 ) -> None:
-    """R15: KMNIST's files, whose hashes are known from when they were unpacked; here those of MNIST
-    in their place."""
+    """R15: MNIST's files in place of KMNIST's, with their hashes on record."""
     raw = tmp_path / "own" / "KMNIST" / "raw"
     shutil.copytree(data_root / "MNIST" / "raw", raw)
     (raw / ".sha256.json").write_text(json.dumps(SHA256))
@@ -107,7 +106,7 @@ def test_damaged_published_data_set_is_refused(
 def test_files_without_known_hashes_are_validated(
     how: str, data_root: Path, mnist_train: Command, tmp_path: Path
 ) -> None:
-    """R15: put there by hand, without their archives."""
+    """R15: files without archives and without recorded hashes."""
     raw = tmp_path / "own" / "KMNIST" / "raw"
     shutil.copytree(data_root / "MNIST" / "raw", raw)
     mutate(raw, how)
@@ -120,8 +119,7 @@ def test_files_without_known_hashes_are_validated(
 
 @pytest.fixture(params=["closed", "silent", "stalled"])
 def dead_mirror(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A port that nobody listens at; one that accepts and says nothing; one that promises much and
-    sends little."""
+    """A port without listener, one that never responds, and one that stalls in the body."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     if request.param == "closed":
@@ -239,8 +237,7 @@ with exit_codes("mnist-train"):
 def test_hostile_download_is_refused_with_little_memory(
     what: str, hostile_mirror: tuple[str, Path], tmp_path: Path
 ) -> None:
-    """R18: Fashion-MNIST's hashes are of the unpacked files, so a bomb gets as far as to be
-    unpacked."""
+    """R18: Fashion-MNIST's hashes are of the unpacked files, so that a bomb is unpacked."""
     address, folder = hostile_mirror
     packed = gzip.compress(bytes(1 << 29), 9) if what == "gzip bomb" else os.urandom(1 << 20)
     (folder / "train-images-idx3-ubyte.gz").write_bytes(packed)

@@ -1,4 +1,4 @@
-"""The shipped configurations: every one composes, builds and learns; every one says what it is."""
+"""The shipped configurations: every one composes, builds, trains a step and is described."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The doctor: well where a run would be, and of use where it would not."""
+"""The doctor: passes where a run works, and gives advice where it would not."""
 
 import subprocess
 import sys

@@ -1,5 +1,4 @@
-"""The gradient check: passes as things are, fails where a formula is wrong, and covers all there
-is."""
+"""The gradient check covers every formula, passes, and fails for a wrong one."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The device is what was asked for, or a message that says what there is."""
+"""Device selection, and messages that name what is available."""
 
 import pytest
 import torch

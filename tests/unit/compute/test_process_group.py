@@ -1,5 +1,4 @@
-"""The real process group, with one process in it: what is sent comes back, on every device that is
-here."""
+"""Collectives in a real process group of one process, on every available device."""
 
 import socket
 

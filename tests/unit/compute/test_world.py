@@ -1,4 +1,4 @@
-"""The place of a process among others, and what it takes of what is shared."""
+"""Ranks from torchrun's variables, shards, and errors before processes are connected."""
 
 import signal
 import subprocess

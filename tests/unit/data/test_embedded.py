@@ -1,4 +1,4 @@
-"""MNIST from inside the package: whole, repaired where it is not, and shared by many processes."""
+"""Embedded MNIST: verified, repaired, and shared by several processes."""
 
 import logging
 import multiprocessing

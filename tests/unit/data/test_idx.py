@@ -1,4 +1,4 @@
-"""The IDX format: what is written is what is read, and nothing else is."""
+"""The IDX format: round trips, and refusal of anything else."""
 
 import struct
 

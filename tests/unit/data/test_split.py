@@ -1,4 +1,4 @@
-"""Held-out images: none is seen in training, each class gives its share, the seed decides."""
+"""Held-out validation images: disjoint from training, stratified, decided by the seed."""
 
 import dataclasses
 

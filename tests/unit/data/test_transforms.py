@@ -1,4 +1,4 @@
-"""Transforms: pure, per image, and what their names say."""
+"""Image transforms: pure functions with parameters per image."""
 
 import pytest
 import torch

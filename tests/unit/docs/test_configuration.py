@@ -1,4 +1,4 @@
-"""The configuration reference says what the configurations say."""
+"""docs/configuration.md is what its generator writes."""
 
 import runpy
 from pathlib import Path

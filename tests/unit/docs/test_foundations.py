@@ -1,4 +1,4 @@
-"""The chapters of docs/foundations hold: their code, their figures, their commands and their links."""
+"""The chapters of docs/foundations: code, figures, commands and links."""
 
 import importlib.util
 import itertools
@@ -18,7 +18,7 @@ FOUNDATIONS = Path(__file__).parents[3] / "docs" / "foundations"
 
 
 def load_runner() -> ModuleType:
-    """make_figures.py, which is a script beside the chapters and no part of a package."""
+    """Load make_figures.py, a script outside of any package."""
     spec = importlib.util.spec_from_file_location("make_figures", FOUNDATIONS / "make_figures.py")
     assert spec is not None
     assert spec.loader is not None
@@ -47,7 +47,7 @@ def figures_of(chapter: Path) -> list[str]:
 
 
 def commands_of(page: Path) -> Iterator[list[str]]:
-    """The words after ``mnist-train`` in the console blocks of a page; a sweep as each of its jobs."""
+    """Arguments of ``mnist-train`` in the console blocks of a page; one list per job of a sweep."""
     for block in runner.blocks(page):
         typed = (
             re.findall(r"^\$ mnist-train (.+)$", block.source, re.MULTILINE)
@@ -91,7 +91,7 @@ def test_chapter_runs_and_shows_the_figures_it_draws(chapter: Path, tmp_path: Pa
 
 
 def pixels(path: Path) -> np.ndarray:
-    """An image file in grey, 0 to 255."""
+    """Read an image file in grey, 0 to 255."""
     return np.asarray(Image.open(path).convert("L"), dtype=np.float64)
 
 

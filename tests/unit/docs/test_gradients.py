@@ -1,4 +1,4 @@
-"""docs/gradients.md says what the gradient check finds."""
+"""docs/gradients.md is what its generator writes."""
 
 import math
 import re

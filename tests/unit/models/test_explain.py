@@ -1,4 +1,4 @@
-"""Models explained: every shipped one, a user's own, and the graph of the way back."""
+"""Explanations of shipped and custom models, and the autograd graph."""
 
 import pytest
 import torch
@@ -69,7 +69,7 @@ def test_known_numbers_of_classes_are_those_of_the_data_sets() -> None:
 
 
 class OwnForward(nn.Module):
-    """Does without layers what others do with them, and uses one layer twice."""
+    """Computes in its own forward between layers, and calls one layer twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class OwnForward(nn.Module):
 
 
 class Forgetful(OwnForward):
-    """Its mistake is in no layer."""
+    """Fails in its own forward, outside of every layer."""
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, 28, 28) to nothing."""
@@ -98,7 +98,8 @@ def test_custom_forward_is_shown_between_layers() -> None:
     model = model_of(OwnForward())
     layers = explain_layers(model)
     assert [(layer.name, layer.output) for layer in layers] == [
-        ("(forward)", "784"), ("inner", "784"), ("(forward)", "784"), ("inner", "784"), ("(forward)", "196"), ("outer", "10"),
+        ("(forward)", "784"), ("inner", "784"), ("(forward)", "784"), ("inner", "784"),
+        ("(forward)", "196"), ("outer", "10"),
         ("(forward)", "10"), ("OwnForward", ""), ("unused", ""),
     ]  # fmt: skip
     assert layers[0].sizes == ["1*28*28 becomes 784, not by a layer"]
@@ -117,7 +118,7 @@ def test_custom_forward_is_shown_between_layers() -> None:
 
 
 class Branches(nn.Module):
-    """A skip connection, and what views and changes in place are easily taken for."""
+    """A skip connection, views and changes in place."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -157,8 +158,7 @@ def test_branches_are_found_by_the_inputs_of_layers() -> None:
 
 
 class Attentive(nn.Module):
-    """Attention over rows, a matrix of its own, a weight of another layer's, a recurrent layer that
-    puts out a tuple."""
+    """Attention over rows, a parameter of its own, a tied weight, a layer that returns a tuple."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -295,7 +295,7 @@ def test_tensors_without_gradient_are_listed_with_reason() -> None:
 
 
 def test_first_layer_without_bias_is_in_the_graph() -> None:
-    """It hands on to a single leaf, as a transposition does, which is left out."""
+    """Its node has a single leaf, as a transpose node has, which is left out."""
     backward = explain_backward(
         model_of(nn.Sequential(nn.Conv2d(1, 10, 28, bias=False), nn.Flatten()))
     )

@@ -1,5 +1,4 @@
-"""Initial weights: PyTorch's own unless asked, else such that every layer begins with numbers of
-the same size."""
+"""Weight initialization: PyTorch's by default, or Kaiming with the gain of the activation."""
 
 import math
 
@@ -74,8 +73,7 @@ def test_every_model_accepts_matched_weights(name: str) -> None:
 
 
 def test_batch_norm_keeps_the_gain_of_the_activation() -> None:
-    """Convolution, normalisation, activation, linear layer: the gain is that of the activation, and
-    only the last layer's."""
+    """Convolution, normalization, activation, linear: only the last layer has the gain."""
     torch.manual_seed(0)
     model = ConvNet(
         [{"channels": 32, "kernel_size": 3}], True, [], "relu", 0.0, 100, init="matched"

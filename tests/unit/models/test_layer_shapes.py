@@ -1,4 +1,4 @@
-"""The arithmetic of layers against the layers themselves, and against examples done by hand."""
+"""Layer arithmetic against PyTorch's layers, and against examples by hand."""
 
 import itertools
 import math
@@ -112,7 +112,7 @@ def test_examples_of_the_convolution_chapter() -> None:
     ids=str,
 )
 def test_written_parameter_counts_are_correct(layer: nn.Module) -> None:
-    """The text is Python, but for the words and the commas of thousands."""
+    """The text is Python, apart from words and thousands separators."""
     text = parameters_written_out(layer)
     assert text is not None
     left, _, right = text.replace("scales", "").replace("shifts", "").partition(" = ")

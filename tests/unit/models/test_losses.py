@@ -1,4 +1,4 @@
-"""The losses that training uses: equal to their formulas, exact under autocast, and able to teach."""
+"""Loss modules: equal to their formulas, float32 under autocast, and able to train."""
 
 import math
 
@@ -120,7 +120,7 @@ def test_evaluation_reports_the_configured_loss(
 
 @pytest.mark.parametrize("choice", group_choices("loss"))
 def test_every_loss_trains(choice: str, compose: Compose, some_images: LabelledImages) -> None:
-    """A small network comes to know 640 images by heart, whichever loss it learns by."""
+    """A small network memorizes 640 images with any of the losses."""
     torch.manual_seed(0)
     criterion = build_loss(compose(f"loss={choice}").loss)
     model = FCN([64], "relu", 0.0, 10, init="matched")

@@ -1,4 +1,4 @@
-"""The networks: shapes, options, and what training does to them."""
+"""The networks: shapes, options, and equality with textbook definitions."""
 
 import itertools
 from collections.abc import Callable

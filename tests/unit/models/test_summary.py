@@ -1,4 +1,4 @@
-"""The table of layers against arithmetic done by hand."""
+"""The summary of layers against arithmetic by hand."""
 
 import pytest
 from torch import nn

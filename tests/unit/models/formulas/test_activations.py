@@ -1,5 +1,4 @@
-"""Activations and their derivatives, in NumPy and in PyTorch: equal, right at known places, safe
-far out."""
+"""Activations and derivatives: NumPy equals PyTorch, known values, no overflow."""
 
 import math
 import warnings
@@ -99,7 +98,7 @@ def test_erf_is_exact_in_numpy() -> None:
 
 @pytest.mark.parametrize("xp", [np, torch])
 def test_relu_keeps_nan(xp: Any) -> None:
-    """As with PyTorch's own, forwards and backwards."""
+    """As PyTorch's own, forward and backward."""
     nan = xp.asarray([float("nan"), -1.0, 0.0, 2.0])
     relu = ACTIVATIONS["relu"]
     assert np.array_equal(np.asarray(relu.value(xp, nan)), [np.nan, 0, 0, 2], equal_nan=True)

@@ -1,5 +1,4 @@
-"""Losses and their gradients with respect to the logits, held against the formulas as papers state
-them."""
+"""Losses and their gradients with respect to the logits, against the papers' formulas."""
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ EVERY_LOSS: dict[str, Loss] = {
 
 
 def problem(images: int = 8) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits, labels and labels as rows of zeros and a one."""
+    """Logits, labels and one-hot labels."""
     stream = np.random.default_rng(1)
     z, labels = 2 * stream.standard_normal((images, 10)), stream.integers(0, 10, images)
     return z, labels, one_hot(np, labels, z)
@@ -149,7 +148,7 @@ def test_confident_predictions_give_finite_numbers(name: str) -> None:
 
 @pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0, 5.0])
 def test_weight_equals_a_finite_difference(gamma: float) -> None:
-    """w = −p_t f'(p_t) = −d f / d ln p_t, by finite differences, up to where p_t is 1 but for 1e-9."""
+    """w = −p_t f'(p_t) = −d f / d ln p_t, by finite differences, up to p_t = 1 − 1e-9."""
     log_p = np.log(np.array([1e-6, 0.1, 0.5, 0.9, 0.999, 1 - 1e-6]))
     losses: tuple[TargetProbabilityLoss, ...] = (
         Focal(gamma),
