@@ -1,6 +1,7 @@
 """Check what a run needs on this machine: python -m mnist_trainer.doctor"""
 
 import os
+import platform
 import re
 import shutil
 import sys
@@ -17,7 +18,6 @@ from mnist_trainer.system.openmp import limit_openmp_spinning
 
 NEEDED_BYTES = 200_000_000
 """MNIST unpacked, and a run or two."""
-PYTHON_NEEDED = (3, 11)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def main() -> None:
 def examine() -> list[Finding]:
     """Make all checks, in the order in which a run would fail."""
     return [
-        python(),
+        Finding("Python", platform.python_version()),
         torch_and_torchvision(),
         hydra_and_omegaconf(),
         *attempt("devices", devices),
@@ -59,14 +59,6 @@ def attempt(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
         return check()
     except (UserError, OSError, ImportError, RuntimeError) as error:
         return [Finding(name, "failed", (str(error).splitlines() or [type(error).__name__])[0])]
-
-
-def python() -> Finding:
-    """Whether Python is new enough."""
-    needed = ".".join(map(str, PYTHON_NEEDED))
-    advice = f"{needed} or newer is needed: install it"
-    found = ".".join(map(str, sys.version_info[:3]))
-    return Finding("Python", found, None if sys.version_info >= PYTHON_NEEDED else advice)
 
 
 def torch_and_torchvision() -> Finding:

@@ -4,7 +4,6 @@ import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -81,34 +80,25 @@ def manual_download_hint(source: RemoteDataset, raw: Path) -> str:
     )
 
 
-def _four_files(tv_class: Any, size: str, sha256: Mapping[str, str]) -> RemoteDataset:
-    """A data set in MNIST's own four files."""
+def _four_files(name: str, size: str, sha256: Mapping[str, str]) -> RemoteDataset:
+    """A data set of torchvision in MNIST's own four files."""
+    from torchvision import datasets
+
+    tv_class = getattr(datasets, name)
 
     def decode(root: Path, train: bool) -> tuple[Tensor, Tensor]:
         part = tv_class(root, train=train, download=False)
         return part.data, part.targets
 
     archives = tuple(
-        _gz_archive(f"{tv_class.mirrors[0]}{name}", md5, sha256) for name, md5 in tv_class.resources
+        _gz_archive(f"{tv_class.mirrors[0]}{file}", md5, sha256) for file, md5 in tv_class.resources
     )
-    return RemoteDataset(tv_class.__name__, archives, 10_000, tuple(tv_class.classes), size, decode)
+    return RemoteDataset(name, archives, 10_000, tuple(tv_class.classes), size, decode)
 
 
 def _gz_archive(url: str, md5: str, sha256: Mapping[str, str]) -> Archive:
     file = url.rpartition("/")[2].removesuffix(".gz")
     return Archive(url, md5, (ArchiveMember(file, sha256=sha256.get(file)),))
-
-
-def _fashion_mnist() -> RemoteDataset:
-    from torchvision.datasets import FashionMNIST
-
-    return _four_files(FashionMNIST, "30 MB", FASHION_MNIST_SHA256)
-
-
-def _kmnist() -> RemoteDataset:
-    from torchvision.datasets import KMNIST
-
-    return _four_files(KMNIST, "21 MB", {})
 
 
 def _qmnist() -> RemoteDataset:
@@ -146,8 +136,8 @@ def _emnist(split: str, num_test: int) -> RemoteDataset:
 
 
 PUBLISHED: dict[str, Callable[[], RemoteDataset]] = {
-    "fashion_mnist": _fashion_mnist,
-    "kmnist": _kmnist,
+    "fashion_mnist": lambda: _four_files("FashionMNIST", "30 MB", FASHION_MNIST_SHA256),
+    "kmnist": lambda: _four_files("KMNIST", "21 MB", {}),
     "qmnist": _qmnist,
     "emnist_digits": lambda: _emnist("digits", 40_000),
     "emnist_letters": lambda: _emnist("letters", 20_800),

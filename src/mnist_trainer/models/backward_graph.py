@@ -40,21 +40,14 @@ class Backward:
     """Name of each leaf without a gradient, and why."""
 
 
-@dataclass(frozen=True)
-class _Output:
-    """What autograd recorded of the output of a layer."""
-
-    layer: str
-    shape: str
-    nodes: list[Any]
-
-
 def explain_backward(model: Model) -> Backward:
     """Run a training step on two images of noise, and read what autograd recorded."""
-    loss, outputs = _forward(model)
+    layers: dict[Any, str] = {}
+    passes: list[tuple[str, str]] = []
+    loss = _forward(model, layers, passes)
     parameters = list(model.module.named_parameters())
     names = {id(parameter): name for name, parameter in parameters}
-    functions = _functions(loss, outputs, names)
+    functions = _functions(loss, layers, names)
     loss.backward()
     keeps, without = [], [("the images", f"{times(model.image_shape)}: data, {NOT_REQUIRED}")]
     for name, parameter in parameters:
@@ -64,23 +57,18 @@ def explain_backward(model: Model) -> Backward:
         else:
             why = "no part of the loss" if parameter.requires_grad else NOT_REQUIRED
             without.append((name, f"{shape}: {why}"))
-    passes = [(output.layer, output.shape) for output in outputs]
     return Backward(functions, keeps, passes, without)
 
 
-def _functions(loss: Tensor, outputs: list[_Output], names: dict[int, str]) -> list[Function]:
-    """The nodes of the graph with their layers and targets.
+def _functions(loss: Tensor, layers: dict[Any, str], names: dict[int, str]) -> list[Function]:
+    """The nodes of the graph from the loss back.
 
     Args:
+        layers: node to the layer whose output it computed.
         names: id to name of each parameter.
     """
-    # A layer that returns its input, such as Identity, shares a node with the one before.
-    layers: dict[Any, str] = {}
-    for output in outputs:
-        for node in output.nodes:
-            layers[node] = f"{layers[node]}, {output.layer}" if node in layers else output.layer
     nodes = _nodes(loss)
-    layers[nodes[0]] = "the loss"
+    layers = {**layers, nodes[0]: "the loss"}
     numbers = {node: str(number) for number, node in enumerate(nodes, start=1)}
     functions = []
     for node in nodes:
@@ -91,13 +79,21 @@ def _functions(loss: Tensor, outputs: list[_Output], names: dict[int, str]) -> l
     return functions
 
 
-def _forward(model: Model) -> tuple[Tensor, list[_Output]]:
-    """The loss of two images of noise in training mode, and the output of each layer."""
-    outputs: list[_Output] = []
+def _forward(model: Model, layers: dict[Any, str], passes: list[tuple[str, str]]) -> Tensor:
+    """Compute the loss of two images of noise in training mode.
+
+    Args:
+        layers: is filled with the nodes of outputs and their layers.
+        passes: is filled with the layers and the shapes of their outputs.
+    """
 
     def record(layer: str, output: object) -> None:
-        nodes = [tensor.grad_fn for tensor in tensors_in(output) if tensor.grad_fn is not None]
-        outputs.append(_Output(layer, times(shape_of(output)), nodes))
+        for tensor in tensors_in(output):
+            node = tensor.grad_fn
+            if node is not None:
+                # A layer that returns its input, such as Identity, shares the node before.
+                layers[node] = f"{layers[node]}, {layer}" if node in layers else layer
+        passes.append((layer, times(shape_of(output))))
 
     hooks = [
         layer.register_forward_hook(
@@ -109,7 +105,8 @@ def _forward(model: Model) -> tuple[Tensor, list[_Output]]:
     try:
         images = torch.randn((2, *model.image_shape), generator=torch.Generator().manual_seed(0))
         logits = model.module.train()(images)
-        return model.criterion(logits, torch.zeros(2, dtype=torch.int64)), outputs
+        loss: Tensor = model.criterion(logits, torch.zeros(2, dtype=torch.int64))
+        return loss
     finally:
         for hook in hooks:
             hook.remove()
