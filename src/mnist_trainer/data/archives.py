@@ -120,7 +120,8 @@ def _provide_one(archive: Archive, raw: Path, *, download: bool, mirror: str | N
     url = f"{mirror.rstrip('/')}/{archive.name}" if mirror else archive.url
     log.info("Downloading %s", url)
     known = all(member.sha256 for member in archive.members)
-    unchecked = raw / f".{archive.name}.tmp"
+    # A folder of its own, so that what a killed download left is removed with it.
+    unchecked = raw / ".download" / archive.name
     try:
         fetch(url, unchecked, MAX_ARCHIVE, None if known else f"md5:{archive.md5}")
         _unpack(archive, unchecked, raw)
@@ -128,7 +129,7 @@ def _provide_one(archive: Archive, raw: Path, *, download: bool, mirror: str | N
         shutil.copymode(raw / archive.members[0].file, unchecked)
         unchecked.replace(path)
     finally:
-        unchecked.unlink(missing_ok=True)
+        shutil.rmtree(unchecked.parent, ignore_errors=True)
 
 
 def _unpack(archive: Archive, path: Path, raw: Path) -> None:

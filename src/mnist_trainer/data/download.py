@@ -7,6 +7,7 @@ about to be downloaded, and not before.
 import logging
 import sys
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -39,9 +40,8 @@ def fetch(url: str, path: Path, max_bytes: int, known_hash: str | None = None) -
     # What pooch logs of a download is for its own users: a SHA-256 to copy, and the URL again.
     pooch.get_logger().setLevel(logging.WARNING)
     try:
-        pooch.retrieve(
-            url, known_hash, path.name, path.parent, downloader=CappedDownloader(max_bytes)
-        )
+        downloader = partial(stream, max_bytes=max_bytes)
+        pooch.retrieve(url, known_hash, path.name, path.parent, downloader=downloader)
     except TimeoutError:
         raise DataError(
             f"{url} could not be fetched: no response within {RESPONSE_SECONDS} seconds."
@@ -55,42 +55,38 @@ def fetch(url: str, path: Path, max_bytes: int, known_hash: str | None = None) -
         raise DataError(f"{url}: {error}") from error
 
 
-class CappedDownloader:
-    """Downloader for pooch that stops beyond a number of bytes, with a progress bar."""
+def stream(url: str, output_file: str, _: object, *, max_bytes: int) -> None:
+    """Stream a response into a file with a progress bar: a downloader for pooch.
 
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-
-    def __call__(self, url: str, output_file: str, _: object) -> None:
-        """Stream the response to ``fetch`` into a file, as pooch asks for it."""
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-        with (
-            request(url) as response,
-            Path(output_file).open("wb") as file,
-            Progress(
-                *columns,
-                TransferSpeedColumn(),
-                console=Console(stderr=True),
-                transient=True,
-                disable=not sys.stderr.isatty(),
-            ) as progress,
-        ):
-            if not response.ok:
+    Raises:
+        DataError: the response is an error, or larger than ``max_bytes``.
+    """
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with request(url) as response, Path(output_file).open("wb") as file, progress:
+        if not response.ok:
+            raise DataError(
+                f"{url} could not be fetched: {response.status_code} {response.reason}."
+            )
+        total = int(response.headers.get("Content-Length", 0)) or None
+        task = progress.add_task(url.rpartition("/")[2], total=total)
+        size = 0
+        for chunk in response.iter_content(CHUNK):
+            size += len(chunk)
+            if size > max_bytes:
                 raise DataError(
-                    f"{url} could not be fetched: {response.status_code} {response.reason}."
+                    f"{url}: more than {max_bytes:,} bytes, the largest size that this file can"
+                    " have. Refused."
                 )
-            total = int(response.headers.get("Content-Length", 0)) or None
-            task = progress.add_task(url.rpartition("/")[2], total=total)
-            size = 0
-            for chunk in response.iter_content(CHUNK):
-                size += len(chunk)
-                if size > self.max_bytes:
-                    raise DataError(
-                        f"{url}: more than {self.max_bytes:,} bytes, the largest size that this"
-                        " file can have. Refused."
-                    )
-                file.write(chunk)
-                progress.update(task, completed=size)
+            file.write(chunk)
+            progress.update(task, completed=size)
 
 
 def request(url: str) -> requests.Response:

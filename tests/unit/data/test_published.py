@@ -94,11 +94,13 @@ def test_kmnist_is_downloaded_with_nothing_left_over(
         for part in ("train", "t10k")
         for kind, array in files.items()
     }
+    raw = tmp_path / "root" / "KMNIST" / "raw"
+    (raw / ".download").mkdir(parents=True)
+    (raw / ".download" / "tmp_of_a_killed_download").write_bytes(b"half")
     publish(monkeypatch, "kmnist", with_md5(PUBLISHED["kmnist"](), md5), 60)
     dataset = load_published("kmnist", tmp_path / "root", download=True, mirror=address)
     assert torch.equal(dataset.train.images[:, 0], torch.from_numpy(images))
     assert dataset.test.labels.tolist() == labels.tolist()
-    raw = tmp_path / "root" / "KMNIST" / "raw"
     unpacked = {name.removesuffix(".gz") for name in md5}
     assert {path.name for path in raw.iterdir()} == {*md5, *unpacked, archives.RECORD}
     assert len({path.stat().st_mode for path in raw.iterdir()}) == 1
