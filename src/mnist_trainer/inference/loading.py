@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.compute.device import Device, select_device
 from mnist_trainer.config.reader import read_config
-from mnist_trainer.config.settings import DeviceSettings, RunConfig
-from mnist_trainer.data.images import IMAGE_SIZE
+from mnist_trainer.config.settings import IMAGE_SIZE, DeviceSettings, RunConfig
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import CheckpointError, ConfigError
 from mnist_trainer.models.build import build_model

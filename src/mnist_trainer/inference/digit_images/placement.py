@@ -11,7 +11,8 @@ http://yann.lecun.com/exdb/mnist. The numbers below were read off training image
 import numpy as np
 from numpy.typing import NDArray
 
-IMAGE_SIZE = 28
+from mnist_trainer.config.settings import IMAGE_SIZE as IMAGE_SIZE
+
 BOX = 20
 """Longer side of a digit, in pixels; that of all training images."""
 CENTRE = 14.0
