@@ -23,8 +23,8 @@ from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.data.loading import load_dataset
 from mnist_trainer.data.split import stratified_holdout
 from mnist_trainer.inference.digit_images.components import label_components
-from mnist_trainer.inference.digit_images.digits import find_digit
-from mnist_trainer.inference.digit_images.opening import PictureError, open_picture
+from mnist_trainer.inference.digit_images.read_image import PictureError, open_picture
+from mnist_trainer.inference.digit_images.segment import find_digit
 from mnist_trainer.inference.loading import TrainedModel
 from mnist_trainer.runs.metrics import wilson_interval
 

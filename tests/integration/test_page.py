@@ -20,9 +20,9 @@ from torch import nn
 
 from mnist_trainer import load_run
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.inference.digit_images.digits import find_digit
-from mnist_trainer.inference.digit_images.opening import open_picture
-from mnist_trainer.inference.export.html import describe, write_html
+from mnist_trainer.inference.digit_images.read_image import open_picture
+from mnist_trainer.inference.digit_images.segment import find_digit
+from mnist_trainer.inference.export.html_page import describe, write_html
 from mnist_trainer.inference.loading import TrainedModel
 from mnist_trainer.models.activations import ACTIVATIONS
 from mnist_trainer.models.convnet import ConvNet

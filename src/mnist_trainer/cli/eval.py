@@ -93,7 +93,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         require_extra("eval", "matplotlib")
     limit_openmp_spinning()
     from mnist_trainer.inference.loading import load_run
-    from mnist_trainer.inference.scoring.scored_run import data_settings, score_run
+    from mnist_trainer.inference.scoring.evaluation_result import data_settings, score_run
 
     trained = load_run(arguments.run, arguments.checkpoint, arguments.device)
     settings = data_settings(trained, arguments.data, arguments.data_root)
@@ -105,7 +105,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     written = [path]
     write_json(path, scored.as_json(), elsewhere=ELSEWHERE)
     if not arguments.no_figures:
-        from mnist_trainer.inference.scoring.pictures import draw, write_pictures, write_tensorboard
+        from mnist_trainer.inference.scoring.figures import draw, write_pictures, write_tensorboard
 
         drawn = draw(scored)
         written += write_pictures(drawn, folder / "figures", stem)

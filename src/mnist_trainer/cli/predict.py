@@ -27,7 +27,7 @@ def main() -> None:
         if arguments.show:
             refuse_no_folder(arguments.show_dir, "--show-dir DIR")
         limit_openmp_spinning()
-        from mnist_trainer.inference.digit_images.answers import answer_all
+        from mnist_trainer.inference.digit_images.classify import answer_all
 
         code = answer_all(arguments)
     sys.exit(code)

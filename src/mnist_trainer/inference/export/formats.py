@@ -57,7 +57,7 @@ FORMATS = {
         ("safetensors",),
     ),
     "html": Format(
-        "mnist_trainer.inference.export.html:write_html",
+        "mnist_trainer.inference.export.html_page:write_html",
         ".html",
         "a page to draw digits on; the network runs in the browser, offline",
         (),

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from mnist_trainer.inference.scoring.scored_run import EvaluationResult
+from mnist_trainer.inference.scoring.evaluation_result import EvaluationResult
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import wilson_interval
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_trainer.inference.digit_images.opening import Colours
-from mnist_trainer.inference.digit_images.placement import CENTRE, IMAGE_SIZE, Ink
+from mnist_trainer.inference.digit_images.normalize import CENTRE, IMAGE_SIZE, Ink
+from mnist_trainer.inference.digit_images.read_image import Colours
 
 PAPER_SHARE = 0.3
 """Least share of the pixels that have exactly the paper's colour."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from mnist_trainer.inference.digit_images.opening import Colours
+from mnist_trainer.inference.digit_images.read_image import Colours
 
 CELLS = 64
 """Shading is estimated on a grid of about this many cells along the longer side."""

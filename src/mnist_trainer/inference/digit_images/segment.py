@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_trainer.inference.digit_images.components import Box, Component, label_components
-from mnist_trainer.inference.digit_images.drawing import ink_of_drawing, mnist_like, published_like
-from mnist_trainer.inference.digit_images.opening import Colours, PictureError
-from mnist_trainer.inference.digit_images.photograph import ink_strength
-from mnist_trainer.inference.digit_images.placement import (
+from mnist_trainer.inference.digit_images.computer_drawing import (
+    ink_of_drawing,
+    mnist_like,
+    published_like,
+)
+from mnist_trainer.inference.digit_images.normalize import (
     BOX,
     IMAGE_SIZE,
     VISIBLE,
@@ -19,7 +21,9 @@ from mnist_trainer.inference.digit_images.placement import (
     place,
     stroke_width,
 )
-from mnist_trainer.inference.digit_images.ruled_lines import without_ruled_lines
+from mnist_trainer.inference.digit_images.read_image import Colours, PictureError
+from mnist_trainer.inference.digit_images.remove_background import ink_strength
+from mnist_trainer.inference.digit_images.remove_lines import without_ruled_lines
 
 PEN_DOWN = 0.4
 """Share of full ink from which a pixel of a photograph is ink for certain."""

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from mnist_trainer.inference.scoring import plots as figures
-from mnist_trainer.inference.scoring.scored_run import EvaluationResult, features
-from mnist_trainer.inference.scoring.scores import confident_mistakes
+from mnist_trainer.inference.scoring import plots
+from mnist_trainer.inference.scoring.evaluation_result import EvaluationResult, features
+from mnist_trainer.inference.scoring.metrics import confident_mistakes
 from mnist_trainer.system.files import atomic_write, write_failure
 
 if TYPE_CHECKING:
@@ -39,34 +39,34 @@ def draw(scored: EvaluationResult) -> "dict[str, Figure]":
     )
     calibration = scores.calibration
     drawn = {
-        "confusion_matrix": figures.confusion_matrix(scores.confusion, names, title),
-        "reliability": figures.reliability_diagram(
+        "confusion_matrix": plots.confusion_matrix(scores.confusion, names, title),
+        "reliability": plots.reliability_diagram(
             calibration.confidence,
             calibration.accuracy,
             calibration.count,
             calibration.error,
             title,
         ),
-        "classes": figures.class_bars(scores.precision, scores.recall, scores.f1, names, title),
-        "mistakes": figures.gallery(
+        "classes": plots.class_bars(scores.precision, scores.recall, scores.f1, names, title),
+        "mistakes": plots.gallery(
             find_mistakes(scored),
             f"{title}: the surest of {scores.count - scores.correct:,} mistakes",
         ),
     }
     weights = first_layer(scored.trained.model, scored.trained.image_size)
     if weights is not None:
-        drawn["filters"] = figures.filters(
+        drawn["filters"] = plots.filters(
             weights, f"{scored.trained.config.label}: weights of the first layer"
         )
     return drawn
 
 
-def find_mistakes(scored: EvaluationResult) -> list[figures.Mistake]:
+def find_mistakes(scored: EvaluationResult) -> list[plots.Mistake]:
     """The most confident mistakes."""
     own, answered = scored.class_names, scored.trained.class_names
     answers = scored.probabilities.argmax(axis=1)
     return [
-        figures.Mistake(
+        plots.Mistake(
             image=scored.images[index, 0].numpy(),
             index=index,
             truth=own[scored.labels[index]],

@@ -13,10 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_trainer.errors import ExitCode
-from mnist_trainer.inference.digit_images.digits import FoundDigit, find_digit, find_digits
-from mnist_trainer.inference.digit_images.opening import Picture, PictureError
-from mnist_trainer.inference.digit_images.sources import Source, find_pictures
-from mnist_trainer.inference.digit_images.views import (
+from mnist_trainer.inference.digit_images.display import (
     Style,
     bar,
     choose_style,
@@ -24,6 +21,9 @@ from mnist_trainer.inference.digit_images.views import (
     shown_in_terminal,
     write_seen,
 )
+from mnist_trainer.inference.digit_images.find_images import Source, find_pictures
+from mnist_trainer.inference.digit_images.read_image import Picture, PictureError
+from mnist_trainer.inference.digit_images.segment import FoundDigit, find_digit, find_digits
 
 # Promise R25 of docs/reliability.md.
 SOME_UNUSABLE = ExitCode.CONFIG

@@ -4,9 +4,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_trainer.data.images import LabelledImages
-from mnist_trainer.inference.digit_images.digits import find_digit, find_digits
-from mnist_trainer.inference.digit_images.drawing import ink_of_drawing, mnist_like
-from mnist_trainer.inference.digit_images.opening import PictureError
+from mnist_trainer.inference.digit_images.computer_drawing import ink_of_drawing, mnist_like
+from mnist_trainer.inference.digit_images.read_image import PictureError
+from mnist_trainer.inference.digit_images.segment import find_digit, find_digits
 
 Bytes = NDArray[np.uint8]
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mnist_trainer.inference.digit_images.opening import PictureError
-from mnist_trainer.inference.digit_images.sources import find_pictures
-from mnist_trainer.inference.digit_images.views import write_png
+from mnist_trainer.inference.digit_images.display import write_png
+from mnist_trainer.inference.digit_images.find_images import find_pictures
+from mnist_trainer.inference.digit_images.read_image import PictureError
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mnist_trainer.data.images import LabelledImages
-from mnist_trainer.inference.digit_images.placement import (
+from mnist_trainer.inference.digit_images.normalize import (
     BOX,
     CENTRE,
     place,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_trainer.inference.digit_images.opening import UPRIGHT, PictureError, open_picture
+from mnist_trainer.inference.digit_images.read_image import UPRIGHT, PictureError, open_picture
 
 
 def saved(image: Image.Image, kind: str, **options: Any) -> io.BytesIO:

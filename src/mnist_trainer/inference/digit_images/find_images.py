@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mnist_trainer.inference.digit_images.opening import (
+from mnist_trainer.inference.digit_images.read_image import (
     HEIC_SUFFIXES,
     MAX_BYTES,
     SUFFIXES,

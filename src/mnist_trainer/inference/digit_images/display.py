@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from mnist_trainer.inference.digit_images.digits import FoundDigit
-from mnist_trainer.inference.digit_images.opening import Picture
-from mnist_trainer.inference.digit_images.sources import MARK
+from mnist_trainer.inference.digit_images.find_images import MARK
+from mnist_trainer.inference.digit_images.read_image import Picture
+from mnist_trainer.inference.digit_images.segment import FoundDigit
 from mnist_trainer.system.files import atomic_write
 
 BAR_WIDTH = 24

@@ -4,7 +4,7 @@ handwriting."""
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_trainer.inference.digit_images.photograph import Plane, Strength
+from mnist_trainer.inference.digit_images.remove_background import Plane, Strength
 
 STRIPS = 24
 """A line is looked for in this many strips across the picture."""
