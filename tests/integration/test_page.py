@@ -20,7 +20,7 @@ from torch import nn
 
 from mnist_trainer import load_run
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.inference.digit_images.read_image import open_picture
+from mnist_trainer.inference.digit_images.read_image import read_image
 from mnist_trainer.inference.digit_images.segment import find_digit
 from mnist_trainer.inference.export.html_page import describe, write_html
 from mnist_trainer.inference.loading import TrainedModel
@@ -87,8 +87,8 @@ def compared(tab: Browser, trained: TrainedModel) -> dict[str, Any]:
     """The state of the page, once its pixels and logits were found to be those of Python for the
     same picture."""
     state: dict[str, Any] = tab.value(STATE)
-    picture = open_picture(io.BytesIO(base64.b64decode(state["sheet"].partition(",")[2])), 640)
-    image = find_digit(picture.colours).image
+    picture = read_image(io.BytesIO(base64.b64decode(state["sheet"].partition(",")[2])), 640)
+    image = find_digit(picture.pixels).image
     np.testing.assert_array_equal(image.reshape(-1), state["image"])
     expected = trained.logits(image)[0].numpy()
     difference = float(np.abs(expected - state["logits"]).max())
@@ -189,7 +189,7 @@ def test_every_layer_and_activation_computes_what_pytorch_does(
                 torch.nn.init.uniform_(module.running_mean, -1, 1)
                 torch.nn.init.uniform_(module.running_var, 0.5, 2)
         found = tab.value(
-            f"Array.from(logitsOf(unpack({json.dumps(describe(each))}),"
+            f"Array.from(logitsOf(decode({json.dumps(describe(each))}),"
             f" {image.reshape(-1).tolist()}))"
         )
         np.testing.assert_allclose(

@@ -27,9 +27,9 @@ def main() -> None:
         if arguments.show:
             refuse_no_folder(arguments.show_dir, "--show-dir DIR")
         limit_openmp_spinning()
-        from mnist_trainer.inference.digit_images.classify import answer_all
+        from mnist_trainer.inference.digit_images.classify import classify_images
 
-        code = answer_all(arguments)
+        code = classify_images(arguments)
     sys.exit(code)
 
 

@@ -1,5 +1,4 @@
-"""What a network says of people's pictures: one answer a picture, as text, as JSON, and as what it
-was shown."""
+"""Classify the digits of image files: predictions as text, as JSON, and as drawings of the input."""
 
 import argparse
 import json
@@ -7,216 +6,206 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_trainer.errors import ExitCode
+from mnist_trainer.inference.digit_images.boxes import DetectedDigit
 from mnist_trainer.inference.digit_images.display import (
     Style,
     bar,
     choose_style,
     printable,
-    shown_in_terminal,
-    write_seen,
+    render_digits,
+    write_digit_images,
 )
-from mnist_trainer.inference.digit_images.find_images import Source, find_pictures
-from mnist_trainer.inference.digit_images.read_image import Picture, PictureError
-from mnist_trainer.inference.digit_images.segment import FoundDigit, find_digit, find_digits
+from mnist_trainer.inference.digit_images.find_images import ImageSource, find_images
+from mnist_trainer.inference.digit_images.read_image import ImageError, SourceImage
 
-# Promise R25 of docs/reliability.md.
-SOME_UNUSABLE = ExitCode.CONFIG
+if TYPE_CHECKING:
+    from mnist_trainer.inference.loading import TrainedModel
 
 WORKING_SIDE = {"one": 640, "many": 1280}
-"""Longer side to which a larger picture is averaged down, in pixels."""
+"""Longer side to which a larger image is downsampled, in pixels."""
 SEVERAL = "several digits? Read them with --digits many."
 DIGIT_NAMES = tuple("0123456789")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One digit and what the network takes it for."""
+class DigitPrediction:
+    """A detected digit and its class probabilities."""
 
-    digit: FoundDigit
+    digit: DetectedDigit
     probabilities: NDArray[np.float64]
     """(num_classes,)."""
+    class_names: Sequence[str]
 
-    def ranked(self) -> list[int]:
-        """Classes, likeliest first."""
-        return [int(label) for label in np.argsort(-self.probabilities, kind="stable")]
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """Names and probabilities of the most probable classes."""
+        ranked = np.argsort(-self.probabilities, kind="stable")[:count]
+        return [(self.class_names[label], float(self.probabilities[label])) for label in ranked]
+
+    @property
+    def label(self) -> str:
+        """Name of the predicted class."""
+        return self.top(1)[0][0]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What was read in one picture, or why nothing was."""
+class ImagePrediction:
+    """The predictions for one image file, or why there are none."""
 
-    source: Source
-    picture: Picture | None
-    readings: Sequence[Reading]
-    problem: str | None = None
+    source: ImageSource
+    image: SourceImage | None
+    digits: Sequence[DigitPrediction]
+    error: str | None = None
 
-    def text(self, class_names: Sequence[str]) -> str:
-        """The likeliest reading: lines of digits, words with spaces between."""
+    def text(self) -> str:
+        """The predicted classes: lines of digits; names of words are separated by spaces."""
         lines: dict[int, list[str]] = {}
-        for reading in self.readings:
-            lines.setdefault(reading.digit.line, []).append(class_names[reading.ranked()[0]])
-        space = "" if all(len(name) == 1 for name in class_names) else " "
+        for prediction in self.digits:
+            lines.setdefault(prediction.digit.line, []).append(prediction.label)
+        names = self.digits[0].class_names if self.digits else ()
+        space = "" if all(len(name) == 1 for name in names) else " "
         return "\n".join(space.join(line) for line in lines.values())
 
     @property
-    def of_several(self) -> bool:
-        """Whether the picture seems to hold more digits than the one that was asked for."""
-        return any(reading.digit.among_several for reading in self.readings)
+    def has_several(self) -> bool:
+        """Whether the image seems to contain more digits than the one that was asked for."""
+        return any(prediction.digit.among_several for prediction in self.digits)
 
 
-def answer_all(arguments: argparse.Namespace) -> ExitCode:
-    """Recognise every picture; those that cannot be used are named at the end.
+def classify_images(arguments: argparse.Namespace) -> ExitCode:
+    """Classify every image; report those that cannot be used, and exit with 2 if there are any.
 
     Raises:
         UserError: the run cannot be used.
     """
-    sources = find_pictures(arguments.pictures)
+    sources = find_images(arguments.pictures)
     from mnist_trainer.inference.loading import load_run
 
     trained = load_run(arguments.run, checkpoint=arguments.checkpoint, device=arguments.device)
-    other_things = tuple(trained.class_names[:10]) != DIGIT_NAMES
-    if other_things and not arguments.json:
-        print(
+    if not knows_digits(trained) and not arguments.json:
+        report(
             "note: pictures are prepared as digits are (cropped, fitted into 20x20, centred by"
-            " their mass), whatever the classes; only 28x28 grey ones are left as they are.",
-            file=sys.stderr,
+            " their mass), whatever the classes; only 28x28 grey ones are left as they are."
         )
-    style = choose_style()
-    answers = []
+    style = None if arguments.json else choose_style()
+    entries = []
     for source in sources:
-        answer = recognise(source, arguments.digits, trained, other_things)
-        answers.append(as_json(answer, trained.class_names, arguments.top))
-        if answer.problem:
-            print(
-                f"mnist-predict: {printable(source.name)}: {answer.problem}",
-                file=sys.stderr,
-                flush=True,
-            )
-        elif not arguments.json:
-            print_answer(answer, trained.class_names, arguments.top, style)
-        if answer.of_several:
-            print(
-                f"mnist-predict: {printable(source.name)}: {SEVERAL}", file=sys.stderr, flush=True
-            )
-        if arguments.show and not answer.problem:
-            show(answer, trained.class_names, arguments.show_dir, None if arguments.json else style)
+        prediction = classify(source, arguments.digits, trained)
+        entries.append(as_json(prediction, arguments.top))
+        print_prediction(prediction, arguments.top, style)
+        if arguments.show and prediction.image is not None:
+            show_digits(prediction, prediction.image, arguments.show_dir, style)
     if arguments.json:
-        document = {
-            "run": arguments.run,
-            "class_names": list(trained.class_names),
-            "pictures": answers,
-        }
+        names = list(trained.class_names)
+        document = {"run": arguments.run, "class_names": names, "pictures": entries}
         print(json.dumps(document, indent=2))
-    failed = sum("error" in answer for answer in answers)
-    if failed and len(answers) > 1:
-        print(
-            f"mnist-predict: {failed} of {len(answers)} pictures could not be used.",
-            file=sys.stderr,
-        )
-    return SOME_UNUSABLE if failed else ExitCode.OK
+    failed = sum("error" in entry for entry in entries)
+    if failed and len(entries) > 1:
+        report(f"mnist-predict: {failed} of {len(entries)} pictures could not be used.")
+    # Promise R25 of docs/reliability.md.
+    return ExitCode.CONFIG if failed else ExitCode.OK
 
 
-def recognise(source: Source, digits: str, trained: Any, other_things: bool) -> Answer:
-    """One picture, from its file to an answer; what is wrong with it is part of the answer."""
+def knows_digits(trained: "TrainedModel") -> bool:
+    """Whether the first ten classes are the digits."""
+    return tuple(trained.class_names[:10]) == DIGIT_NAMES
+
+
+def classify(source: ImageSource, digits: str, trained: "TrainedModel") -> ImagePrediction:
+    """Read one image, detect its digits and classify them; an unusable image is no exception."""
+    # Late: a mistake in the command line is answered before SciPy is imported.
+    from mnist_trainer.inference.digit_images.segment import find_digit, find_digits
+
     try:
-        picture = source.open(WORKING_SIDE[digits])
-        found = (
-            find_digits(picture.colours)
-            if digits == "many"
-            else [find_digit(picture.colours, other_things=other_things)]
-        )
-    except PictureError as error:
-        return Answer(source, None, (), str(error))
-    logits = np.asarray(
-        trained.logits(np.stack([digit.image for digit in found])), np.float64
-    )  # (N, num_classes)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
-    return Answer(
-        source,
-        picture,
-        [Reading(digit, row) for digit, row in zip(found, probabilities, strict=True)],
-    )
+        image = source.read(WORKING_SIDE[digits])
+        if digits == "many":
+            detected = find_digits(image.pixels)
+        else:
+            detected = [find_digit(image.pixels, other_things=not knows_digits(trained))]
+    except ImageError as error:
+        return ImagePrediction(source, None, (), str(error))
+    logits = trained.logits(np.stack([digit.image for digit in detected]))  # (N, num_classes)
+    probabilities = logits.double().softmax(dim=1).numpy()
+    predictions = [
+        DigitPrediction(digit, row, trained.class_names)
+        for digit, row in zip(detected, probabilities, strict=True)
+    ]
+    return ImagePrediction(source, image, predictions)
 
 
-def as_json(answer: Answer, class_names: Sequence[str], top: int) -> dict[str, Any]:
-    """What one picture adds to the JSON document; boxes are left, top, right, bottom in pixels of
-    the upright picture."""
-    if answer.problem or answer.picture is None:
-        return {"picture": answer.source.name, "error": answer.problem}
-    scale = answer.picture.scale
+def as_json(prediction: ImagePrediction, top: int) -> dict[str, Any]:
+    """The entry of one image in the JSON document.
+
+    Boxes are left, top, right, bottom in pixels of the upright original.
+    """
+    if prediction.image is None:
+        return {"picture": prediction.source.name, "error": prediction.error}
+    scale = prediction.image.scale
     digits = []
-    for reading in answer.readings:
-        box, ranked = reading.digit.box, reading.ranked()[:top]
-        digits.append(
-            {
-                "class": class_names[ranked[0]],
-                "probability": float(reading.probabilities[ranked[0]]),
-                "top": [
-                    {
-                        "class": class_names[label],
-                        "probability": float(reading.probabilities[label]),
-                    }
-                    for label in ranked
-                ],
-                "box": [round(side * scale) for side in (box.left, box.top, box.right, box.bottom)],
-                "line": reading.digit.line,
-            }
-        )
-    text, several = answer.text(class_names), answer.of_several
-    return {"picture": answer.source.name, "text": text, "digits": digits} | (
-        {"note": SEVERAL} if several else {}
-    )
+    for each in prediction.digits:
+        box = each.digit.box
+        classes = [{"class": name, "probability": value} for name, value in each.top(top)]
+        corners = [round(side * scale) for side in (box.left, box.top, box.right, box.bottom)]
+        digits.append({**classes[0], "top": classes, "box": corners, "line": each.digit.line})
+    note = {"note": SEVERAL} if prediction.has_several else {}
+    name = prediction.source.name
+    return {"picture": name, "text": prediction.text(), "digits": digits, **note}
 
 
-def print_answer(answer: Answer, class_names: Sequence[str], top: int, style: Style) -> None:
-    """The classes of a single digit as bars; of several, a line for each of them."""
-    width = max(len(name) for name in class_names)
-    text = answer.text(class_names).replace("\n", " / ")
-    print(f"{printable(answer.source.name)}: {text}")
-    for number, reading in enumerate(answer.readings, start=1):
-        ranked = reading.ranked()[:top]
-        if len(answer.readings) > 1:
-            others = ", ".join(
-                f"{class_names[label]} {reading.probabilities[label]:.1%}" for label in ranked[1:]
-            )
-            share = float(reading.probabilities[ranked[0]])
-            line = (
-                f"  {number:>3}. {class_names[ranked[0]]:<{width}} {share:>6.1%}"
-                f" {bar(share, style)}"
-            )
-            print(f"{line}  {others}".rstrip())
-            continue
-        for label in ranked:
-            share = float(reading.probabilities[label])
-            print(f"  {class_names[label]:<{width}} {share:>6.1%} {bar(share, style)}".rstrip())
+def print_prediction(prediction: ImagePrediction, top: int, style: Style | None) -> None:
+    """Print the predicted classes, if there is a style, and what is wrong to standard error."""
+    name = printable(prediction.source.name)
+    if prediction.error:
+        report(f"mnist-predict: {name}: {prediction.error}")
+    elif style:
+        lines = " / ".join(prediction.text().splitlines())
+        print(f"{name}: {lines}")
+        print_classes(prediction.digits, top, style)
+    if prediction.has_several:
+        report(f"mnist-predict: {name}: {SEVERAL}")
 
 
-def show(answer: Answer, class_names: Sequence[str], folder: Path, style: Style | None) -> None:
-    """Draw what the network was shown, in the terminal where there is a style, and into PNG files.
+def print_classes(predictions: Sequence[DigitPrediction], top: int, style: Style) -> None:
+    """A bar for each of the top classes of a single digit; one line a digit where there are more."""
+    width = max(len(name) for name in predictions[0].class_names)
+    for number, prediction in enumerate(predictions, start=1):
+        ranked = prediction.top(top)
+        rows = [
+            f"{name:<{width}} {probability:>6.1%} {bar(probability, style)}"
+            for name, probability in ranked
+        ]
+        if len(predictions) > 1:
+            others = ", ".join(f"{name} {probability:.1%}" for name, probability in ranked[1:])
+            rows = [f"{number:>3}. {rows[0]}  {others}"]
+        for row in rows:
+            print(f"  {row}".rstrip())
+
+
+def show_digits(
+    prediction: ImagePrediction, image: SourceImage, folder: Path, style: Style | None
+) -> None:
+    """Write the input of the network as PNG files, and print it if there is a style.
 
     Raises:
         MachineError: the files cannot be written.
     """
+    detected = [each.digit for each in prediction.digits]
     if style:
-        print(shown_in_terminal([reading.digit.image for reading in answer.readings], style))
-    if answer.picture is None:
-        return
-    names = [class_names[reading.ranked()[0]] for reading in answer.readings]
-    written = write_seen(
-        answer.picture,
-        [reading.digit for reading in answer.readings],
-        names,
-        folder,
-        Path(answer.source.name).stem,
-    )
+        print(render_digits([digit.image for digit in detected], style))
+    labels = [each.label for each in prediction.digits]
+    stem = Path(prediction.source.name).stem
+    written = write_digit_images(image, detected, labels, folder, stem)
     if style:
         between = "and" if len(written) == 3 else "to"
         rest = f", {written[1]} {between} {written[-1].name}" if len(written) > 1 else ""
         print(f"  seen: {written[0]}{rest}")
+
+
+def report(message: str) -> None:
+    """Write a line to standard error."""
+    print(message, file=sys.stderr, flush=True)
