@@ -25,7 +25,7 @@ from mnist_trainer.data.split import stratified_holdout
 from mnist_trainer.inference.digit_images.components import label_components
 from mnist_trainer.inference.digit_images.read_image import ImageError, read_image
 from mnist_trainer.inference.digit_images.segment import find_digit
-from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.runs.metrics import wilson_interval
 
 Grey = NDArray[np.float64]

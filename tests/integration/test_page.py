@@ -22,8 +22,9 @@ from mnist_trainer import load_run
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.inference.digit_images.read_image import read_image
 from mnist_trainer.inference.digit_images.segment import find_digit
-from mnist_trainer.inference.export.html_page import describe, write_html
-from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.inference.export.html_network import describe
+from mnist_trainer.inference.export.html_page import write_html
+from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.models.activations import ACTIVATIONS
 from mnist_trainer.models.convnet import ConvNet
 from mnist_trainer.models.convolutional import CNN, LeNet5

@@ -25,7 +25,7 @@ from mnist_trainer.inference.digit_images.find_images import ImageSource, find_i
 from mnist_trainer.inference.digit_images.read_image import ImageError, SourceImage
 
 if TYPE_CHECKING:
-    from mnist_trainer.inference.loading import TrainedModel
+    from mnist_trainer.inference.trained_model import TrainedModel
 
 WORKING_SIDE = {"one": 640, "many": 1280}
 """Longer side to which a larger image is downsampled, in pixels."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnist_trainer.inference.loading import TrainedModel
+    from mnist_trainer.inference.trained_model import TrainedModel
 
 ELSEWHERE = "--output PATH"
 

@@ -21,7 +21,7 @@ from mnist_trainer.errors import MachineError
 from mnist_trainer.inference.export.card import write_card
 from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
 from mnist_trainer.inference.export.provenance import INPUT, find_provenance
-from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.runs.metrics import wilson_interval
 from mnist_trainer.system.files import atomic_write
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.loading import load_dataset
 from mnist_trainer.data.split import split
-from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.models.summary import count_parameters
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
 from mnist_trainer.system.version import __version__

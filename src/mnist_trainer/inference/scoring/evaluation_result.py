@@ -14,8 +14,8 @@ from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.data.loading import class_names_of, load_dataset
 from mnist_trainer.data.split import split
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.inference.loading import TrainedModel
 from mnist_trainer.inference.scoring.metrics import ClassificationMetrics, Floats, Ints, score
+from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.models.build import build_loss
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
