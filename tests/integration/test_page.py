@@ -190,7 +190,7 @@ def test_every_layer_and_activation_computes_what_pytorch_does(
                 torch.nn.init.uniform_(module.running_mean, -1, 1)
                 torch.nn.init.uniform_(module.running_var, 0.5, 2)
         found = tab.value(
-            f"Array.from(logitsOf(decode({json.dumps(describe(each))}),"
+            f"Array.from(logitsOf(unpack({json.dumps(describe(each))}),"
             f" {image.reshape(-1).tolist()}))"
         )
         np.testing.assert_allclose(

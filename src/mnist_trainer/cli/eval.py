@@ -1,4 +1,4 @@
-"""``mnist-eval``: what a trained network gets right, and what it gets wrong."""
+"""``mnist-eval``: evaluate a trained network."""
 
 import argparse
 import json
@@ -14,7 +14,6 @@ from mnist_trainer.runs.folder import display_path, safe_name
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
 from mnist_trainer.system.files import write_json
 from mnist_trainer.system.openmp import limit_openmp_spinning
-from mnist_trainer.system.optional_packages import require_extra
 
 EPILOG = """\
 examples:
@@ -22,8 +21,8 @@ examples:
   mnist-eval outputs/latest --split validation --checkpoint last
   mnist-eval outputs/latest --data qmnist --json --no-figures
 
-Written to RUN: evaluation.json, figures/evaluation-*.png, and evaluation/ for TensorBoard. The names of other splits, data
-and checkpoints say so, as in evaluation-validation.json."""
+Written to RUN: evaluation.json, figures/evaluation-*.png, and evaluation/ for TensorBoard. The
+names of other splits, data and checkpoints say so, as in evaluation-validation.json."""
 
 DATA_NAMES = get_args(get_type_hints(DataSettings)["name"])
 SPLITS = ("test", "validation", "train")
@@ -37,23 +36,18 @@ def main() -> None:
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """The command line.
+    """Parse the command line.
 
     Raises:
-        ConfigError: it is mistaken.
+        ConfigError: an argument is invalid.
     """
     parser = ArgumentParser(
         "mnist-eval",
-        "SplitMetrics a trained network: accuracy, classes, confusion, calibration; figures.",
+        "Evaluate a trained network: accuracy, classes, confusion, calibration; figures.",
         EPILOG,
     )
     add = parser.add_argument
-    add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
-    add(
-        "--checkpoint",
-        metavar="NAME",
-        help="best, last, or a file (default: the one that the run has tested)",
-    )
+    parser.add_run()
     add(
         "--data",
         choices=DATA_NAMES,
@@ -86,11 +80,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-    """Find the network, score it, write and show what comes of it."""
+    """Load the network, evaluate it, write and print the results."""
     located = locate_checkpoint(arguments.run, arguments.checkpoint)
     folder = output_folder(arguments.output, located)
-    if not arguments.no_figures:
-        require_extra("eval", "matplotlib")
     limit_openmp_spinning()
     from mnist_trainer.inference.loading import load_run
     from mnist_trainer.inference.scoring.evaluation_result import data_settings, score_run

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor, nn
 
-from mnist_trainer.compute.device import select_device
+from mnist_trainer.compute.device import Device, select_device
 from mnist_trainer.config.reader import read_config
 from mnist_trainer.config.settings import DeviceSettings, RunConfig
 from mnist_trainer.data.images import IMAGE_SIZE
@@ -60,19 +60,25 @@ def load_run(
         log.warning("%s: %s.", located.folder, located.note)
     state = _load(located)
     config = read_saved_config(located.checkpoint, state)
-    names = _class_names(located.checkpoint, state)
     selected = select_device(device_settings(config.device, device, precision))
+    views = config.trainer.translations if translations is None else translations
+    return _restore(located, state, config, selected, views)
+
+
+def _restore(
+    located: Located, state: dict[str, Any], config: RunConfig, device: Device, translations: int
+) -> TrainedModel:
+    names = _class_names(located.checkpoint, state)
     model, transforms, size = _rebuild(located.checkpoint, state["weights"], config, len(names))
-    model = model.to(selected.torch_device).to(memory_format=selected.memory_format).eval()
     return TrainedModel(
-        model=model,
+        model=model.to(device.torch_device).to(memory_format=device.memory_format).eval(),
         transforms=transforms,
         class_names=names,
         config=config,
         image_size=size,
         checkpoint=_checkpoint_info(located.checkpoint, state),
-        device=selected,
-        translations=config.trainer.translations if translations is None else translations,
+        device=device,
+        translations=translations,
         folder=located.folder,
         note=located.note,
     )
