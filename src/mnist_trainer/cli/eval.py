@@ -70,11 +70,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         help="auto, cpu, cuda, mps",
     )
     add("--output", type=a_path, metavar="DIR", help="folder to write to (default: RUN)")
-    add(
-        "--json",
-        action="store_true",
-        help="print the content of evaluation.json in place of tables",
-    )
+    add("--json", action="store_true", help="print evaluation.json in place of tables")
     add("--no-figures", action="store_true", help="no PNG files and nothing for TensorBoard")
     return parser.parse_args(words)
 

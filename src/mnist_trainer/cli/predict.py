@@ -56,13 +56,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         default="one",
         help="how many are in each picture (default: one)",
     )
-    add(
-        "--top",
-        type=at_least_one,
-        default=3,
-        metavar="K",
-        help="classes that are listed for each digit (default: 3)",
-    )
+    top = "classes listed for each digit (default: 3)"
+    add("--top", type=at_least_one, default=3, metavar="K", help=top)
     add("--show", action="store_true", help="draw what the network is shown, here and as PNG files")
     add(
         "--show-dir",

@@ -191,7 +191,7 @@ def find_notes(
             "the same as the run's own test, in result.json"
             if same
             else (
-                f"result.json has {saved['correct']:,} of {saved['images']:,} right: other"
+                f"result.json has {saved['correct']:,} of {saved['images']:,} correct: other"
                 " settings, device or precision"
             )
         )

@@ -1,5 +1,4 @@
-"""The figures of an evaluation: as PNG files, and in TensorBoard with a projector of the network's
-own features.
+"""Figures of an evaluation: PNG files, and TensorBoard with a projector of the features.
 
 TensorBoard's part lies in a folder of its own inside the run's: the curves of the run, and a run
 that is going on, are left alone.
@@ -35,7 +34,7 @@ def draw(scored: EvaluationResult) -> "dict[str, Figure]":
     scores, names = scored.scores, scored.class_names
     title = (
         f"{scored.trained.config.label}, {scored.data} {scored.split},"
-        f" {100 * scored.metrics.accuracy:.2f} % right"
+        f" {100 * scored.metrics.accuracy:.2f} % correct"
     )
     calibration = scores.calibration
     drawn = {
@@ -63,14 +62,14 @@ def draw(scored: EvaluationResult) -> "dict[str, Figure]":
 
 def find_mistakes(scored: EvaluationResult) -> list[plots.Mistake]:
     """The most confident mistakes."""
-    own, answered = scored.class_names, scored.trained.class_names
-    answers = scored.probabilities.argmax(axis=1)
+    own, predicted_names = scored.class_names, scored.trained.class_names
+    predicted = scored.probabilities.argmax(axis=1)
     return [
         plots.Mistake(
             image=scored.images[index, 0].numpy(),
             index=index,
-            truth=own[scored.labels[index]],
-            answer=answered[answers[index]],
+            true_label=own[scored.labels[index]],
+            predicted_label=predicted_names[predicted[index]],
             probability=float(scored.probabilities[index].max()),
         )
         for index in confident_mistakes(scored.labels, scored.probabilities, GALLERY_SIZE).tolist()
@@ -132,7 +131,7 @@ def write_tensorboard(scored: EvaluationResult, drawn: "dict[str, Figure]", fold
             writer.add_embedding(
                 features(scored.trained, images),
                 metadata=describe(scored, len(images)),
-                metadata_header=["right", "answer", "truth"],
+                metadata_header=["correct", "predicted label", "true label"],
                 label_img=sprites(images),
                 global_step=step,
                 tag="last_features",
@@ -142,19 +141,20 @@ def write_tensorboard(scored: EvaluationResult, drawn: "dict[str, Figure]", fold
 
 
 def describe(scored: EvaluationResult, count: int) -> list[list[str]]:
-    """One row of words for each of the first images: whether truth and answer agree, the answer,
-    the truth.
+    """Metadata of the first images: whether the prediction is correct, predicted and true label.
 
     In this order because the projector labels its points by the last one.
     """
-    answers = scored.probabilities[:count].argmax(axis=1)
+    predicted = scored.probabilities[:count].argmax(axis=1)
     return [
         [
-            "right" if label == answer else "wrong",
-            scored.trained.class_names[answer],
+            "correct" if label == predicted_label else "wrong",
+            scored.trained.class_names[predicted_label],
             scored.class_names[label],
         ]
-        for label, answer in zip(scored.labels[:count].tolist(), answers.tolist(), strict=True)
+        for label, predicted_label in zip(
+            scored.labels[:count].tolist(), predicted.tolist(), strict=True
+        )
     ]
 
 

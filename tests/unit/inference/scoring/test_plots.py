@@ -16,11 +16,11 @@ def test_a_confusion_matrix_writes_every_count(size: int) -> None:
     assert [label.get_text() for label in axes.get_yticklabels()][-1] == f"class {size - 1}"
 
 
-def test_a_gallery_names_index_truth_answer_and_probability() -> None:
+def test_a_gallery_names_index_labels_and_probability() -> None:
     mistakes = [plots.Mistake(np.zeros((28, 28)), 40 + n, "4", "9", 0.987) for n in range(9)]
     drawn = plots.gallery(mistakes, "title")
     titles = [axes.get_title() for axes in drawn.axes if axes.get_title()]
-    assert titles == ["4 taken for 9\n98.7 %"] * 9
+    assert titles == ["true 4, predicted 9\n98.7 %"] * 9
     assert [axes.get_xlabel() for axes in drawn.axes][:9] == [f"#{40 + n}" for n in range(9)]
     assert "none" in plots.gallery([], "title").get_suptitle()
 
