@@ -1,4 +1,4 @@
-"""Pictures made on a computer: paper of exactly one colour, so that every other pixel is ink."""
+"""Extract the ink of computer drawings, whose background is exactly one color."""
 
 import numpy as np
 from numpy.typing import NDArray

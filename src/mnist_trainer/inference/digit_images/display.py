@@ -1,5 +1,4 @@
-"""What the network was shown, for people to look at: in the terminal and as PNG files;
-probabilities as bars."""
+"""Display the input of the network in the terminal and as PNG files; draw probability bars."""
 
 import os
 import re
@@ -28,7 +27,7 @@ BOX_COLOUR, LABEL_COLOUR = (214, 69, 65), (255, 255, 255)
 
 @dataclass(frozen=True)
 class Style:
-    """What the output can show."""
+    """Capabilities of the terminal."""
 
     blocks: bool
     """Whether block characters can be written."""

@@ -1,4 +1,4 @@
-"""From the words of a command line to pictures: files, folders, patterns, standard input."""
+"""Find the images that a command line names: files, folders, patterns, standard input."""
 
 import glob
 import io
@@ -34,8 +34,10 @@ class ImageSource:
     problem: str | None = None
 
     def read(self, working_side: int) -> SourceImage:
-        """Raises:
-        ImageError: it cannot be used; the message does not name it.
+        """Read the image.
+
+        Raises:
+            ImageError: it cannot be used; the message does not name it.
         """
         if self.problem:
             raise ImageError(self.problem)
@@ -59,7 +61,7 @@ def find_images(words: Sequence[str]) -> list[ImageSource]:
 
 
 def sources_of(word: str) -> Iterator[ImageSource]:
-    """What one word stands for."""
+    """Expand one argument."""
     path = Path(word)
     if word == STANDARD_INPUT:
         yield ImageSource("standard input", None)

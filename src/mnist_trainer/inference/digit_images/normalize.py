@@ -1,4 +1,4 @@
-"""From ink to the 28x28 bytes of MNIST: fitted into 20x20, centred by its mass.
+"""Normalize a digit as MNIST does: scale into 20x20, center by mass in 28x28.
 
 The page that ``mnist-export --format html`` writes does the same in JavaScript, operation by
 operation: what is changed here is to be changed in ``export/page/placement.js`` too, and a test

@@ -1,8 +1,4 @@
-"""Picture files of any kind, opened with bounded memory and told apart from what is none.
-
-What comes out is always the same: red, green and blue as bytes, upright, without transparency, no
-longer than a working size.
-"""
+"""Read image files with bounded memory: upright 8-bit RGB without alpha, downsampled."""
 
 import os
 import struct
@@ -81,7 +77,7 @@ class SourceImage:
 
 
 class ImageError(DataError):
-    """A picture that cannot be used; the others of the same command still can."""
+    """An image that cannot be used; others of the same command still can."""
 
 
 def read_image(file: Path | BinaryIO, working_side: int) -> SourceImage:
@@ -107,8 +103,10 @@ def read_image(file: Path | BinaryIO, working_side: int) -> SourceImage:
 
 
 def check_file(path: Path) -> None:
-    """Raises:
-    ImageError: there is nothing to read, or more than is read.
+    """Check that a path is a file of an acceptable size.
+
+    Raises:
+        ImageError: it is not.
     """
     if path.is_symlink() and not path.exists():
         loop = Path(os.path.realpath(path)).is_symlink()
@@ -127,7 +125,7 @@ def check_file(path: Path) -> None:
 
 
 def describe_error(file: Path | BinaryIO, error: BaseException) -> str:
-    """Why Pillow could not read a file, in a sentence."""
+    """Say why Pillow could not read a file."""
     if isinstance(error, PermissionError):
         return "no permission to read it."
     if isinstance(error, Image.DecompressionBombError):
@@ -160,7 +158,7 @@ def first_bytes(file: Path | BinaryIO) -> bytes:
 
 
 def decode(image: Image.Image, working_side: int) -> SourceImage:
-    """An opened picture, whose pixels are not read yet."""
+    """Decode an opened image, whose pixels are not read yet."""
     width, height = image.size
     if width * height > (MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_PIXELS):
         raise ImageError(
@@ -192,8 +190,7 @@ def decode(image: Image.Image, working_side: int) -> SourceImage:
 
 
 def to_eight_bits(image: Image.Image) -> Image.Image:
-    """Grey levels of more than eight bits as eight; palettes as what they stand for; anything else
-    as it is."""
+    """Convert to 8 bits per channel: deep gray levels are scaled, palettes resolved."""
     if image.mode.startswith(("I", "F")):
         levels: NDArray[Any] = np.asarray(image)
         if image.mode.startswith("I;16"):

@@ -1,5 +1,4 @@
-"""Ruled lines, margins and frames: what runs from one edge of the picture to the other is not
-handwriting."""
+"""Detect and erase ruled lines, margins and frames that cross the whole image."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The digits of a picture: one, or all of them in reading order."""
+"""Segment the digits of an image: the main one, or all of them in reading order."""
 
 import math
 from dataclasses import replace
