@@ -1,5 +1,4 @@
-"""Rules of the source that a reader would have to trust otherwise: what it never does, and what it
-never imports early."""
+"""Rules of the source: calls that it never makes, and modules that it never imports early."""
 
 import ast
 import subprocess

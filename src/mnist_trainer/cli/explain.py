@@ -9,8 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mnist_trainer.config.settings import NUM_CLASSES, RunConfig
-from mnist_trainer.data.images import IMAGE_SIZE
+from mnist_trainer.config.settings import IMAGE_SIZE, NUM_CLASSES, RunConfig
 from mnist_trainer.data.transforms import build_transforms
 from mnist_trainer.models.backward_graph import Backward, explain_backward
 from mnist_trainer.models.build import build_loss, build_model

@@ -30,6 +30,9 @@ NUM_TRAINING_IMAGES = {
     "emnist_letters": 124_800,
 }
 
+IMAGE_SIZE = 28
+"""Side of the images of every data set, in pixels, before any transform."""
+
 NUM_CLASSES = {name: 26 if name == "emnist_letters" else 10 for name in NUM_TRAINING_IMAGES}
 
 KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

@@ -1,4 +1,4 @@
-"""The two loaders agree; an epoch is a function of seed and number; nothing is lost or repeated."""
+"""Both loaders give the same batches; an epoch is a function of seed and epoch number."""
 
 import pytest
 import torch

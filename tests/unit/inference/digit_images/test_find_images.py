@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mnist_trainer.inference.digit_images.opening import PictureError
-from mnist_trainer.inference.digit_images.sources import find_pictures
-from mnist_trainer.inference.digit_images.views import write_png
+from mnist_trainer.inference.digit_images.display import write_png
+from mnist_trainer.inference.digit_images.find_images import find_images
+from mnist_trainer.inference.digit_images.read_image import ImageError
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 def names(folder: Path, *words: str) -> list[str]:
     return [
         str(source.file.relative_to(folder)) if source.file else source.name
-        for source in find_pictures(words)
+        for source in find_images(words)
     ]
 
 
@@ -75,6 +75,6 @@ def test_what_there_is_not_is_a_problem_of_its_own(folder: Path, word: str, mess
     (folder / "empty").mkdir()
     (folder / "loop").symlink_to("loop")
     (folder / "gone").symlink_to("nowhere")
-    (source,) = find_pictures([f"{folder}/{word}" if word else ""])
-    with pytest.raises(PictureError, match=f"(?i){message}"):
-        source.open(640)
+    (source,) = find_images([f"{folder}/{word}" if word else ""])
+    with pytest.raises(ImageError, match=f"(?i){message}"):
+        source.read(640)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, top_k_accuracy_score
 
-from mnist_trainer.inference.scoring.scores import calibrate, confident_mistakes, score
+from mnist_trainer.inference.scoring.metrics import calibrate, confident_mistakes, score
 
 
 @pytest.mark.parametrize("num_classes", [3, 10, 26])

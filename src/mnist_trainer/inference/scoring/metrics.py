@@ -1,5 +1,6 @@
-"""Numbers of an evaluation, from labels and probabilities: pure functions of arrays, and no torch."""
+"""Classification metrics from labels and probabilities: pure functions of arrays, without torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,30 +16,37 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Calibration:
-    """How sure the network was, and how often it was right: by bins of equal width over the
-    probability of its answer."""
+    """Confidence and accuracy, by bins of equal width over the predicted probability."""
 
     confidence: Floats
-    """(BINS,), mean probability of the answers in each bin; 0 in an empty one."""
+    """(BINS,), mean predicted probability in each bin; 0 in an empty one."""
     accuracy: Floats
-    """(BINS,), share of right answers in each bin; 0 in an empty one."""
+    """(BINS,), accuracy in each bin; 0 in an empty one."""
     count: Ints
-    """(BINS,), answers in each bin."""
+    """(BINS,), predictions in each bin."""
 
     @property
     def error(self) -> float:
         """Expected calibration error: mean gap between confidence and accuracy, weighted by the
-        answers in a bin."""
+        size of a bin."""
         gaps = np.abs(self.confidence - self.accuracy) * self.count
         return float(gaps.sum() / max(1, self.count.sum()))
+
+    def by_bin(self) -> list[dict[str, Any]]:
+        """Plain values of each bin."""
+        columns = (self.confidence.tolist(), self.accuracy.tolist(), self.count.tolist())
+        return [
+            dict(zip(("confidence", "accuracy", "images"), row, strict=True))
+            for row in zip(*columns, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
 class ClassificationMetrics:
-    """What predictions come to, image by image and class by class."""
+    """Confusion matrix and what follows from it."""
 
     confusion: Ints
-    """(C, C), images by true class (row) and answer (column)."""
+    """(C, C), images by true label (row) and predicted label (column)."""
     top2: int
     """Images whose label is among the two most probable classes."""
     calibration: Calibration
@@ -53,7 +61,7 @@ class ClassificationMetrics:
 
     @property
     def precision(self) -> Floats:
-        """(C,), of the answers "c" the share that is right; 0 where there are none."""
+        """(C,), of the predictions of class c the share that is correct; 0 where there are none."""
         return ratio(self.confusion.diagonal(), self.confusion.sum(axis=0))
 
     @property
@@ -74,46 +82,57 @@ class ClassificationMetrics:
         total: Ints = self.confusion.sum(axis=1)
         return total
 
+    def by_class(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Name and plain values of each class."""
+        values = (self.precision, self.recall, self.f1, self.support)
+        columns = (names, *(each.tolist() for each in values))
+        return [
+            dict(zip(("name", "precision", "recall", "f1", "images"), row, strict=True))
+            for row in zip(*columns, strict=True)
+        ]
+
 
 def score(labels: Ints, probabilities: Floats) -> ClassificationMetrics:
-    """Score predictions.
+    """Compute the metrics.
 
     Args:
         labels: (N,), 0 to C - 1.
         probabilities: (N, C); a tie goes to the first class.
     """
     num_classes = probabilities.shape[1]
-    answers = probabilities.argmax(axis=1)
-    confusion = np.bincount(labels * num_classes + answers, minlength=num_classes**2).reshape(
+    predicted = probabilities.argmax(axis=1)
+    confusion = np.bincount(labels * num_classes + predicted, minlength=num_classes**2).reshape(
         num_classes, num_classes
     )
     own = np.take_along_axis(probabilities, labels[:, None], axis=1)
     better = (probabilities > own).sum(axis=1)
     return ClassificationMetrics(
-        confusion, int((better < 2).sum()), calibrate(probabilities.max(axis=1), answers == labels)
+        confusion,
+        int((better < 2).sum()),
+        calibrate(probabilities.max(axis=1), predicted == labels),
     )
 
 
-def calibrate(confidence: Floats, right: NDArray[np.bool_], bins: int = BINS) -> Calibration:
-    """Sort answers into bins ``(low, high]`` of confidence.
+def calibrate(confidence: Floats, correct: NDArray[np.bool_], bins: int = BINS) -> Calibration:
+    """Sort predictions into bins ``(low, high]`` of confidence.
 
     Args:
         confidence: (N,), 0 to 1.
-        right: (N,).
+        correct: (N,).
     """
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
     return Calibration(
         confidence=ratio(np.bincount(place, weights=confidence, minlength=bins), count),
-        accuracy=ratio(np.bincount(place, weights=right, minlength=bins), count),
+        accuracy=ratio(np.bincount(place, weights=correct, minlength=bins), count),
         count=count,
     )
 
 
 def confident_mistakes(labels: Ints, probabilities: Floats, most: int) -> Ints:
-    """Indexes of the wrong answers, the surest first; of equally sure ones the first."""
-    answers = probabilities.argmax(axis=1)
-    wrong = np.flatnonzero(answers != labels)
+    """Indexes of the most confident mistakes, in stable order."""
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
     order = np.argsort(-probabilities.max(axis=1)[wrong], kind="stable")
     chosen: Ints = wrong[order[:most]]
     return chosen

@@ -4,9 +4,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_trainer.data.images import LabelledImages
-from mnist_trainer.inference.digit_images.digits import find_digit, find_digits
-from mnist_trainer.inference.digit_images.drawing import ink_of_drawing, mnist_like
-from mnist_trainer.inference.digit_images.opening import PictureError
+from mnist_trainer.inference.digit_images.computer_drawing import as_mnist_image, ink_of_drawing
+from mnist_trainer.inference.digit_images.read_image import ImageError
+from mnist_trainer.inference.digit_images.segment import find_digit, find_digits
 
 Bytes = NDArray[np.uint8]
 
@@ -44,7 +44,7 @@ def test_mnist_s_own_images_are_left_alone(some_images: LabelledImages) -> None:
 
 def test_one_that_is_not_in_its_place_is_moved(some_images: LabelledImages) -> None:
     image = some_images.images[3, 0].numpy()
-    assert mnist_like(coloured(np.roll(image, 4, axis=1))) is None
+    assert as_mnist_image(coloured(np.roll(image, 4, axis=1))) is None
 
 
 def test_dark_on_light_is_light_on_dark(some_images: LabelledImages) -> None:
@@ -112,7 +112,7 @@ def test_a_frame_and_specks_are_no_digit(some_images: LabelledImages) -> None:
 )
 def test_an_empty_sheet_is_said_to_be_empty(grey: NDArray[np.float64]) -> None:
     for find in (find_digit, find_digits):
-        with pytest.raises(PictureError, match="no digit in it"):
+        with pytest.raises(ImageError, match="no digit in it"):
             find(coloured(grey))
 
 

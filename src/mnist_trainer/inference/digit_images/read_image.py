@@ -1,8 +1,4 @@
-"""Picture files of any kind, opened with bounded memory and told apart from what is none.
-
-What comes out is always the same: red, green and blue as bytes, upright, without transparency, no
-longer than a working size.
-"""
+"""Read image files with bounded memory: upright 8-bit RGB without alpha, downsampled."""
 
 import os
 import struct
@@ -67,67 +63,69 @@ BROKEN = (
     OverflowError, ZeroDivisionError, struct.error, zlib.error,
 )  # fmt: skip
 
-Colours = NDArray[np.uint8]
+RGB = NDArray[np.uint8]
 """(H, W, 3): red, green, blue."""
 
 
 @dataclass(frozen=True)
-class Picture:
+class SourceImage:
     """A picture that was read."""
 
-    colours: Colours
+    pixels: RGB
     scale: float
     """Pixels of the upright original for each of ours."""
 
 
-class PictureError(DataError):
-    """A picture that cannot be used; the others of the same command still can."""
+class ImageError(DataError):
+    """An image that cannot be used; others of the same command still can."""
 
 
-def open_picture(file: Path | BinaryIO, working_side: int) -> Picture:
+def read_image(file: Path | BinaryIO, working_side: int) -> SourceImage:
     """Read a picture: upright, opaque, averaged down until its longer side is at most
     ``working_side`` pixels.
 
     Raises:
-        PictureError: empty, damaged, too large, or no picture; the message does not name the file.
+        ImageError: empty, damaged, too large, or no picture; the message does not name the file.
     """
     if isinstance(file, Path):
-        refuse_other_than_a_file(file)
+        check_file(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
             )  # Pillow's own warnings about size: the limits here are lower.
             with Image.open(file, formats=FORMATS) as image:
-                return unpack(image, working_side)
-    except PictureError:
+                return decode(image, working_side)
+    except ImageError:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError, MemoryError, *BROKEN) as error:
-        raise PictureError(what_is_wrong(file, error)) from error
+        raise ImageError(describe_error(file, error)) from error
 
 
-def refuse_other_than_a_file(path: Path) -> None:
-    """Raises:
-    PictureError: there is nothing to read, or more than is read.
+def check_file(path: Path) -> None:
+    """Check that a path is a file of an acceptable size.
+
+    Raises:
+        ImageError: it is not.
     """
     if path.is_symlink() and not path.exists():
         loop = Path(os.path.realpath(path)).is_symlink()
-        raise PictureError(
+        raise ImageError(
             f"a link that leads {'back to itself' if loop else 'to a file that is gone'}."
         )
     if not path.exists():
-        raise PictureError("there is no such file.")
+        raise ImageError("there is no such file.")
     if not path.is_file():
-        raise PictureError("neither a file nor a folder.")
+        raise ImageError("neither a file nor a folder.")
     size = path.stat().st_size
     if size == 0:
-        raise PictureError("the file is empty (0 bytes).")
+        raise ImageError("the file is empty (0 bytes).")
     if size > MAX_BYTES:
-        raise PictureError(f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read.")
+        raise ImageError(f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read.")
 
 
-def what_is_wrong(file: Path | BinaryIO, error: BaseException) -> str:
-    """Why Pillow could not read a file, in a sentence."""
+def describe_error(file: Path | BinaryIO, error: BaseException) -> str:
+    """Say why Pillow could not read a file."""
     if isinstance(error, PermissionError):
         return "no permission to read it."
     if isinstance(error, Image.DecompressionBombError):
@@ -159,41 +157,40 @@ def first_bytes(file: Path | BinaryIO) -> bytes:
         return b""
 
 
-def unpack(image: Image.Image, working_side: int) -> Picture:
-    """An opened picture, whose pixels are not read yet."""
+def decode(image: Image.Image, working_side: int) -> SourceImage:
+    """Decode an opened image, whose pixels are not read yet."""
     width, height = image.size
     if width * height > (MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_PIXELS):
-        raise PictureError(
+        raise ImageError(
             f"{width:,} x {height:,} pixels are too many; at most {MAX_PIXELS:,} are unpacked."
             " Scale it down first."
         )
     if max(width, height) > working_side and min(width, height) * working_side < LEAST_SIDE * max(
         width, height
     ):
-        raise PictureError(
+        raise ImageError(
             f"{width:,} x {height:,} pixels are too long and thin. Cut out the part with the"
             " writing."
         )
     # A JPEG can be decoded at a half, quarter or eighth of its size, which saves the memory.
     image.draft(None, (working_side, working_side))
     if image.width * image.height > MAX_PIXELS:
-        raise PictureError(
+        raise ImageError(
             f"{width:,} x {height:,} pixels are too many; at most {MAX_PIXELS:,} are unpacked."
             " Scale it down first."
         )
     orientation = image.getexif().get(0x0112, 1)
     image.load()
-    shrunk = shrink(eight_bits(image), working_side)
+    shrunk = downsample(to_eight_bits(image), working_side)
     for step in UPRIGHT.get(orientation, ()):
         shrunk = shrunk.transpose(step)
-    return Picture(
-        opaque(np.asarray(shrunk.convert("RGBA"))), max(width, height) / max(shrunk.size)
+    return SourceImage(
+        flatten_alpha(np.asarray(shrunk.convert("RGBA"))), max(width, height) / max(shrunk.size)
     )
 
 
-def eight_bits(image: Image.Image) -> Image.Image:
-    """Grey levels of more than eight bits as eight; palettes as what they stand for; anything else
-    as it is."""
+def to_eight_bits(image: Image.Image) -> Image.Image:
+    """Convert to 8 bits per channel: deep gray levels are scaled, palettes resolved."""
     if image.mode.startswith(("I", "F")):
         levels: NDArray[Any] = np.asarray(image)
         if image.mode.startswith("I;16"):
@@ -216,30 +213,30 @@ def eight_bits(image: Image.Image) -> Image.Image:
     return image if image.mode in ("L", "LA", "RGB", "RGBA") else image.convert("RGB")
 
 
-def shrink(image: Image.Image, working_side: int) -> Image.Image:
+def downsample(image: Image.Image, working_side: int) -> Image.Image:
     """Averaged over squares of pixels, so that the longer side is at most ``working_side``."""
     factor = -(-max(image.size) // working_side)
     if factor == 1:
         return image
-    # Colours behind full transparency mean nothing and are not to be averaged in.
+    # RGB behind full transparency mean nothing and are not to be averaged in.
     premultiplied = {"RGBA": "RGBa", "LA": "La"}.get(image.mode)
     if premultiplied:
         return image.convert(premultiplied).reduce(factor).convert(image.mode)
     return image.reduce(factor)
 
 
-def opaque(pixels: NDArray[np.uint8]) -> Colours:
+def flatten_alpha(pixels: NDArray[np.uint8]) -> RGB:
     """Put (H, W, 4) with transparency on a backdrop: on what the opaque pixels mostly are, if they
     are most of the picture; else the opaque pixels are the ink, and the backdrop is white or black,
     whichever they stand out from."""
-    colours, alpha = pixels[..., :3], pixels[..., 3:].astype(np.float32) / 255
+    color, alpha = pixels[..., :3], pixels[..., 3:].astype(np.float32) / 255
     if alpha.min() == 1:
-        return np.ascontiguousarray(colours)
-    visible = colours[alpha[..., 0] > 0.5]
+        return np.ascontiguousarray(color)
+    visible = color[alpha[..., 0] > 0.5]
     if len(visible) > 0.6 * alpha[..., 0].size:
         backdrop = np.median(visible, axis=0).astype(np.float32)
     else:
         bright = len(visible) > 0 and visible.mean() > 127.5
         backdrop = np.full(3, 0.0 if bright else 255.0, np.float32)
-    blended = colours * alpha + backdrop * (1 - alpha)
+    blended = color * alpha + backdrop * (1 - alpha)
     return np.asarray(np.floor(blended + 0.5), np.uint8)

@@ -1,10 +1,10 @@
-"""Ruled lines, margins and frames: what runs from one edge of the picture to the other is not
-handwriting."""
+"""Detect and erase ruled lines, margins and frames that cross the whole image."""
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from mnist_trainer.inference.digit_images.photograph import Plane, Strength
+from mnist_trainer.inference.digit_images.remove_background import InkMap, Plane
 
 STRIPS = 24
 """A line is looked for in this many strips across the picture."""
@@ -14,13 +14,13 @@ STEEPEST = 0.14
 """Steepest line that is looked for, rise over run: 8 degrees."""
 
 
-def without_ruled_lines(strength: Strength) -> Strength:
+def remove_ruled_lines(strength: InkMap) -> InkMap:
     """Take lines out that cross the picture from left to right or from top to bottom; strokes that
     cross them stay."""
     values = strength.values
     values = erase_lines(values, strength.noise)
     values = erase_lines(values.T, strength.noise).T
-    return Strength(np.ascontiguousarray(values), strength.noise)
+    return InkMap(np.ascontiguousarray(values), strength.noise)
 
 
 def erase_lines(values: Plane, noise: float) -> Plane:
@@ -28,21 +28,16 @@ def erase_lines(values: Plane, noise: float) -> Plane:
     height, width = values.shape
     if height < 3 * STRIPS or width < 3 * STRIPS:
         return values
-    slope, scores = best_slope(strip_means(thickened(values)), width)
+    # A tilted hairline is rendered in steps: three rows together contain all of it.
+    thickened = ndimage.maximum_filter1d(values, 3, axis=0, mode="constant")
+    slope, scores = best_slope(strip_means(thickened), width)
     least = max(0.03, 2 * noise / np.sqrt(width / STRIPS))
     cleaned = values
     columns = np.arange(width)
     for top, bottom in thin_peaks(scores, least, max(6, height // 40)):
         middle = (top + bottom - 1) / 2 + slope * (columns - (width - 1) / 2)
-        cleaned = erase_band(cleaned, np.round(middle).astype(int), (bottom - top) // 2)
+        cleaned = erase_line(cleaned, np.round(middle).astype(int), (bottom - top) // 2)
     return cleaned
-
-
-def thickened(values: Plane) -> Plane:
-    """Each value the largest of its own, that above and that below: a tilted hair line is drawn in
-    steps."""
-    padded = np.pad(values, ((1, 1), (0, 0)))
-    return np.maximum(np.maximum(padded[:-2], padded[2:]), values)
 
 
 def strip_means(values: Plane) -> Plane:
@@ -74,14 +69,14 @@ def best_slope(strips: Plane, width: int) -> tuple[float, Plane]:
             strips[np.clip(rows, 0, height - 1), np.arange(STRIPS)],
             np.nan,
         )
-        scores = weakest_but_few(seen)
+        scores = low_quantile(seen)
         # Squares: a line seen sharply counts for more than the same one smeared over many rows.
         if (total := float((scores**2).sum())) > best_sum * 1.0001:
             best_sum, best = total, (slope, scores)
     return best
 
 
-def weakest_but_few(seen: Plane) -> Plane:
+def low_quantile(seen: Plane) -> Plane:
     """The quantile ``PRESENT`` of each row of (H, STRIPS); 0 where more than a third of a row lies
     outside the picture."""
     outside = np.isnan(seen)
@@ -111,7 +106,7 @@ def thin_peaks(scores: Plane, least: float, thickest: int) -> list[tuple[int, in
     return peaks
 
 
-def erase_band(values: Plane, middle: NDArray[np.intp], reach: int) -> Plane:
+def erase_line(values: Plane, middle: NDArray[np.intp], reach: int) -> Plane:
     """Empty ``reach`` rows either side of a line, but where a stroke crosses it.
 
     A stroke that crosses goes on above and below the line; there it is filled in between.
@@ -121,7 +116,9 @@ def erase_band(values: Plane, middle: NDArray[np.intp], reach: int) -> Plane:
     above = values[np.clip(middle - reach - 1, 0, height - 1), columns]
     below = values[np.clip(middle + reach + 1, 0, height - 1), columns]
     # A slanted stroke leaves the band in a column beside the one in which it entered.
-    above, below = (spread(side, reach) for side in (above, below))
+    above, below = (
+        ndimage.maximum_filter1d(side, 2 * reach + 1, mode="nearest") for side in (above, below)
+    )
     crossing = np.minimum(above, below)
     line = float(np.median(values[np.clip(middle, 0, height - 1), columns]))
     cleaned = values.copy()
@@ -135,11 +132,3 @@ def erase_band(values: Plane, middle: NDArray[np.intp], reach: int) -> Plane:
         kept = np.where(darker, here, np.minimum(here, crossing[at]))
         cleaned[rows, at] = kept
     return cleaned
-
-
-def spread(side: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
-    """The largest of each value and its neighbours up to ``reach`` away."""
-    padded = np.pad(side, reach, mode="edge")
-    return np.asarray(
-        np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(axis=1), np.float32
-    )

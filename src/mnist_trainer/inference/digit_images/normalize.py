@@ -1,4 +1,4 @@
-"""From ink to the 28x28 bytes of MNIST: fitted into 20x20, centred by its mass.
+"""Normalize a digit as MNIST does: scale into 20x20, center by mass in 28x28.
 
 The page that ``mnist-export --format html`` writes does the same in JavaScript, operation by
 operation: what is changed here is to be changed in ``export/page/placement.js`` too, and a test
@@ -11,7 +11,8 @@ http://yann.lecun.com/exdb/mnist. The numbers below were read off training image
 import numpy as np
 from numpy.typing import NDArray
 
-IMAGE_SIZE = 28
+from mnist_trainer.config.settings import IMAGE_SIZE as IMAGE_SIZE
+
 BOX = 20
 """Longer side of a digit, in pixels; that of all training images."""
 CENTRE = 14.0
@@ -29,7 +30,7 @@ Ink = NDArray[np.float64]
 """(H, W), 0 for paper, 1 for full ink."""
 
 
-def place(ink: Ink, box: int = BOX) -> NDArray[np.uint8]:
+def normalize_digit(ink: Ink, box: int = BOX) -> NDArray[np.uint8]:
     """Crop to the ink, fit it into a square of ``box`` pixels, and centre it by its mass in (28,
     28).
 
@@ -43,8 +44,8 @@ def place(ink: Ink, box: int = BOX) -> NDArray[np.uint8]:
     size = (max(1, int(np.floor(height * scale + TIE))), max(1, int(np.floor(width * scale + TIE))))
     fitted = resample(cropped, size[0], size[1])
     if stroke_width(cropped) * scale < THIN:
-        fitted = widen(fitted)
-    return centred(as_dark_as_mnist(fitted))
+        fitted = thicken(fitted)
+    return center_by_mass(match_mnist_intensity(fitted))
 
 
 def resample(ink: Ink, height: int, width: int) -> Ink:
@@ -80,7 +81,7 @@ def stroke_width(ink: Ink) -> float:
     return float(2 * ink.sum() / outline * (4 / np.pi))
 
 
-def widen(ink: Ink) -> Ink:
+def thicken(ink: Ink) -> Ink:
     """Spread a hair line over its neighbours, so that it is as wide as a pen's."""
     for axis in (0, 1):
         padded = np.pad(ink, [(1, 1) if axis == each else (0, 0) for each in (0, 1)])
@@ -89,7 +90,7 @@ def widen(ink: Ink) -> Ink:
     return ink
 
 
-def as_dark_as_mnist(ink: Ink) -> NDArray[np.uint8]:
+def match_mnist_intensity(ink: Ink) -> NDArray[np.uint8]:
     """Bytes in which a quarter of the pixels with ink are white or nearly so, as in MNIST: hair
     lines come out brighter."""
     present = np.sort(ink[ink >= 0.1 * ink.max()])
@@ -97,7 +98,7 @@ def as_dark_as_mnist(ink: Ink) -> NDArray[np.uint8]:
     return np.asarray(np.floor(np.minimum(ink / level, 1) * 255 + TIE), np.uint8)
 
 
-def centred(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def center_by_mass(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Put a digit into (28, 28), its centre of mass in the middle as far as whole pixels and the
     edges allow."""
     mass = digit.astype(np.float64)

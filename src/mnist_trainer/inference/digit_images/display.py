@@ -1,5 +1,4 @@
-"""What the network was shown, for people to look at: in the terminal and as PNG files;
-probabilities as bars."""
+"""Display the input of the network in the terminal and as PNG files; draw probability bars."""
 
 import os
 import re
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from mnist_trainer.inference.digit_images.digits import FoundDigit
-from mnist_trainer.inference.digit_images.opening import Picture
-from mnist_trainer.inference.digit_images.sources import MARK
+from mnist_trainer.inference.digit_images.boxes import DetectedDigit
+from mnist_trainer.inference.digit_images.find_images import MARK
+from mnist_trainer.inference.digit_images.read_image import SourceImage
 from mnist_trainer.system.files import atomic_write
 
 BAR_WIDTH = 24
@@ -28,7 +27,7 @@ BOX_COLOUR, LABEL_COLOUR = (214, 69, 65), (255, 255, 255)
 
 @dataclass(frozen=True)
 class Style:
-    """What the output can show."""
+    """Capabilities of the terminal."""
 
     blocks: bool
     """Whether block characters can be written."""
@@ -63,7 +62,7 @@ def printable(name: str) -> str:
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def shown_in_terminal(images: Sequence[NDArray[np.uint8]], style: Style) -> str:
+def render_digits(images: Sequence[NDArray[np.uint8]], style: Style) -> str:
     """Each (28, 28) in 14 lines, as many side by side as the terminal is wide; several are
     numbered."""
     abreast = max(1, (shutil.get_terminal_size().columns - 2) // 30)
@@ -102,8 +101,12 @@ def grey(level: int) -> int:
     return 232 + round(level / 255 * 23)
 
 
-def write_seen(
-    picture: Picture, digits: Sequence[FoundDigit], names: Sequence[str], folder: Path, stem: str
+def write_digit_images(
+    picture: SourceImage,
+    digits: Sequence[DetectedDigit],
+    names: Sequence[str],
+    folder: Path,
+    stem: str,
 ) -> list[Path]:
     """The 28x28 pixels of each digit as a PNG of that size, and for several digits the picture with
     boxes around them.
@@ -123,9 +126,11 @@ def write_seen(
     return written
 
 
-def boxes(picture: Picture, digits: Sequence[FoundDigit], names: Sequence[str]) -> Image.Image:
+def boxes(
+    picture: SourceImage, digits: Sequence[DetectedDigit], names: Sequence[str]
+) -> Image.Image:
     """The picture as it was worked on, with a box and a name at each digit."""
-    image = Image.fromarray(picture.colours)
+    image = Image.fromarray(picture.pixels)
     draw = ImageDraw.Draw(image)
     line = max(1, max(image.size) // 400)
     size = max(12, max(image.size) // 32)

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from mnist_trainer.inference.scoring.pictures import clear, first_layer, sprites
+from mnist_trainer.inference.scoring.figures import clear, first_layer, sprites
 from mnist_trainer.models.convolutional import CNN
 from mnist_trainer.models.dense import Linear
 

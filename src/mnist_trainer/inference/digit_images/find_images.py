@@ -1,4 +1,4 @@
-"""From the words of a command line to pictures: files, folders, patterns, standard input."""
+"""Find the images that a command line names: files, folders, patterns, standard input."""
 
 import glob
 import io
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mnist_trainer.inference.digit_images.opening import (
+from mnist_trainer.inference.digit_images.read_image import (
     HEIC_SUFFIXES,
     MAX_BYTES,
     SUFFIXES,
-    Picture,
-    PictureError,
-    open_picture,
+    ImageError,
+    SourceImage,
+    read_image,
 )
 
 STANDARD_INPUT = "-"
@@ -25,7 +25,7 @@ with them."""
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageSource:
     """A picture that was asked for, or why there is none."""
 
     name: str
@@ -33,23 +33,25 @@ class Source:
     """None for standard input."""
     problem: str | None = None
 
-    def open(self, working_side: int) -> Picture:
-        """Raises:
-        PictureError: it cannot be used; the message does not name it.
+    def read(self, working_side: int) -> SourceImage:
+        """Read the image.
+
+        Raises:
+            ImageError: it cannot be used; the message does not name it.
         """
         if self.problem:
-            raise PictureError(self.problem)
-        return open_picture(self.file or standard_input(), working_side)
+            raise ImageError(self.problem)
+        return read_image(self.file or standard_input(), working_side)
 
 
-def find_pictures(words: Sequence[str]) -> list[Source]:
+def find_images(words: Sequence[str]) -> list[ImageSource]:
     """The pictures in the order of the words, those of a folder by name; each once."""
-    sources: dict[str, Source] = {}
+    sources: dict[str, ImageSource] = {}
     for word in words:
         try:
             found = list(sources_of(word))
         except OSError as error:  # A name that is too long, a folder that may not be entered.
-            found = [Source(word, None, f"{error.strerror}.")]
+            found = [ImageSource(word, None, f"{error.strerror}.")]
         for source in found:
             # Not Path.resolve, which raises of a link that leads back to itself.
             sources.setdefault(
@@ -58,27 +60,27 @@ def find_pictures(words: Sequence[str]) -> list[Source]:
     return list(sources.values())
 
 
-def sources_of(word: str) -> Iterator[Source]:
-    """What one word stands for."""
+def sources_of(word: str) -> Iterator[ImageSource]:
+    """Expand one argument."""
     path = Path(word)
     if word == STANDARD_INPUT:
-        yield Source("standard input", None)
+        yield ImageSource("standard input", None)
     elif "\0" in word or not word:
-        yield Source(word or "''", None, "not a name that a file can have.")
+        yield ImageSource(word or "''", None, "not a name that a file can have.")
     elif path.is_dir():
         yield from in_folder(path)
     elif path.exists() or not glob.has_magic(word):
-        yield Source(word, path)
+        yield ImageSource(word, path)
     else:
         # Path.glob refuses absolute patterns.
         matches = sorted(Path(match) for match in glob.glob(word, recursive=True))  # noqa: PTH207
         if not matches:
-            yield Source(word, None, "no file matches this pattern.")
+            yield ImageSource(word, None, "no file matches this pattern.")
         for match in matches:
-            yield from in_folder(match) if match.is_dir() else [Source(str(match), match)]
+            yield from in_folder(match) if match.is_dir() else [ImageSource(str(match), match)]
 
 
-def in_folder(folder: Path) -> Iterator[Source]:
+def in_folder(folder: Path) -> Iterator[ImageSource]:
     """The pictures anywhere below a folder, by the ends of their names; hidden ones and what
     ``--show`` wrote are left out."""
     endings = (*SUFFIXES, *HEIC_SUFFIXES)
@@ -89,9 +91,9 @@ def in_folder(folder: Path) -> Iterator[Source]:
     )
     found = [path for path in found if not is_marked(path)]
     if not found:
-        yield Source(str(folder), None, "no picture in this folder.")
+        yield ImageSource(str(folder), None, "no picture in this folder.")
     for path in found:
-        yield Source(str(path), path)
+        yield ImageSource(str(path), path)
 
 
 def is_shown(path: Path, folder: Path) -> bool:
@@ -115,13 +117,13 @@ def standard_input() -> BinaryIO:
     """All of standard input, which must fit the limit of files.
 
     Raises:
-        PictureError: nothing, or too much.
+        ImageError: nothing, or too much.
     """
     if sys.stdin is None or sys.stdin.isatty():
-        raise PictureError("nothing is piped into it. Use: mnist-predict RUN - < picture.png")
+        raise ImageError("nothing is piped into it. Use: mnist-predict RUN - < picture.png")
     content = sys.stdin.buffer.read(MAX_BYTES + 1)
     if not content:
-        raise PictureError("empty (0 bytes).")
+        raise ImageError("empty (0 bytes).")
     if len(content) > MAX_BYTES:
-        raise PictureError(f"more than {MAX_BYTES:,} bytes.")
+        raise ImageError(f"more than {MAX_BYTES:,} bytes.")
     return io.BytesIO(content)

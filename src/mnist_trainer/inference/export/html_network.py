@@ -1,14 +1,6 @@
-"""A page to draw digits on: one HTML file with the network in it, which asks nothing of any server.
-
-What its scripts compute is tested to be what ``mnist-predict`` computes of the same picture.
-"""
+"""A network as JSON for the exported page: transforms, layers in order, weights as base64."""
 
 import base64
-import dataclasses
-import hashlib
-import html
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,17 +10,11 @@ from torch import Tensor, nn
 
 from mnist_trainer.data.transforms import CenterCrop, Normalize
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
-from mnist_trainer.system.files import atomic_write
-from mnist_trainer.system.messages import counted
 from mnist_trainer.training.evaluation import VIEWS
 
 if TYPE_CHECKING:
-    from mnist_trainer.inference.loading import TrainedModel
+    from mnist_trainer.inference.trained_model import TrainedModel
 
-PARTS = Path(__file__).parent / "page"
-SCRIPTS = ("placement.js", "network.js", "drawing.js")
-DIGIT_NAMES = tuple("0123456789")
 AGREEMENT = 1e-4
 """Largest difference between the logits of the network and those of its layers one after the other.
 """
@@ -42,90 +28,6 @@ PLAIN = {
 WITHOUT_EFFECT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.Identity)
 
 Layer = dict[str, Any]
-
-
-def write_html(trained: "TrainedModel", path: Path) -> Exported:
-    """Write the page of a trained network. It averages as many shifted views of a drawing as the
-    run's own test does.
-
-    Raises:
-        ConfigError: the network has a part that the page cannot compute; the message names it.
-        MachineError: the file cannot be written.
-    """
-    as_tested = dataclasses.replace(trained, translations=trained.config.trainer.translations)
-    content = page(as_tested).encode("utf-8")
-    with atomic_write(path, len(content), elsewhere=ELSEWHERE) as file:
-        file.write(content)
-    findings = (
-        ("network", f"{parameters_of(trained):,} parameters as float32, computed in the browser"),
-        ("size", f"{len(content) / 1000:,.0f} kB, everything in one file; it contacts no server"),
-    )
-    return Exported((path,), findings)
-
-
-def page(trained: "TrainedModel") -> str:
-    """The page as text."""
-    style = (PARTS / "style.css").read_text(encoding="utf-8")
-    script = "\n".join(
-        (PARTS / name).read_text(encoding="utf-8").replace('"use strict";\n', "")
-        for name in SCRIPTS
-    )
-    script = f'"use strict";\n{script}'
-    digits = tuple(trained.class_names) == DIGIT_NAMES
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(name)}</th><td><div class="track"><div'
-        ' class="fill"></div></div></td><td class="share"></td></tr>'
-        for name in trained.class_names
-    )
-    parts = {
-        "policy": policy(script),
-        "title": "Draw a digit" if digits else "Draw for a network",
-        "lead": (
-            "And watch a small network read it."
-            if digits
-            else (
-                "It was not trained on digits; what is drawn is still placed as MNIST places"
-                " digits: 20x20 within 28x28."
-            )
-        ),
-        "size": "" if max(map(len, trained.class_names)) <= 2 else " small",
-        "rows": rows,
-        "provenance": html.escape(provenance(trained)),
-        # A data block ends at the first "</script": no sign of it may stand in it.
-        "network": json.dumps(describe(trained)).replace("<", "\\u003c"),
-        "style": style,
-        "script": script,
-    }
-    text = (PARTS / "page.html").read_text(encoding="utf-8")
-    head, *rest = text.split("{")
-    # Not str.format: what is put in may hold braces of its own.
-    return head + "".join(
-        parts[piece.partition("}")[0]] + piece.partition("}")[2] for piece in rest
-    )
-
-
-def policy(script: str) -> str:
-    """The content security policy: this very script, styles, and nothing from anywhere."""
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; base-uri"
-        " 'none'; form-action 'none'"
-    )
-
-
-def provenance(trained: "TrainedModel") -> str:
-    """Which network this is, in a sentence."""
-    config = trained.config
-    return (
-        f"Network: {config.model.choice}, {parameters_of(trained):,} parameters (float32), trained"
-        f" on {config.data.name} for {counted(trained.checkpoint.epoch, 'epoch')}; weights"
-        f" {trained.checkpoint.sha256[:12]}."
-    )
-
-
-def parameters_of(trained: "TrainedModel") -> int:
-    """Numbers that were learned."""
-    return sum(parameter.numel() for parameter in trained.model.parameters())
 
 
 def describe(trained: "TrainedModel") -> dict[str, Any]:

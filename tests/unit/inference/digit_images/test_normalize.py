@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from mnist_trainer.data.images import LabelledImages
-from mnist_trainer.inference.digit_images.placement import (
+from mnist_trainer.inference.digit_images.normalize import (
     BOX,
     CENTRE,
-    place,
+    normalize_digit,
     resample,
     stroke_width,
     weights,
@@ -36,7 +36,7 @@ def test_an_enlarged_digit_of_mnist_comes_back(some_images: LabelledImages, fact
     for image in some_images.images[:40, 0].numpy():
         ink = np.kron(image / image.max(), np.ones((factor, factor)))
         moved = np.pad(ink, ((3, 40), (25, 0)))
-        changes.append(np.abs(place(moved).astype(int) - image).mean())
+        changes.append(np.abs(normalize_digit(moved).astype(int) - image).mean())
     # Of 255. Where a row at the edge is fainter than what counts as ink, all else is enlarged by a
     # twentieth.
     assert np.median(changes) < 0.5
@@ -49,7 +49,7 @@ def test_placed_as_mnist_places() -> None:
         ink = np.zeros((200, 200))
         height, width = rng.integers(10, 120, 2)
         ink[30 : 30 + height, 50 : 50 + width] = rng.random((height, width)) * 0.5 + 0.5
-        image = place(ink).astype(float)
+        image = normalize_digit(ink).astype(float)
         rows, columns = np.nonzero(image)
         assert max(np.ptp(rows), np.ptp(columns)) + 1 == BOX
         for axis in (0, 1):
@@ -62,7 +62,7 @@ def test_a_hair_line_is_as_bright_and_wide_as_a_pen() -> None:
     ink = np.zeros((600, 600))
     ink[100:500, 300:303] = 1
     ink[100:103, 200:400] = 1
-    image = place(ink)
+    image = normalize_digit(ink)
     assert image.max() == 255
     assert (image[14] > 60).sum() >= 2
 

@@ -14,8 +14,8 @@ from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.data.loading import class_names_of, load_dataset
 from mnist_trainer.data.split import split
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.inference.loading import TrainedModel
-from mnist_trainer.inference.scoring.scores import ClassificationMetrics, Floats, Ints, score
+from mnist_trainer.inference.scoring.metrics import ClassificationMetrics, Floats, Ints, score
+from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.models.build import build_loss
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
@@ -26,7 +26,7 @@ from mnist_trainer.training.evaluation import VIEWS
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What a network made of the images, with all that it was asked."""
+    """Predictions and metrics of a network on one split."""
 
     trained: TrainedModel
     data: str
@@ -43,22 +43,13 @@ class EvaluationResult:
     """As the run itself tests: same loss, same views."""
     scores: ClassificationMetrics
     by_views: dict[int, int]
-    """Right answers by the number of shifted views that were averaged."""
+    """Correct predictions by the number of shifted views that were averaged."""
     notes: tuple[str, ...]
-    """What has to be known to read the numbers rightly."""
+    """Caveats for readers of the numbers."""
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values: the content of evaluation.json."""
+        """The content of evaluation.json."""
         scores, metrics, checkpoint = self.scores, self.metrics, self.trained.checkpoint
-        classes = zip(
-            self.class_names,
-            scores.precision.tolist(),
-            scores.recall.tolist(),
-            scores.f1.tolist(),
-            scores.support.tolist(),
-            strict=True,
-        )
-        calibration = scores.calibration
         return {
             "run": str(self.trained.folder) if self.trained.folder else None,
             "checkpoint": {
@@ -77,25 +68,14 @@ class EvaluationResult:
             "accuracy_interval_95": list(wilson_interval(metrics.correct, metrics.count)),
             "loss": metrics.loss,
             "top2_accuracy": scores.top2 / scores.count,
-            "expected_calibration_error": calibration.error,
+            "expected_calibration_error": scores.calibration.error,
             "translations": self.trained.translations,
             "accuracy_by_translations": {
-                str(views): right / metrics.count for views, right in self.by_views.items()
+                str(views): correct / metrics.count for views, correct in self.by_views.items()
             },
-            "classes": [
-                {"name": name, "precision": precision, "recall": recall, "f1": f1, "images": images}
-                for name, precision, recall, f1, images in classes
-            ],
+            "classes": scores.by_class(self.class_names),
             "confusion_matrix": scores.confusion.tolist(),
-            "calibration": [
-                {"confidence": confidence, "accuracy": accuracy, "images": count}
-                for confidence, accuracy, count in zip(
-                    calibration.confidence.tolist(),
-                    calibration.accuracy.tolist(),
-                    calibration.count.tolist(),
-                    strict=True,
-                )
-            ],
+            "calibration": scores.calibration.by_bin(),
             "notes": list(self.notes),
         }
 
@@ -111,20 +91,7 @@ def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> Evalu
         ConfigError: the data do not fit the network, or the run has no such split.
         DataError: the data cannot be read.
     """
-    class_names = class_names_of(settings.name)
-    # Before anything is downloaded for nothing.
-    if len(class_names) != trained.num_classes:
-        raise ConfigError(
-            f"--data {settings.name}: it has {len(class_names)} classes, and this network was"
-            f" trained on {trained.config.data.name}, which has {trained.num_classes}. Name a data"
-            f" set with {trained.num_classes} classes."
-        )
-    if part == "validation" and settings.validation_size == 0:
-        raise ConfigError(
-            "--split validation: this run held out no images (data.validation_size=0). Use --split"
-            " test or train"
-        )
-    images: LabelledImages = getattr(split(load_dataset(settings), settings), part)
+    class_names, images = load_split(trained, settings, part)
     logits = {
         views: dataclasses.replace(trained, translations=views).logits(images.images)
         for views in VIEWS
@@ -148,9 +115,34 @@ def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> Evalu
     )
 
 
+def load_split(
+    trained: TrainedModel, settings: DataSettings, part: str
+) -> tuple[tuple[str, ...], LabelledImages]:
+    """Class names and images of a split.
+
+    Raises:
+        ConfigError: the data do not fit the network, or the run has no such split.
+        DataError: the data cannot be read.
+    """
+    class_names = class_names_of(settings.name)
+    # Before anything is downloaded for nothing.
+    if len(class_names) != trained.num_classes:
+        raise ConfigError(
+            f"--data {settings.name}: it has {len(class_names)} classes, and this network was"
+            f" trained on {trained.config.data.name}, which has {trained.num_classes}. Name a data"
+            f" set with {trained.num_classes} classes."
+        )
+    if part == "validation" and settings.validation_size == 0:
+        raise ConfigError(
+            "--split validation: this run held out no images (data.validation_size=0). Use --split"
+            " test or train"
+        )
+    images: LabelledImages = getattr(split(load_dataset(settings), settings), part)
+    return class_names, images
+
+
 def measure(trained: TrainedModel, logits: Tensor, labels: Tensor) -> Metrics:
-    """Loss and right answers of logits (N, C), in the portions in which the run itself would sum
-    them."""
+    """Loss and correct predictions of logits (N, C), summed in the batches of the run's own test."""
     criterion = build_loss(trained.config.loss)
     meter = MetricAccumulator(logits.device)
     size = trained.config.trainer.eval_batch_size
@@ -170,7 +162,7 @@ def find_notes(
     class_names: tuple[str, ...],
     metrics: Metrics,
 ) -> list[str]:
-    """What has to be known to read the numbers rightly."""
+    """Caveats for readers of the numbers."""
     notes = [trained.note] if trained.note else []
     if settings.name != trained.config.data.name:
         notes.append(
@@ -196,7 +188,7 @@ def find_notes(
             "the same as the run's own test, in result.json"
             if same
             else (
-                f"result.json has {saved['correct']:,} of {saved['images']:,} right: other"
+                f"result.json has {saved['correct']:,} of {saved['images']:,} correct: other"
                 " settings, device or precision"
             )
         )
@@ -213,10 +205,7 @@ def data_settings(trained: TrainedModel, name: str | None, root: str | None) -> 
 
 
 def features(trained: TrainedModel, images: Tensor) -> Floats:
-    """What the last linear layer is given, (N, F): the network's own description of each image.
-
-    Of a network without a linear layer, its logits.
-    """
+    """Penultimate features (N, F): the input of the last linear layer; logits where there is none."""
     from torch import nn
 
     layers = [layer for layer in trained.model.modules() if isinstance(layer, nn.Linear)]

@@ -1,5 +1,4 @@
-"""The figures of an evaluation: as PNG files, and in TensorBoard with a projector of the network's
-own features.
+"""Figures of an evaluation: PNG files, and TensorBoard with a projector of the features.
 
 TensorBoard's part lies in a folder of its own inside the run's: the curves of the run, and a run
 that is going on, are left alone.
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from mnist_trainer.inference.scoring import plots as figures
-from mnist_trainer.inference.scoring.scored_run import EvaluationResult, features
-from mnist_trainer.inference.scoring.scores import confident_mistakes
+from mnist_trainer.inference.scoring import plots
+from mnist_trainer.inference.scoring.evaluation_result import EvaluationResult, features
+from mnist_trainer.inference.scoring.metrics import confident_mistakes
 from mnist_trainer.system.files import atomic_write, write_failure
 
 if TYPE_CHECKING:
@@ -35,42 +34,42 @@ def draw(scored: EvaluationResult) -> "dict[str, Figure]":
     scores, names = scored.scores, scored.class_names
     title = (
         f"{scored.trained.config.label}, {scored.data} {scored.split},"
-        f" {100 * scored.metrics.accuracy:.2f} % right"
+        f" {100 * scored.metrics.accuracy:.2f} % correct"
     )
     calibration = scores.calibration
     drawn = {
-        "confusion_matrix": figures.confusion_matrix(scores.confusion, names, title),
-        "reliability": figures.reliability_diagram(
+        "confusion_matrix": plots.confusion_matrix(scores.confusion, names, title),
+        "reliability": plots.reliability_diagram(
             calibration.confidence,
             calibration.accuracy,
             calibration.count,
             calibration.error,
             title,
         ),
-        "classes": figures.class_bars(scores.precision, scores.recall, scores.f1, names, title),
-        "mistakes": figures.gallery(
+        "classes": plots.class_bars(scores.precision, scores.recall, scores.f1, names, title),
+        "mistakes": plots.gallery(
             find_mistakes(scored),
             f"{title}: the surest of {scores.count - scores.correct:,} mistakes",
         ),
     }
     weights = first_layer(scored.trained.model, scored.trained.image_size)
     if weights is not None:
-        drawn["filters"] = figures.filters(
+        drawn["filters"] = plots.filters(
             weights, f"{scored.trained.config.label}: weights of the first layer"
         )
     return drawn
 
 
-def find_mistakes(scored: EvaluationResult) -> list[figures.Mistake]:
+def find_mistakes(scored: EvaluationResult) -> list[plots.Mistake]:
     """The most confident mistakes."""
-    own, answered = scored.class_names, scored.trained.class_names
-    answers = scored.probabilities.argmax(axis=1)
+    own, predicted_names = scored.class_names, scored.trained.class_names
+    predicted = scored.probabilities.argmax(axis=1)
     return [
-        figures.Mistake(
+        plots.Mistake(
             image=scored.images[index, 0].numpy(),
             index=index,
-            truth=own[scored.labels[index]],
-            answer=answered[answers[index]],
+            true_label=own[scored.labels[index]],
+            predicted_label=predicted_names[predicted[index]],
             probability=float(scored.probabilities[index].max()),
         )
         for index in confident_mistakes(scored.labels, scored.probabilities, GALLERY_SIZE).tolist()
@@ -132,7 +131,7 @@ def write_tensorboard(scored: EvaluationResult, drawn: "dict[str, Figure]", fold
             writer.add_embedding(
                 features(scored.trained, images),
                 metadata=describe(scored, len(images)),
-                metadata_header=["right", "answer", "truth"],
+                metadata_header=["correct", "predicted label", "true label"],
                 label_img=sprites(images),
                 global_step=step,
                 tag="last_features",
@@ -142,19 +141,20 @@ def write_tensorboard(scored: EvaluationResult, drawn: "dict[str, Figure]", fold
 
 
 def describe(scored: EvaluationResult, count: int) -> list[list[str]]:
-    """One row of words for each of the first images: whether truth and answer agree, the answer,
-    the truth.
+    """Metadata of the first images: whether the prediction is correct, predicted and true label.
 
     In this order because the projector labels its points by the last one.
     """
-    answers = scored.probabilities[:count].argmax(axis=1)
+    predicted = scored.probabilities[:count].argmax(axis=1)
     return [
         [
-            "right" if label == answer else "wrong",
-            scored.trained.class_names[answer],
+            "correct" if label == predicted_label else "wrong",
+            scored.trained.class_names[predicted_label],
             scored.class_names[label],
         ]
-        for label, answer in zip(scored.labels[:count].tolist(), answers.tolist(), strict=True)
+        for label, predicted_label in zip(
+            scored.labels[:count].tolist(), predicted.tolist(), strict=True
+        )
     ]
 
 
