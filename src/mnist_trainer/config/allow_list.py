@@ -52,17 +52,22 @@ HYDRA_TARGETS = frozenset(
         "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher",
         "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
         "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher",
-        "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper",
+        "mnist_trainer.launch.hydra.optuna_sweeper.OptunaSweeper",
         "optuna.samplers.TPESampler",
         "optuna.samplers.RandomSampler",
         "optuna.samplers.CmaEsSampler",
         "optuna.samplers.NSGAIISampler",
+        "optuna.pruners.MedianPruner",
+        "optuna.pruners.PercentilePruner",
+        "optuna.pruners.HyperbandPruner",
+        "optuna.pruners.SuccessiveHalvingPruner",
+        "optuna.pruners.ThresholdPruner",
+        "optuna.pruners.PatientPruner",
+        "optuna.pruners.NopPruner",
     }
 )
 # Texts that name a place in the folder of the sweep: whatever they resolve to is a text.
-SWEEP_FILES = frozenset(
-    {"${hydra.sweep.dir}/.submitit/%j", "sqlite:///${hydra.sweep.dir}/optuna.sqlite"}
-)
+SWEEP_FILES = frozenset({"${hydra.sweep.dir}/.submitit/%j"})
 LOGGING_CLASSES = frozenset(
     {"logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "logging.Formatter"}
 )

@@ -1,6 +1,6 @@
 """From the configuration that Hydra has composed for a job to its result."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from mnist_trainer.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     # A mistake in the configuration is answered before torch is imported.
+    from mnist_trainer.runs.metrics import Metrics
     from mnist_trainer.runs.result import Result
     from mnist_trainer.training.tracking.terminal import Terminal
 
@@ -37,6 +38,7 @@ def run_job(
     *,
     goes_on: bool = False,
     world: World = SINGLE_WORLD,
+    should_prune: "Callable[[int, Metrics], bool] | None" = None,
 ) -> "Result":
     """Train with a composed configuration in the folder that Hydra made.
 
@@ -45,6 +47,7 @@ def run_job(
         terminal: what is told of the run; None for the usual.
         goes_on: from the last checkpoint in the folder, as with ``resume=``.
         world: the processes that make the run together.
+        should_prune: asked after each epoch, with its validation metrics, whether to end there.
     """
     from mnist_trainer.training.run import train
 
@@ -52,4 +55,4 @@ def run_job(
     settings = read_config(config, chosen(HydraConfig.get()))
     if goes_on:
         settings = replace(settings, resume=str(folder.path))
-    return train(settings, folder, started, terminal, world)
+    return train(settings, folder, started, terminal, world, should_prune)

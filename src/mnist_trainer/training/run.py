@@ -1,7 +1,7 @@
 """The life of a run, as a table of contents."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from mnist_trainer.models.build import build_loss, build_model
 from mnist_trainer.models.summary import count_parameters, summarize
 from mnist_trainer.runs.checkpoint import Checkpoints, load_checkpoint
 from mnist_trainer.runs.folder import RunFolder, update_latest_symlink
+from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.runs.result import Result, is_completed
 from mnist_trainer.system.files import atomic_write, sweep_temporaries, write_json
 from mnist_trainer.system.messages import counted
@@ -51,6 +52,7 @@ def train(
     started: float,
     terminal: Terminal | None = None,
     world: World = SINGLE_WORLD,
+    should_prune: Callable[[int, Metrics], bool] | None = None,
 ) -> Result:
     """Train and test as configured, and leave everything that later commands need in the folder.
 
@@ -58,11 +60,13 @@ def train(
         started: ``time.perf_counter()`` when the run began.
         terminal: what is told of the run, where that is not for the run itself to choose.
         world: the processes that make the run together; the first of them writes.
+        should_prune: asked after each epoch, with its validation metrics, whether to end there.
 
     Raises:
         UserError: of the kind that says what went wrong; see ``errors``.
     """
     trainer = prepare(config, folder, started, terminal, world)
+    trainer.should_prune = should_prune
     if world.is_main_process:
         update_latest_symlink(folder)
         clear_failed_result(folder)

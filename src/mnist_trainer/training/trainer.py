@@ -3,6 +3,7 @@
 import copy
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from mnist_trainer.compute.device import Device
 from mnist_trainer.compute.world import SINGLE_WORLD, World
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import Batches, plan_epoch
-from mnist_trainer.errors import DivergedError
+from mnist_trainer.errors import DivergedError, PrunedError
 from mnist_trainer.models.summary import count_parameters
 from mnist_trainer.runs.checkpoint import Checkpoints, load_checkpoint, weights_sha256
 from mnist_trainer.runs.folder import RunFolder
@@ -56,6 +57,8 @@ class Trainer:
     clock: Clock
     interruption: Interruption
     world: World = SINGLE_WORLD
+    should_prune: Callable[[int, Metrics], bool] | None = None
+    """Asked after each epoch, with its validation metrics, whether to end the run there."""
 
     def __post_init__(self) -> None:
         self.settings = self.config.trainer
@@ -272,6 +275,18 @@ class Trainer:
         )
         if self.interruption.requested is not None and epoch < self.settings.epochs:
             self.interrupt(self.interruption.requested)
+        self.end_if_pruned(scores.validation)
+
+    def end_if_pruned(self, validation: Metrics | None) -> None:
+        """Raises:
+        PrunedError: the search that this run is a trial of stops it here.
+        """
+        epoch = self.progress.epoch
+        if validation is None or self.should_prune is None:
+            return
+        if self.should_prune(epoch, validation) and epoch < self.settings.epochs:
+            message = f"after epoch {epoch}, validation {100 * validation.accuracy:.2f} %"
+            raise PrunedError(message, epoch, validation)
 
     def save(self, is_best: bool = False) -> None:
         """Write the last checkpoint, and the best one where this is the best."""

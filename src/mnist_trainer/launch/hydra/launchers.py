@@ -28,7 +28,7 @@ class Extra:
 
 JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
 RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher"
-OPTUNA = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+OPTUNA = "mnist_trainer.launch.hydra.optuna_sweeper.OptunaSweeper"
 EXTRAS = {
     JOBLIB: Extra("joblib", "joblib", "hydra/launcher=joblib"),
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher": Extra(
@@ -53,6 +53,21 @@ RAY_KEYS = {
     },
     "remote": {"num_cpus", "num_gpus", "memory", "max_retries"},
 }
+# Keys of the Optuna sweeper of version 0.1, with what takes their place.
+IN_THE_SWEEP = (
+    "the study is always optuna.journal in the folder of the sweep. Leave this out, and name the"
+    " sweep: sweep=NAME"
+)
+IN_OVERRIDES = (
+    "a search space is typed as overrides. Leave this out, and type for example:"
+    " 'optimizer.lr=tag(log,interval(0.001,1))'"
+)
+NO_LONGER_OFFERED = {
+    "storage": IN_THE_SWEEP,
+    "study_name": IN_THE_SWEEP,
+    "search_space": IN_OVERRIDES,
+    "custom_search_space": IN_OVERRIDES,
+}
 RAY_ADDRESSES = (None, "local", "auto")
 
 
@@ -62,10 +77,9 @@ def require_extras(hydra: Mapping[str, Any]) -> None:
     """
     for section in ("launcher", "sweeper"):
         node = hydra.get(section)
-        extra = EXTRAS.get(str(node.get("_target_"))) if isinstance(node, Mapping) else None
-        if extra and not _is_installed(
-            f"hydra_plugins.hydra_{extra.name}_{section}", extra.package
-        ):
+        target = str(node.get("_target_")) if isinstance(node, Mapping) else ""
+        extra = EXTRAS.get(target)
+        if extra and not _is_installed(target.rpartition(".")[0].rpartition(".")[0], extra.package):
             raise MachineError(
                 f"{extra.choice} is not installed. Get it with: pip install"
                 f" 'mnist-trainer[{extra.name}]'"
@@ -91,9 +105,12 @@ def hazards(hydra: Mapping[str, Any]) -> Iterator[str]:
                 f"hydra.launcher.{key}={launcher[key]} would run in a shell:"
                 f" {TRUST_VARIABLE}=hydra.launcher admits it"
             )
-    search = sweeper.get("custom_search_space")
-    if search and not is_trusted(str(search)):
-        yield f"hydra.sweeper.custom_search_space={search} is not on the list"
+    if sweeper.get("_target_") == OPTUNA:
+        yield from (
+            f"hydra.sweeper.{key}={sweeper[key]}: {instead}"
+            for key, instead in NO_LONGER_OFFERED.items()
+            if sweeper.get(key) is not None
+        )
     for key, text in _texts(launcher, "hydra.launcher"):
         if "\n" in text or "\r" in text:
             yield f"{key}={text!r} may not have several lines"

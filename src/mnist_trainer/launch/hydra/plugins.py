@@ -39,17 +39,16 @@ class NeededPlugins(Plugins):
     def _instantiate(self, config: DictConfig) -> Plugin:
         """The one launcher or sweeper that is used is imported now, if it is of an extra."""
         target = str(config._target_)
+        if target == OPTUNA:
+            from mnist_trainer.launch.hydra.optuna_sweeper import OptunaSweeper
+
+            return OptunaSweeper(config)
         if target in EXTRAS:
             if target == RAY:
                 # Tells its makers nothing, unless the user has said otherwise.
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             module, _, name = target.rpartition(".")
             self.register(getattr(importlib.import_module(module), name))
-        if target == OPTUNA:
-            from mnist_trainer.launch.hydra.optuna_study import StudySweeper, going_on
-
-            sweeper = super()._instantiate(going_on(config))
-            return StudySweeper(sweeper, config.get("storage"), config.get("study_name"))
         return super()._instantiate(config)
 
 

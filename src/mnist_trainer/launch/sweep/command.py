@@ -32,6 +32,7 @@ from mnist_trainer.system.signals import InterruptedRunError
 
 LOCK = ".lock"
 MULTIRUN = "multirun.yaml"
+GOOD = (Status.COMPLETED, Status.PRUNED)
 MOST_TOLD = 6
 """Failures that are listed one by one in the closing message."""
 
@@ -214,7 +215,7 @@ def require_results(sweep: Sweep) -> None:
     StoppedSweepError: none has, but some were stopped.
     """
     states = {job.folder.path: job.status() for job in sweep.jobs}
-    bad = [job for job in sweep.jobs if states[job.folder.path] is not Status.COMPLETED]
+    bad = [job for job in sweep.jobs if states[job.folder.path] not in GOOD]
     if not bad:
         return
     stopped = [job for job in bad if states[job.folder.path] is Status.INTERRUPTED and job.result()]

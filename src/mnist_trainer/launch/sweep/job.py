@@ -6,14 +6,16 @@ import time
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from mnist_trainer.errors import UserError
+from mnist_trainer.errors import PrunedError, UserError
 from mnist_trainer.launch.hydra.launchers import share_machine
 from mnist_trainer.launch.job import job_folder, run_job
 from mnist_trainer.launch.sweep.progress import ended_line, say, started_line, terminal_of_a_job
+from mnist_trainer.launch.sweep.pruning import make_should_prune
 from mnist_trainer.launch.sweep.records import (
     begin,
     read_sweep,
     record_failure,
+    record_pruned,
     validation_accuracy,
 )
 from mnist_trainer.runs.faults import faults_of_the_machine
@@ -51,7 +53,18 @@ def sweep_job(config: DictConfig) -> float:
         say(started_line(job, goes_on=goes_on))
     try:
         with faults_of_the_machine(folder):
-            run_job(config, started, terminal_of_a_job(sweep), goes_on=goes_on)
+            run_job(
+                config,
+                started,
+                terminal_of_a_job(sweep),
+                goes_on=goes_on,
+                should_prune=make_should_prune(
+                    sweep.folder, hydra.sweeper, list(hydra.overrides.task)
+                ),
+            )
+    except PrunedError as pruned:
+        log.info("Pruned %s", pruned)
+        record_pruned(job, pruned, time.perf_counter() - started)
     except (
         Exception,
         SystemExit,

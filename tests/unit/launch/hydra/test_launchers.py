@@ -1,8 +1,6 @@
 """Launchers: what has to be installed, what a configuration may tell them, and which GPU each job
 gets."""
 
-import sqlite3
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +17,6 @@ from mnist_trainer.launch.hydra.launchers import (
     require_extras,
     share_machine,
 )
-from mnist_trainer.launch.hydra.optuna_study import note_version
 from tests.conftest import Compose
 
 
@@ -119,14 +116,3 @@ def test_a_launcher_that_assigns_gpus_itself_is_left_to_it(monkeypatch: pytest.M
         {"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}, 1, untouched
     )
     assert untouched == {}
-
-
-def test_the_version_of_a_study_is_noted_once(tmp_path: Path) -> None:
-    for _ in range(2):
-        note_version(tmp_path / "optuna.sqlite")
-    rows = (
-        sqlite3.connect(tmp_path / "optuna.sqlite")
-        .execute("SELECT version_num FROM alembic_version")
-        .fetchall()
-    )
-    assert len(rows) == 1
