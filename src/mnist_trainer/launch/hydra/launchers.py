@@ -111,6 +111,8 @@ def hazards(hydra: Mapping[str, Any]) -> Iterator[str]:
             for key, instead in NO_LONGER_OFFERED.items()
             if sweeper.get(key) is not None
         )
+    elif (search := sweeper.get("custom_search_space")) and not is_trusted(str(search)):
+        yield f"hydra.sweeper.custom_search_space={search} is not on the list"
     for key, text in _texts(launcher, "hydra.launcher"):
         if "\n" in text or "\r" in text:
             yield f"{key}={text!r} may not have several lines"

@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.launch.hydra.launchers import OPTUNA
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -69,7 +70,7 @@ def make_should_prune(
     Returns:
         A function of the epoch and its validation metrics; None where the job is no trial.
     """
-    if not (sweep / JOURNAL).exists():
+    if sweeper.get("_target_") != OPTUNA:
         return None
     import optuna
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import optuna
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -40,6 +42,7 @@ class FakeLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> list[JobReturn]:
+        assert initial_job_idx == len(self.launched)
         returned = []
         for words in job_overrides:
             job = self.folder / f"job{len(self.launched)}"
@@ -67,7 +70,7 @@ def make_sweeper(folder: Path, n_trials: int = 4, sampler: str = "TPESampler") -
     sweeper = OptunaSweeper(OmegaConf.create(settings))
     folder.mkdir(exist_ok=True)
     sweeper.folder = folder
-    sweeper.config_loader = None
+    sweeper.config_loader = ConfigLoaderImpl(ConfigSearchPathImpl())
     sweeper.launcher = FakeLauncher(folder)
     return sweeper
 
@@ -110,7 +113,7 @@ def test_larger_study_goes_on_and_new_study_repeats(sampler: str, tmp_path: Path
         make_sweeper(tmp_path / name, 2, sampler).sweep([LR])
         again = make_sweeper(tmp_path / name, 4, sampler)
         again.sweep([LR])
-        proposed[name] = [words for words in launched(again).launched]
+        proposed[name] = list(launched(again).launched)
     assert len({words[0] for words in proposed["one"]}) == 4
     assert proposed["one"] == proposed["other"]
 
@@ -156,7 +159,7 @@ def test_pruned_trials_count(tmp_path: Path) -> None:
 
 def test_search_without_completed_trial_is_an_error(tmp_path: Path) -> None:
     sweeper = make_sweeper(tmp_path, 2)
-    launched(sweeper).results = dict.fromkeys(range(2), {"status": "failed", "exit_code": 1})
+    launched(sweeper).results = {n: {"status": "failed", "exit_code": 1} for n in range(2)}
     with pytest.raises(MachineError, match="none of the 2 trials was completed"):
         sweeper.sweep([LR])
 
@@ -188,14 +191,15 @@ def test_job_reports_to_its_trial_and_stops(tmp_path: Path) -> None:
     launched(sweeper).results[1] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         sweeper.sweep([LR])
-    section = OmegaConf.create({"pruner": pruner})
+    section = OmegaConf.create({"_target_": OPTUNA, "pruner": pruner})
     should_prune = make_should_prune(tmp_path, section, launched(sweeper).launched[1])
     assert should_prune is not None
     assert not should_prune(1, Metrics(1.0, 9, 10))
     assert should_prune(2, Metrics(1.0, 1, 10))
     assert sweeper.study.trials[1].intermediate_values == {1: 0.9, 2: 0.1}
     assert make_should_prune(tmp_path, section, launched(sweeper).launched[0]) is None
-    assert make_should_prune(tmp_path / "grid", section, [LR]) is None
+    grid = OmegaConf.create({"_target_": "hydra._internal.core_plugins.BasicSweeper"})
+    assert make_should_prune(tmp_path / "grid", grid, [LR]) is None
 
 
 @pytest.mark.parametrize(
