@@ -48,11 +48,8 @@ def _check_word(word: str) -> None:
             f" trainer.epochs=5.{nearest(word, known)}"
         )
     if separator and not value:
-        group = key.lstrip("+")
-        if group in group_names():
-            valid = f"Choose one of: {', '.join(group_choices(group))}"
-        else:
-            valid = f"To set nothing: {key}=null"
+        choices = ", ".join(group_choices(key.lstrip("+")))
+        valid = f"Choose one of: {choices}" if choices else f"To set nothing: {key}=null"
         raise ConfigError(f"{key}= lacks its value. {valid}")
 
 

@@ -44,7 +44,7 @@ from mnist_trainer.training.step import Step, TrainStep
 from mnist_trainer.training.tracking.composite import open_trackers
 from mnist_trainer.training.tracking.profiling import open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
-from mnist_trainer.training.trainer import Trainer
+from mnist_trainer.training.trainer import ShouldPrune, Trainer
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ def train(
     terminal: Terminal | None = None,
     world: World = SINGLE_WORLD,
     device: Device | None = None,
+    should_prune: ShouldPrune | None = None,
 ) -> Result:
     """Train and test as configured, and leave everything that later commands need in the folder.
 
@@ -65,6 +66,7 @@ def train(
         terminal: what shows the progress; None: chosen by what standard output is.
         world: the processes that make the run together; the main one writes.
         device: where to compute; None: selected as configured.
+        should_prune: asked after each epoch whether to stop; see ``Trainer.run``.
 
     Raises:
         UserError: of the kind that says what went wrong; see ``errors``.
@@ -75,7 +77,7 @@ def train(
         update_latest_symlink(folder)
         clear_failed_result(folder)
     with outputs.tracker, trainer.interruption, closing(outputs.terminal), outputs.profile:
-        result = run_final_test(trainer, last=trainer.run())
+        result = run_final_test(trainer, last=trainer.run(should_prune))
     if world.is_main_process:
         write_json(folder.result, {**result.as_json(), "identity": identity(config.plain)})
     outputs.terminal.finished(result, str(folder))

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from mnist_trainer.compute.world import World
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import TrainingImages
-from mnist_trainer.errors import DivergedError
+from mnist_trainer.errors import DivergedError, PrunedError
 from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.system.signals import InterruptedRunError, Interruption
 from mnist_trainer.training.clock import Clock
@@ -22,6 +23,9 @@ from mnist_trainer.training.step import Step, StepOutput
 from mnist_trainer.training.tracking.terminal import EpochReport
 
 log = logging.getLogger(__name__)
+
+ShouldPrune = Callable[[int, Metrics], bool]
+"""Of an epoch and its validation metrics: whether a search gives the run up."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,17 @@ class Trainer:
         self.progress = self.state.progress
         self.interval_started = 0.0
 
-    def run(self) -> EvalMetrics:
+    def run(self, should_prune: ShouldPrune | None = None) -> EvalMetrics:
         """Train all epochs; return the metrics of the last one that was evaluated.
+
+        Args:
+            should_prune: asked after each epoch, with its validation metrics, whether to stop.
 
         Raises:
             DivergedError: the loss or a gradient was not finite.
             InterruptedRunError: the run was asked to stop, and has saved a checkpoint.
             MachineError: a file of the run could not be written.
+            PrunedError: ``should_prune`` said so.
         """
         if self.resume_point.step is None:
             first_images, _ = next(iter(self.data.epoch(0)))
@@ -73,7 +81,17 @@ class Trainer:
             training = self.train_epoch()
             evaluation = self.evaluate_epoch()
             self.end_epoch(training, evaluation)
+            self.stop_if_pruned(should_prune, evaluation.validation)
         return evaluation
+
+    def stop_if_pruned(self, should_prune: ShouldPrune | None, validation: Metrics | None) -> None:
+        """Raise PrunedError where the search that this run is a trial of gives it up."""
+        epoch = self.progress.epoch
+        if validation is None or should_prune is None:
+            return
+        if should_prune(epoch, validation) and epoch < self.settings.epochs:
+            message = f"after epoch {epoch}, validation {100 * validation.accuracy:.2f} %"
+            raise PrunedError(message, epoch, validation)
 
     def train_epoch(self) -> EpochTraining:
         """Make one pass over the training images, or the rest of one."""

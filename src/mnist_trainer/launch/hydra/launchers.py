@@ -39,14 +39,26 @@ EXTRAS = {
 }
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+PRUNERS = (
+    *("Median", "Percentile", "Hyperband", "SuccessiveHalving", "Threshold", "Patient", "Nop"),
+)
 # What Hydra's section of a configuration may have instantiated.
 TARGETS = frozenset(
     {
         *(BASIC_LAUNCHER, BASIC_SWEEPER, *EXTRAS),
         *(f"optuna.samplers.{name}Sampler" for name in ("TPE", "Random", "CmaEs", "NSGAII")),
-        *(f"optuna.pruners.{name}Pruner" for name in ("Median", "Percentile", "Hyperband", "Nop")),
+        *(f"optuna.pruners.{name}Pruner" for name in PRUNERS),
     }
 )
+# Keys of the Optuna sweeper of version 0.1, with what takes their place.
+IN_THE_SWEEP = "the study is optuna.journal in the sweep's folder; name that: sweep=NAME"
+IN_OVERRIDES = "type the search space as overrides: 'optimizer.lr=tag(log,interval(0.001,1))'"
+REMOVED_KEYS = {
+    "storage": IN_THE_SWEEP,
+    "study_name": IN_THE_SWEEP,
+    "search_space": IN_OVERRIDES,
+    "custom_search_space": IN_OVERRIDES,
+}
 # The one interpolation in the section of a launcher: a folder inside that of the sweep.
 JOB_LOGS = "${hydra.sweep.dir}/.submitit/%j"
 # Ray runs what it is told to set up, and believes what a cluster sends it.
@@ -98,6 +110,9 @@ def launcher_problems(hydra: Mapping[str, Any]) -> Iterator[str]:
                 f"hydra.launcher.{key}={launcher[key]} would run in a shell:"
                 f" {TRUST_VARIABLE}=hydra.launcher admits it"
             )
+    for key, remedy in REMOVED_KEYS.items():
+        if (given := (hydra.get("sweeper") or {}).get(key)) is not None:
+            yield f"hydra.sweeper.{key}={given}: {remedy}"
     if isinstance(ray := launcher.get("ray"), Mapping):
         yield from _ray_problems(ray)
 

@@ -58,7 +58,7 @@ def _not_importable(package: str) -> Iterator[None]:
 def register_plugin(node: DictConfig) -> None:
     """Import the launcher or sweeper that a configuration names, if it belongs to an extra."""
     target = str(node._target_)
-    if target not in EXTRAS:
+    if target not in EXTRAS or not target.startswith(f"{EXTERNAL}."):
         return
     if target == RAY:
         # No usage statistics are sent, unless the user has said otherwise.

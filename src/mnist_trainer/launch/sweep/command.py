@@ -33,6 +33,7 @@ from mnist_trainer.system.signals import InterruptedRunError
 
 LOCK = ".lock"
 MULTIRUN = "multirun.yaml"
+GOOD = (Status.COMPLETED, Status.PRUNED)
 MOST_TOLD = 6
 """Failures that are listed one by one in the closing message."""
 
@@ -185,7 +186,7 @@ def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
     if target == OPTUNA:
         from mnist_trainer.launch.hydra.optuna_sweeper import OptunaSweeper
 
-        OptunaSweeper(config, launcher).sweep(words)
+        OptunaSweeper(config, launcher, command.loader).sweep(words)
     else:
         sweeper: Any = Plugins.instance().instantiate_sweeper(
             hydra_context=context, task_function=sweep_job, config=config
@@ -232,7 +233,7 @@ def require_results(sweep: Sweep) -> None:
     StoppedSweepError: none has, but some were stopped.
     """
     states = {job.folder.path: job.status() for job in sweep.jobs}
-    bad = [job for job in sweep.jobs if states[job.folder.path] is not Status.COMPLETED]
+    bad = [job for job in sweep.jobs if states[job.folder.path] not in GOOD]
     if not bad:
         return
     stopped = [job for job in bad if states[job.folder.path] is Status.INTERRUPTED and job.result()]

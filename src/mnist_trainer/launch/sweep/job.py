@@ -7,7 +7,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from mnist_trainer.errors import UserError
+from mnist_trainer.errors import PrunedError, UserError
 from mnist_trainer.launch.command import read_settings
 from mnist_trainer.launch.hydra.launchers import share_machine
 from mnist_trainer.launch.sweep.progress import (
@@ -16,9 +16,11 @@ from mnist_trainer.launch.sweep.progress import (
     started_line,
     terminal_of_a_job,
 )
+from mnist_trainer.launch.sweep.pruning import make_should_prune
 from mnist_trainer.launch.sweep.records import (
     read_sweep,
     record_failure,
+    record_pruned,
     start_attempt,
     validation_accuracy,
 )
@@ -62,7 +64,12 @@ def sweep_job(config: DictConfig) -> float:
 
             settings = read_settings(config, hydra)
             settings = settings.resumed_from(folder.path) if resuming else settings
-            train(settings, folder, started, terminal_of_a_job(sweep))
+            pruner = make_should_prune(sweep.folder, hydra.sweeper, list(hydra.overrides.task))
+            terminal = terminal_of_a_job(sweep)
+            train(settings, folder, started, terminal, should_prune=pruner)
+    except PrunedError as pruned:
+        log.info("Pruned %s", pruned)
+        record_pruned(job, pruned, time.perf_counter() - started)
     except (
         Exception,
         SystemExit,

@@ -253,8 +253,12 @@ class FailedJob(JobReturn):
 def _returned(words: Sequence[str], job: Job) -> JobReturn:
     accuracy = validation_accuracy(job.result())
     if math.isnan(accuracy):
-        return FailedJob(overrides=list(words), status=JobStatus.FAILED)
-    returned = JobReturn(overrides=list(words), status=JobStatus.COMPLETED)
+        return FailedJob(
+            overrides=list(words), status=JobStatus.FAILED, working_dir=str(job.folder.path)
+        )
+    returned = JobReturn(
+        overrides=list(words), status=JobStatus.COMPLETED, working_dir=str(job.folder.path)
+    )
     returned.return_value = accuracy
     return returned
 

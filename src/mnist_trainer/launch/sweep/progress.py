@@ -16,6 +16,7 @@ from mnist_trainer.system.messages import counted
 if TYPE_CHECKING:
     from mnist_trainer.training.tracking.terminal import Terminal
 
+ENDED = (Status.COMPLETED, Status.PRUNED, Status.FAILED, Status.DIVERGED)
 POLL_SECONDS = 0.5
 
 
@@ -66,7 +67,8 @@ def how_it_ended(job: Job) -> str:
     if result is None:
         return "ended without a record"
     if result.get("status") != Status.COMPLETED:
-        return f"{result.get('status')}: {first_line(result)}"
+        separator = "" if result.get("status") == Status.PRUNED else ":"
+        return f"{result.get('status')}{separator} {first_line(result)}"
     scores = [
         f"{split} {100 * result[split]['accuracy']:.2f} %"
         for split in ("validation", "test")
@@ -98,7 +100,7 @@ def num_ended(sweep: Sweep, untold: Sequence[Job] = ()) -> int:
     """Jobs of the command that have come to an end, good or bad, less those untold."""
     left_out = {job.folder.path for job in untold}
     told = [job for job in sweep.jobs if job.folder.path not in left_out]
-    return sum(job.status() in (Status.COMPLETED, Status.FAILED, Status.DIVERGED) for job in told)
+    return sum(job.status() in ENDED for job in told)
 
 
 def duration(seconds: float) -> str:
