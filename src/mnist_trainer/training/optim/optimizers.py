@@ -56,12 +56,12 @@ class Muon(Optimizer):
         ):
             if not fits:
                 raise ValueError(f"{name}={value} is out of range")
+        shared = {"lr": lr, "weight_decay": weight_decay}
         parameters = list(params)
         weights = [parameter for parameter in parameters if parameter.ndim >= 2]
         hidden = {id(weight) for weight in weights[:-1]}
         matrices = [parameter for parameter in parameters if id(parameter) in hidden]
         others = [parameter for parameter in parameters if id(parameter) not in hidden]
-        shared = {"lr": lr, "weight_decay": weight_decay}
         groups: list[dict[str, Any]] = [
             {
                 "params": matrices,
