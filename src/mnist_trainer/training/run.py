@@ -116,8 +116,9 @@ def prepare(
     clock = Clock(device, started, resume_point.seconds)
     evaluator = make_evaluator(config, splits, transforms, criterion, device, clock, world)
     outputs = open_outputs(config, folder, checkpoints, resume_point, device, terminal, world)
-    parts = (state, data, step, detector, evaluator, outputs, clock, resume_point)
-    return Trainer(config, *parts, world.interruption(), world)
+    return Trainer(
+        config, state, data, step, detector, evaluator, outputs, clock, resume_point, world
+    )
 
 
 def configured_device(config: RunConfig, world: World) -> Device:
