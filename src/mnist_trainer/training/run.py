@@ -93,9 +93,7 @@ def prepare(
     device: Device | None = None,
 ) -> Trainer:
     """Build everything up to the first step, in the order in which the data flow."""
-    device = device or select_device(
-        device_for(config.trainer.engine, config.device), world.rank_info
-    )
+    device = device or configured_device(config, world)
     seed_everything(config.seed)
     splits = load_splits(config.data)
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
@@ -115,27 +113,19 @@ def prepare(
     terminal = terminal or open_terminal(world.is_main_process)
     if world.is_main_process:
         write_config(config, folder)
-        hashes = load_dataset(config.data).sha256
-        write_json(folder.environment, describe_environment(device, hashes, world.describe()))
+        write_environment(config, folder, device, world)
     log_run_summary(config, splits, device, model, layers, terminal, world)
     clock = Clock(device, started, resume_point.seconds)
-    held_out = evaluation_images(splits.validation, transforms, device)
-    test = evaluation_images(splits.test, transforms, device)
-    evaluator = Evaluator(config.trainer, device, criterion, held_out, test, clock, world)
+    evaluator = make_evaluator(config, splits, transforms, criterion, device, clock, world)
     outputs = open_outputs(config, folder, checkpoints, resume_point, device, terminal, world)
     return Trainer(
-        config,
-        state,
-        data,
-        step,
-        detector,
-        evaluator,
-        outputs,
-        clock,
-        resume_point,
-        world.interruption(),
-        world,
+        config, state, data, step, detector, evaluator, outputs, clock, resume_point, world
     )
+
+
+def configured_device(config: RunConfig, world: World) -> Device:
+    """The device that the configuration asks for, of this process."""
+    return select_device(device_for(config.trainer.engine, config.device), world.rank_info)
 
 
 def clear_failed_result(folder: RunFolder) -> None:
@@ -220,6 +210,21 @@ def make_step(
     return DataParallelStep(step, world, data.update_size, data.num_images, config.seed)
 
 
+def make_evaluator(
+    config: RunConfig,
+    splits: Splits,
+    transforms: Transforms,
+    criterion: nn.Module,
+    device: Device,
+    clock: Clock,
+    world: World,
+) -> Evaluator:
+    """The validation and test images, preprocessed, with what evaluates them."""
+    held_out = evaluation_images(splits.validation, transforms, device)
+    test = evaluation_images(splits.test, transforms, device)
+    return Evaluator(config.trainer, device, criterion, held_out, test, clock, world)
+
+
 def open_outputs(
     config: RunConfig,
     folder: RunFolder,
@@ -245,6 +250,12 @@ def write_config(config: RunConfig, folder: RunFolder) -> None:
     """Write config.yaml: every setting, resolved."""
     with atomic_write(folder.config) as file:
         file.write(config.yaml.encode())
+
+
+def write_environment(config: RunConfig, folder: RunFolder, device: Device, world: World) -> None:
+    """Write environment.json: versions, hardware and the hashes of the data."""
+    hashes = load_dataset(config.data).sha256
+    write_json(folder.environment, describe_environment(device, hashes, world.describe()))
 
 
 def log_run_summary(

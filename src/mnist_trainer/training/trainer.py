@@ -12,7 +12,7 @@ from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import TrainingImages
 from mnist_trainer.errors import DivergedError, PrunedError
 from mnist_trainer.runs.metrics import Metrics
-from mnist_trainer.system.signals import InterruptedRunError, Interruption
+from mnist_trainer.system.signals import InterruptedRunError
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.evaluation import EvalMetrics, Evaluator
 from mnist_trainer.training.finite import NonFiniteDetector
@@ -52,12 +52,12 @@ class Trainer:
     outputs: RunOutputs
     clock: Clock
     resume_point: ResumePoint
-    interruption: Interruption
     world: World
 
     def __post_init__(self) -> None:
         self.settings = self.config.trainer
         self.progress = self.state.progress
+        self.interruption = self.world.interruption()
         self.interval_started = 0.0
 
     def run(self, should_prune: ShouldPrune | None = None) -> EvalMetrics:
