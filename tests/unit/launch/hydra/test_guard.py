@@ -58,7 +58,7 @@ FILES = {
     "${hydra.runtime.output_dir}/../x.log": False,
     "${hydra.runtime.output_dir}/${name}.log": False,
     "${hydra.runtime.output_dir}/.profile": False,
-    "/tmp/x.log": False,
+    "/elsewhere/x.log": False,
     "x.log": False,
 }
 
