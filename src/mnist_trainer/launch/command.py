@@ -21,7 +21,7 @@ from mnist_trainer.launch.hydra.launchers import (
     refuse_launcher_without_sweep,
     require_extras,
 )
-from mnist_trainer.launch.hydra.loader import CheckedConfigLoader, open_loader
+from mnist_trainer.launch.hydra.loader import CheckedConfigLoader, open_loader, typed_keys
 from mnist_trainer.launch.options import CommandLine
 from mnist_trainer.launch.overrides import check_groups, each_value, parse_overrides, refuse_empty
 from mnist_trainer.runs.resume import (
@@ -98,6 +98,7 @@ def resolve_command(line: CommandLine, *, is_main_process: bool = True) -> Resol
     multirun = line.multirun or _asks_for_multirun(overrides)
     _check_overrides(line, overrides, loader, multirun)
     added = [] if is_main_process else [*SECONDARY_OVERRIDES]
+    loader.typed_keys |= typed_keys(added)
     composed, config = _first_valid_config(loader, overrides, added)
     if multirun:
         _check_sweeper(str(composed.hydra.sweeper._target_), config, overrides)

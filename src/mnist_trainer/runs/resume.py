@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mnist_trainer.errors import CheckpointError, ConfigError
+from mnist_trainer.errors import CheckpointError, ConfigError, RefusedError
 from mnist_trainer.runs.folder import OUTPUTS, RUN_MARKS, RunFolder, display_path
 from mnist_trainer.runs.result import Status, read_result
 from mnist_trainer.system.messages import counted
@@ -28,7 +28,7 @@ FREE = (
 
 # A run folder may come from somebody else: where data are kept or fetched is typed anew.
 PLACES = {"data.root", "data.mirror"}
-NOT_TAKEN_OVER = {"resume", "resume_allow_changes", "hydra", *PLACES}
+NOT_TAKEN_OVER = {"resume", "resume_allow_changes", *PLACES}
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ def load_saved_overrides(folder: RunFolder, typed_keys: set[str]) -> Resumption:
 
     Raises:
         CheckpointError: the words of that time cannot be read.
+        RefusedError: they hold settings of Hydra, which choose what runs and where it writes.
     """
     path = folder.path / ".hydra" / "overrides.yaml"
     try:
@@ -83,6 +84,11 @@ def load_saved_overrides(folder: RunFolder, typed_keys: set[str]) -> Resumption:
         ) from error
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise CheckpointError(f"{path}: not a list of settings.")
+    if hydra := next((word for word in words if _key(word) == "hydra"), None):
+        raise RefusedError(
+            f"{path}: {hydra} is none of the settings that a run is resumed with."
+            "\nHydra's own settings are typed on the command line, or left out of that file."
+        )
     kept = [word for word in words if _key(word) not in typed_keys | NOT_TAKEN_OVER]
     ignored = [word for word in words if _key(word) in PLACES - typed_keys]
     return Resumption(folder, kept, ignored)

@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mnist_trainer.config.shipped import config_dir
+from mnist_trainer.config.shipped import config_dir, group_names
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.launch.hydra.environment import allow_typed_variables
 from mnist_trainer.launch.hydra.guard import (
@@ -48,7 +48,7 @@ class CheckedConfigLoader(ConfigLoader):
         self.inner = inner
         self.config_name = line.config_name
         self.folders = folders
-        self.typed_keys = frozenset(key[1] for o in line.overrides if (key := KEY.match(o)))
+        self.typed_keys = typed_keys(line.overrides)
         self.kept: dict[tuple[str, ...], DictConfig] = {}
 
     def compose(self, overrides: Sequence[str], run_mode: RunMode = RunMode.RUN) -> DictConfig:
@@ -146,6 +146,15 @@ class CheckedConfigLoader(ConfigLoader):
 
     def compute_defaults_list(self, *arguments: Any, **options: Any) -> Any:
         return self.inner.compute_defaults_list(*arguments, **options)
+
+
+def typed_keys(overrides: Sequence[str]) -> frozenset[str]:
+    """Keys that overrides set; the choice of a group sets none of the keys in it."""
+    keys = ((KEY.match(word), word.partition("=")[2]) for word in overrides)
+    groups = group_names()
+    return frozenset(
+        key[1] for key, value in keys if key and (key[1] not in groups or value.startswith("{"))
+    )
 
 
 def open_loader(line: CommandLine) -> CheckedConfigLoader:
