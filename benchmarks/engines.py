@@ -32,14 +32,13 @@ from benchmarks.product import compose_config
 from benchmarks.results import RESULTS, Case, Report, write_report
 from benchmarks.tables import number, row
 from benchmarks.timing import MIN_ROUNDS, interleave
-from mnist_trainer.data.batches import Batches, EpochPlan, plan_epoch
+from mnist_trainer.data.batches import Batches, EpochSampler
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.training.engines.select import make_engine
 from mnist_trainer.training.evaluation import evaluate
 from mnist_trainer.training.run import prepare
-from mnist_trainer.training.step import StepOutput
+from mnist_trainer.training.step import Step, StepOutput
 from mnist_trainer.training.trainer import Trainer
-from mnist_trainer.training.update import Step
 
 PAGE = Path(__file__).parents[1] / "docs" / "engines.md"
 BLOCK = re.compile(r"(<!-- engines:start -->\n).*?(<!-- engines:end -->)", re.DOTALL)
@@ -57,8 +56,8 @@ class Reversed:
     def __init__(self, batches: Batches) -> None:
         self.batches = batches
 
-    def epoch(self, plan: EpochPlan, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, labels in self.batches.epoch(plan, start):
+    def epoch(self, sampler: EpochSampler, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels in self.batches.epoch(sampler, start):
             yield images.flip(0), labels.flip(0)
 
 
@@ -70,9 +69,9 @@ class Recorded:
         self.losses: list[Tensor] = []
 
     def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
-        outcome = self.step(images, labels, measure_norm=measure_norm)
-        self.losses.append(outcome.loss.clone())
-        return outcome
+        output = self.step(images, labels, measure_norm=measure_norm)
+        self.losses.append(output.loss.clone())
+        return output
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def open_trainer(*words: str) -> Iterator[Trainer]:
     with tempfile.TemporaryDirectory() as folder:
         with contextlib.redirect_stdout(io.StringIO()):
             trainer = prepare(compose_config(*words), RunFolder(Path(folder)), time.perf_counter())
-        with trainer.tracker:
+        with trainer.outputs.tracker:
             yield trainer
 
 
@@ -99,10 +98,10 @@ def single_precision(way: str, words: Sequence[str]) -> Trained:
     engine = way.partition(",")[0]
     with open_trainer(*words, f"trainer.engine={engine}") as trainer:
         if way == CONTROL:
-            trainer.batches = Reversed(trainer.batches)
-        recorded = trainer.update = Recorded(trainer.update)
+            trainer.data.batches = Reversed(trainer.data.batches)
+        recorded = trainer.step = Recorded(trainer.step)
         trainer.train_epoch()
-        accuracy = trainer.scorer.score_test(trainer.state.evaluated).accuracy
+        accuracy = trainer.evaluator.evaluate_test(trainer.state.eval_model).accuracy
     return Trained([float(loss) for loss in recorded.losses], accuracy)
 
 
@@ -112,20 +111,23 @@ def double_precision(way: str, words: Sequence[str]) -> Trained:
         model, optimizer, test = (
             trainer.state.model.double(),
             trainer.state.optimizer,
-            trainer.scorer.test,
+            trainer.evaluator.test,
         )
         engine = make_engine(
-            way, model, trainer.scorer.criterion, trainer.state.scaler, trainer.device
+            way, model, trainer.evaluator.criterion, trainer.state.scaler, trainer.evaluator.device
         )
         losses = []
-        for images, labels in trainer.batches.epoch(
-            plan_epoch(trainer.num_images, 0, trainer.config.seed, 0), 0
-        ):
+        for images, labels in trainer.data.epoch(0):
             optimizer.zero_grad(set_to_none=True)
             losses.append(float(engine.backpropagate(images.double(), labels, 1.0)[0]))
             optimizer.step()
         metrics = evaluate(
-            model, trainer.scorer.criterion, trainer.device, test.images.double(), test.labels, 500
+            model,
+            trainer.evaluator.criterion,
+            trainer.evaluator.device,
+            test.images.double(),
+            test.labels,
+            500,
         )
     return Trained(losses, metrics.accuracy)
 

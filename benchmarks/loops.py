@@ -27,7 +27,7 @@ class Ways:
     bare: BareLoop
 
     def wait(self) -> None:
-        self.product.trainer.device.synchronize()
+        self.product.trainer.evaluator.device.synchronize()
 
 
 @contextlib.contextmanager
@@ -40,7 +40,7 @@ def open_ways(experiment: str, device_type: str, steps: int) -> Iterator[Ways]:
     dataset = load_dataset(config.data)
     with tempfile.TemporaryDirectory() as folder:
         product = ProductLoop(config, Path(folder), steps)
-        device = product.trainer.device
+        device = product.trainer.evaluator.device
         tutorial = TutorialLoop(config, cache_root(config.data), device.torch_device, steps)
         bare = BareLoop(
             config, dataset.train, dataset.test, device.torch_device, device.memory_format, steps

@@ -23,9 +23,9 @@ from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.data.loading import load_dataset
 from mnist_trainer.data.split import stratified_holdout
 from mnist_trainer.inference.digit_images.components import label_components
-from mnist_trainer.inference.digit_images.digits import find_digit
-from mnist_trainer.inference.digit_images.opening import PictureError, open_picture
-from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.inference.digit_images.read_image import ImageError, read_image
+from mnist_trainer.inference.digit_images.segment import find_digit
+from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.runs.metrics import wilson_interval
 
 Grey = NDArray[np.float64]
@@ -213,9 +213,9 @@ def read_all(
             content = people_picture(digits.images[index, 0].numpy(), kind, rng)
             label = int(digits.labels[index])
             try:
-                seen = find_digit(open_picture(io.BytesIO(content), 640).colours).image
+                seen = find_digit(read_image(io.BytesIO(content), 640).pixels).image
                 said = str(int(trained.logits(seen).argmax()))
-            except PictureError as error:
+            except ImageError as error:
                 seen, said = np.zeros((28, 28), np.uint8), str(error)
             if said != str(label):
                 mistakes.append(Mistake(kind.name, label, said, content, seen))

@@ -13,7 +13,7 @@ from torch import Tensor
 from mnist_trainer.config.reader import read_config
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.config.shipped import config_dir
-from mnist_trainer.data.batches import Batches, EpochPlan
+from mnist_trainer.data.batches import Batches, EpochSampler
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.training.run import prepare
 
@@ -41,9 +41,9 @@ class InTurns:
         self.steps = steps
         self.under_way: Iterator[tuple[Tensor, Tensor]] = iter(())
 
-    def epoch(self, plan: EpochPlan, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, sampler: EpochSampler, start: int) -> Iterator[tuple[Tensor, Tensor]]:
         if start == 0:
-            self.under_way = self.batches.epoch(plan, 0)
+            self.under_way = self.batches.epoch(sampler, 0)
         return islice(self.under_way, self.steps)
 
 
@@ -57,20 +57,20 @@ class ProductLoop:
         """
         self.steps = steps
         self.trainer = prepare(config, RunFolder(folder), time.perf_counter())
-        self.trainer.batches = InTurns(self.trainer.batches, steps)
+        self.trainer.data.batches = InTurns(self.trainer.data.batches, steps)
 
     def train(self) -> None:
         """One call of the trainer's ``train_epoch``; where too few steps are left for a whole turn,
         the next epoch begins."""
         self.trainer.train_epoch()
         progress = self.trainer.progress
-        if progress.batch + self.steps > self.trainer.steps_per_epoch:
+        if progress.batch + self.steps > self.trainer.data.steps_per_epoch:
             progress.epoch, progress.batch = progress.epoch + 1, 0
             self.trainer.state.epoch_accumulator.reset()
 
     def test(self) -> int:
-        """One evaluation of the test images: the number of right answers."""
-        return self.trainer.scorer.score_test(self.trainer.state.evaluated).correct
+        """One evaluation of the test images: the number of correct predictions."""
+        return self.trainer.evaluator.evaluate_test(self.trainer.state.eval_model).correct
 
     def close(self) -> None:
-        self.trainer.tracker.close()
+        self.trainer.outputs.tracker.close()

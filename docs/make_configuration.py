@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the comments in ``configs/``: python docs/make_configuration.py"""
+"""Write docs/configuration.md from ``configs/``: python docs/make_configuration.py"""
 
 from pathlib import Path
 
@@ -9,8 +9,9 @@ PAGE = Path(__file__).with_name("configuration.md")
 HEAD = """\
 # Configuration reference
 
-Written from the files in [`configs/`](../configs) by `docs/make_configuration.py`. Every setting is a word of the form
-`key=value`; a group is chosen by `group=choice`. `mnist-train --cfg job` shows what a command line comes to.
+Written from the files in [`configs/`](../configs) by `docs/make_configuration.py`. Every setting is
+a word of the form `key=value`; a group is chosen by `group=choice`. `mnist-train --cfg job` shows
+what a command line comes to.
 """
 
 
@@ -36,7 +37,8 @@ def section(name: str, path: Path, heading: str) -> str:
     text = " ".join(line.strip() for line in prose if not line.startswith("  mnist-train"))
     shown = "\n".join(commands)
     body = "\n".join(lines[opening:]).strip()
-    return f"{heading}\n\n{text}\n\n```console\n{shown}\n```\n\n```yaml\n{body or '{}  # ' + name}\n```\n"
+    yaml = body or "{}  # " + name
+    return f"{heading}\n\n{text}\n\n```console\n{shown}\n```\n\n```yaml\n{yaml}\n```\n"
 
 
 if __name__ == "__main__":

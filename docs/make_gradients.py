@@ -1,5 +1,4 @@
-"""Writes docs/gradients.md from what ``mnist_trainer.gradient_check`` finds: python
-docs/make_gradients.py"""
+"""Write docs/gradients.md from ``mnist_trainer.gradient_check``: python docs/make_gradients.py"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +11,17 @@ HEAD = """\
 # Derivatives, checked
 
 The activations and losses of this package are formulas, written once for PyTorch and NumPy in
-[`formulas/`](../src/mnist_trainer/formulas), each with its derivative and its source. The engines that train without autograd
-use the derivatives; autograd does not. So each derivative can be held against two things that know nothing of it:
+[`formulas/`](../src/mnist_trainer/models/formulas), each with its derivative and its source. The
+engines that train without autograd use the derivatives; autograd does not. So each derivative can
+be held against two things that know nothing of it:
 
-* the **finite difference** `(f(z + h) - f(z - h)) / 2h`, h = 1e-5, of the function in NumPy, right to about 1e-9,
+* the **finite difference** `(f(z + h) - f(z - h)) / 2h`, h = 1e-5, of the function in NumPy, right
+  to about 1e-9,
 * **autograd**, through the module that training uses, right to the last digits.
 
-The column **value** compares the functions themselves, the formula in NumPy with PyTorch's module. Every entry is the largest
-difference found, in float64. The tests compute this page anew; to see it for yourself:
+The column **value** compares the functions themselves, the formula in NumPy with PyTorch's module.
+Every entry is the largest difference found, in float64. The tests compute this page anew; to see it
+for yourself:
 
 ```console
 $ python -m mnist_trainer.gradient_check
@@ -29,16 +31,18 @@ $ python -m mnist_trainer.gradient_check
 ACTIVATIONS = """\
 ## Activations
 
-`mnist-train model.activation=NAME`. At 1,200 places from -6 to 6. σ is the sigmoid, Φ and φ are the distribution and the
-density of the standard normal, gd is the Gudermannian function. [Chapter 6](foundations/06-activations.md) draws them.
+`mnist-train model.activation=NAME`. At 1,200 places from -6 to 6. σ is the sigmoid, Φ and φ are the
+distribution and the density of the standard normal, gd is the Gudermannian function. [Chapter
+6](foundations/06-activations.md) draws them.
 """
 
 LOSSES = """\
 ## Losses
 
-`mnist-train loss=NAME loss.OPTION=VALUE`. On 64 images with ten logits z each, of growing size, so that the right class is
-surely found in some and surely missed in others. p is softmax(z), y the label as zeros and a one, p_t the probability of the
-right class, q = 1 - p_t. The loss of a batch is the mean over its images; the gradient is that of one image's loss.
+`mnist-train loss=NAME loss.OPTION=VALUE`. On 64 images with ten logits z each, of growing size, so
+that the right class is surely found in some and surely missed in others. p is softmax(z), y the
+label as zeros and a one, p_t the probability of the right class, q = 1 - p_t. The loss of a batch
+is the mean over its images; the gradient is that of one image's loss.
 """
 
 

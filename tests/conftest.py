@@ -17,7 +17,8 @@ from hydra.core.global_hydra import GlobalHydra
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.embedded import load_mnist
 from mnist_trainer.data.images import DataSet, LabelledImages
-from mnist_trainer.launch.command_line import parse_command_line, plan, start_hydra
+from mnist_trainer.launch.command import resolve_command
+from mnist_trainer.launch.options import parse_command_line
 
 Compose = Callable[..., RunConfig]
 
@@ -46,8 +47,7 @@ def compose() -> Iterator[Compose]:
     """The settings that a command line leads to."""
 
     def composed(*words: str) -> RunConfig:
-        command = parse_command_line(words)
-        return plan(start_hydra(command), command).config
+        return resolve_command(parse_command_line(words)).config
 
     yield composed
     GlobalHydra.instance().clear()

@@ -27,12 +27,12 @@ class PretendCuda(Device):
         return "cuda"
 
 
-class OperatorRecorder:
-    """Takes the place of ``graphs.CudaRecorder``."""
+class OperatorGraph:
+    """Takes the place of ``cuda_graph.CudaGraph``."""
 
     def __init__(self, problem: str | None = None, average: MovingAverage | None = None) -> None:
         """Args:
-        problem: what rehearsals complain of.
+        problem: what warm-up reports.
         average: its number of updates is on the host, so a step may look at it.
         """
         self.problem = problem
@@ -42,7 +42,7 @@ class OperatorRecorder:
     def warm_up(self, work: Callable[[], StepOutput]) -> tuple[StepOutput, str | None]:
         return work(), self.problem
 
-    def record(self, work: Callable[[], StepOutput]) -> StepOutput:
+    def capture(self, work: Callable[[], StepOutput]) -> StepOutput:
         random = torch.get_rng_state()
         try:
             with self.recording:

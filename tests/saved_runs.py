@@ -14,7 +14,7 @@ from mnist_trainer.data.split import split
 from mnist_trainer.data.transforms import build_transforms
 from mnist_trainer.runs.checkpoint import Checkpoints
 from mnist_trainer.runs.folder import RunFolder
-from mnist_trainer.training.run import image_size, make_state, write_config
+from mnist_trainer.training.run import image_size, make_model, make_state, write_config
 
 SMALL = (
     "device=cpu",
@@ -41,7 +41,9 @@ def save_run(
     folder = RunFolder(path)
     splits = split(load_dataset(config.data), config.data)
     size = image_size(splits, build_transforms(config.fixed_transforms, ()))
-    state = make_state(config, splits, size, select_device(config.device))
+    device = select_device(config.device)
+    model = make_model(config, splits.num_classes, size, device)
+    state = make_state(config, model, 1, device)
     state.progress.epoch = 1
     saved = {
         **state.state_dict(),

@@ -1,7 +1,7 @@
-"""``python -m mnist_trainer.doctor``: is this machine all right? One line for each thing that a run
-needs."""
+"""Check what a run needs on this machine: python -m mnist_trainer.doctor"""
 
 import os
+import platform
 import re
 import shutil
 import sys
@@ -18,12 +18,11 @@ from mnist_trainer.system.openmp import limit_openmp_spinning
 
 NEEDED_BYTES = 200_000_000
 """MNIST unpacked, and a run or two."""
-PYTHON_NEEDED = (3, 11)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check came to."""
+    """The result of a check."""
 
     name: str
     found: str
@@ -37,15 +36,14 @@ def main() -> None:
         limit_openmp_spinning()
         findings = examine()
         show(findings)
-        sys.exit(
-            ExitCode.ENVIRONMENT if any(finding.advice for finding in findings) else ExitCode.OK
-        )
+        failed = any(finding.advice for finding in findings)
+        sys.exit(ExitCode.ENVIRONMENT if failed else ExitCode.OK)
 
 
 def examine() -> list[Finding]:
-    """All checks, in the order in which a run would stumble."""
+    """Make all checks, in the order in which a run would fail."""
     return [
-        python(),
+        Finding("Python", platform.python_version()),
         torch_and_torchvision(),
         hydra_and_omegaconf(),
         *attempt("devices", devices),
@@ -56,54 +54,35 @@ def examine() -> list[Finding]:
 
 
 def attempt(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
-    """What a check finds, or why it could not be made."""
+    """Make a check; an error is a finding."""
     try:
         return check()
     except (UserError, OSError, ImportError, RuntimeError) as error:
         return [Finding(name, "failed", (str(error).splitlines() or [type(error).__name__])[0])]
 
 
-def python() -> Finding:
-    found = ".".join(map(str, sys.version_info[:3]))
-    needed = ".".join(map(str, PYTHON_NEEDED))
-    return Finding(
-        "Python",
-        found,
-        None if sys.version_info >= PYTHON_NEEDED else f"{needed} or newer is needed: install it",
-    )
-
-
 def torch_and_torchvision() -> Finding:
-    """torchvision names the one version of torch that it was compiled against."""
+    """Whether torch is the one version that torchvision was compiled against."""
     versions = [_version(name) for name in ("torch", "torchvision")]
-    found = " with ".join(str(each) for each in versions)
+    found = " with ".join(map(str, versions))
     if None in versions:
         return Finding("torch, torchvision", found, "not installed: pip install mnist-trainer")
-    needed = next(
-        (line for line in requires("torchvision") or [] if re.match(r"torch\b(?!vision)", line)), ""
-    )
-    wanted = re.search(r"==\s*([\d.]+)", needed)
+    wanted = re.search(r"\btorch==\s*([\d.]+)", " ".join(requires("torchvision") or []))
     # A build such as 2.14.1+cpu is of that version.
-    if wanted and str(versions[0]).partition("+")[0] != wanted[1]:
-        advice = (
-            f"torchvision {versions[1]} belongs to torch {wanted[1]}: pip install"
-            f" torch=={wanted[1]}"
-        )
-        return Finding("torch, torchvision", found, advice)
-    return Finding("torch, torchvision", found)
+    if wanted is None or str(versions[0]).partition("+")[0] == wanted[1]:
+        return Finding("torch, torchvision", found)
+    advice = (
+        f"torchvision {versions[1]} belongs to torch {wanted[1]}: pip install torch=={wanted[1]}"
+    )
+    return Finding("torch, torchvision", found, advice)
 
 
 def hydra_and_omegaconf() -> Finding:
-    versions = [_version(name) for name in ("hydra-core", "omegaconf")]
-    found = " with ".join(str(each) for each in versions)
-    fits = all(
-        str(each).startswith(start) for each, start in zip(versions, ("1.3", "2.3"), strict=True)
-    )
-    return Finding(
-        "hydra, omegaconf",
-        found,
-        None if fits else "pip install 'hydra-core>=1.3.2,<1.4' 'omegaconf>=2.3,<2.4'",
-    )
+    """Whether Hydra and OmegaConf are of the supported versions."""
+    versions = [str(_version(name)) for name in ("hydra-core", "omegaconf")]
+    fits = versions[0].startswith("1.3") and versions[1].startswith("2.3")
+    advice = "pip install 'hydra-core>=1.3.2,<1.4' 'omegaconf>=2.3,<2.4'"
+    return Finding("hydra, omegaconf", " with ".join(versions), None if fits else advice)
 
 
 def _version(package: str) -> str | None:
@@ -114,19 +93,16 @@ def _version(package: str) -> str | None:
 
 
 def devices() -> list[Finding]:
-    """Each device that is here, and whether it can make one update of the weights."""
+    """Check the number of threads, and one training step on each device."""
     import torch
 
     from mnist_trainer.compute.device import available_devices
 
     cores = os.cpu_count() or 1
     threads = torch.get_num_threads()
-    advice = (
-        None
-        if threads <= cores
-        else f"more than the {cores} cores: unset OMP_NUM_THREADS, or device.threads={cores}"
-    )
-    findings = [Finding("threads", f"{threads} of {cores} cores", advice)]
+    advice = f"more than the {cores} cores: unset OMP_NUM_THREADS, or device.threads={cores}"
+    found = f"{threads} of {cores} cores"
+    findings = [Finding("threads", found, advice if threads > cores else None)]
     for described in available_devices():
         kind, _, name = described.partition(" ")
         findings += attempt(f"one step on {kind}", partial(one_step, kind, name.strip("()")))
@@ -134,84 +110,55 @@ def devices() -> list[Finding]:
 
 
 def one_step(kind: str, name: str) -> list[Finding]:
-    """Train a small network for one real step."""
+    """Whether a training step on a device gives a finite loss and changes the weights."""
     import torch
     from torch import nn
 
-    from mnist_trainer.compute.device import Device
-    from mnist_trainer.training.step import AutogradEngine, train_step
-
-    place = torch.device(kind)
-    device = Device(place, "fp32", torch.contiguous_format, name)
-    layer = nn.Linear(784, 10)
-    model = nn.Sequential(nn.Flatten(), layer).to(place)
+    layer = nn.Linear(784, 10).to(kind)
     before = layer.weight.detach().clone()
-    scaler = device.grad_scaler()
-    outcome = train_step(
-        AutogradEngine(model, nn.CrossEntropyLoss(), scaler, device),
-        torch.optim.SGD(model.parameters(), lr=0.1),
-        scaler,
-        device,
-        torch.rand(64, 1, 28, 28, device=place),
-        torch.arange(64, device=place) % 10,
-        batch_size=64,
-        clip_norm=None,
-        measure_norm=False,
-    )
-    learned = bool(outcome.finite) and not torch.equal(before, layer.weight)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    images, labels = torch.rand(64, 784, device=kind), torch.arange(64, device=kind) % 10
+    loss = nn.functional.cross_entropy(layer(images), labels)
+    loss.backward()
+    optimizer.step()
+    learned = bool(loss.isfinite()) and not torch.equal(before, layer.weight)
     advice = (
-        None
-        if learned
-        else (
-            "a step changed no weights: run elsewhere with device=cpu, and update the driver of"
-            f" {kind}"
-        )
+        f"a step changed no weights: run elsewhere with device=cpu, and update the driver of {kind}"
     )
-    return [Finding(f"one step on {kind}", name, advice)]
+    return [Finding(f"one step on {kind}", name, None if learned else advice)]
 
 
 def data_cache() -> Path:
+    """The per-user folder of the data sets."""
     from platformdirs import user_cache_path
 
     return user_cache_path("mnist-trainer", appauthor=False)
 
 
 def writable(name: str, folder: Path, override: str) -> Finding:
-    """Whether a folder, or what it would be made in, takes files; and whether there is room."""
-    place = folder.resolve()
-    while not place.exists():
-        place = place.parent
+    """Whether a folder, or its nearest existing parent, takes files and has room for a run."""
+    existing = folder.resolve()
+    while not existing.exists():
+        existing = existing.parent
     try:
-        with tempfile.TemporaryFile(dir=place) as file:
+        with tempfile.TemporaryFile(dir=existing) as file:
             file.write(b"x")
-        free = shutil.disk_usage(place).free
+        free = shutil.disk_usage(existing).free
     except OSError as error:
-        return Finding(
-            name,
-            str(folder),
-            f"cannot be written to ({error.strerror}): choose another place with {override}",
-        )
+        advice = f"cannot be written to ({error.strerror}): choose another place with {override}"
+        return Finding(name, str(folder), advice)
+    advice = f"less than {NEEDED_BYTES / 1e6:,.0f} MB are free: make room, or {override}"
     found = f"{folder}, {free / 1e9:,.1f} GB free"
-    if free < NEEDED_BYTES:
-        return Finding(
-            name,
-            found,
-            f"less than {NEEDED_BYTES / 1e6:,.0f} MB are free: make room, or {override}",
-        )
-    return Finding(name, found)
+    return Finding(name, found, advice if free < NEEDED_BYTES else None)
 
 
 def embedded_data() -> list[Finding]:
-    """The official files inside the package."""
+    """Whether the files of MNIST inside the package are the published ones."""
     from mnist_trainer.data.embedded import SHA256, embedded_file
 
     size = sum(len(embedded_file(name)) for name in SHA256)
-    return [
-        Finding(
-            "embedded data",
-            f"{len(SHA256)} files of MNIST, {size / 1e6:.0f} MB, SHA-256 as published",
-        )
-    ]
+    found = f"{len(SHA256)} files of MNIST, {size / 1e6:.0f} MB, SHA-256 as published"
+    return [Finding("embedded data", found)]
 
 
 def show(findings: list[Finding]) -> None:

@@ -29,6 +29,21 @@ class UserError(Exception):
     exit_code = ExitCode.CONFIG
 
 
+class PrunedError(UserError):
+    """A trial of a search that the pruner has stopped: no failure."""
+
+    exit_code = ExitCode.OK
+
+    def __init__(self, message: str, epoch: int, validation: object) -> None:
+        """Args:
+        epoch: the last one, counted from 1.
+        validation: ``Metrics`` after it.
+        """
+        super().__init__(message)
+        self.epoch = epoch
+        self.validation = validation
+
+
 class AlreadyReportedError(UserError):
     """What ended this process is said by another one of the same run: nothing is left to say here."""
 

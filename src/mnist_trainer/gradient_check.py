@@ -1,7 +1,7 @@
-"""Whether the stated derivatives are the derivatives: python -m mnist_trainer.gradient_check
+"""Check the derivative formulas: python -m mnist_trainer.gradient_check
 
-Each formula is compared, in float64, with two things that know nothing of it: the finite difference
-of the function in NumPy, and what autograd makes of the module that training uses.
+Each is compared, in float64, with two independent results: the finite difference of the function in
+NumPy, and autograd through the module that training uses.
 """
 
 import sys
@@ -18,28 +18,27 @@ from mnist_trainer.models.formulas import activations as activation_formulas
 from mnist_trainer.models.formulas.losses import Loss, one_hot
 
 STEP = 1e-5
-"""Half the distance of the two values in a finite difference; its error is about STEP² and 1e-16 /
-STEP."""
+"""h of the central difference (f(z + h) − f(z − h)) / 2h; its error is about h² + 1e-16 / h."""
 
 BOUNDS = {"value": 1e-12, "finite_difference": 1e-8, "autograd": 1e-12}
-"""What a right formula stays below, many times over; a wrong one is off by 1e-3 or more."""
+"""Correct formulas stay far below these; a wrong one is off by 1e-3 or more."""
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Check:
-    """A function, the derivative stated for it, and the largest differences found."""
+    """A function, its derivative formula, and the largest differences found."""
 
     name: str
     function: str
     derivative: str
     value: float
-    """Formula in NumPy and module of PyTorch: the functions themselves."""
+    """Between the values of the formula in NumPy and of the module in PyTorch."""
     finite_difference: float
-    """Stated derivative and (f(z + h) − f(z − h)) / 2h."""
+    """Between the derivative formula and the central difference."""
     autograd: float
-    """Stated derivative and autograd's through the module."""
+    """Between the derivative formula and autograd through the module."""
 
     @property
     def passes(self) -> bool:
@@ -61,7 +60,7 @@ FUNCTIONS = {
     "arctan": ("2/π · arctan(π/2 · z)", "1 / (1 + (π/2 · z)²)"),
     "gd": ("2/π · gd(π/2 · z)", "1 / cosh(π/2 · z)"),
 }
-"""Activation to its formula and that of its derivative, for people."""
+"""Activation to its formula and the formula of its derivative, as text."""
 
 CRITERIA: dict[str, tuple[Callable[[], nn.Module], str, str]] = {
     "cross_entropy": (nn.CrossEntropyLoss, "−ln p_t", "p − y"),
@@ -99,31 +98,31 @@ CRITERIA: dict[str, tuple[Callable[[], nn.Module], str, str]] = {
         "q^γ (1 − γ p_t ln p_t / q) (p − y)",
     ),
 }
-"""Loss, as typed after ``loss=``, to its module, its formula and that of its gradient."""
+"""Loss, as typed after ``loss=``, to its module, its formula and the formula of its gradient."""
 
 
 def check_activations() -> Iterator[Check]:
-    """Every activation at 1,200 places from −6 to 6, none of them at a kink."""
+    """Check every activation at 1,200 points from −6 to 6, none of them at a kink."""
     z = np.linspace(-6, 6, 1200)
     for name, (function, derivative) in FUNCTIONS.items():
         formula = activation_formulas.ACTIVATIONS[name]
         stated: Array = formula.derivative(np, z)
-        wiggled = (formula.value(np, z + STEP) - formula.value(np, z - STEP)) / (2 * STEP)
+        difference = (formula.value(np, z + STEP) - formula.value(np, z - STEP)) / (2 * STEP)
         tensor = torch.tensor(z, requires_grad=True)
         output = activations.activation(name)(tensor)
-        output.sum().backward()
+        (gradient,) = torch.autograd.grad(output.sum(), tensor)
         yield Check(
             name=name,
             function=function,
             derivative=derivative,
             value=largest(formula.value(np, z) - output.detach().numpy()),
-            finite_difference=largest(stated - wiggled),
-            autograd=largest(stated - gradient_of(tensor)),
+            finite_difference=largest(stated - difference),
+            autograd=largest(stated - gradient.numpy()),
         )
 
 
 def check_losses() -> Iterator[Check]:
-    """Every loss on 64 images of ten classes, from surely wrong to surely right."""
+    """Check every loss on 64 images of ten classes, from confidently wrong to confidently right."""
     z, labels = example_logits()
     for name, (make, function, derivative) in CRITERIA.items():
         criterion = make()
@@ -131,23 +130,23 @@ def check_losses() -> Iterator[Check]:
         if formula is None:
             raise TypeError(f"{name}: {criterion} has no formula")
         y: Array = one_hot(np, labels, z)
-        # A mean over images: times their number, it is the gradient of each image's own loss.
+        # The loss is a mean over images: times their number, this is the gradient for each image.
         stated: Array = len(z) * formula.gradient(np, z, y)
         tensor = torch.tensor(z, requires_grad=True)
         loss = criterion(tensor, torch.from_numpy(labels))
-        loss.backward()
+        (gradient,) = torch.autograd.grad(loss, tensor)
         yield Check(
             name=name,
             function=function,
             derivative=derivative,
             value=abs(float(formula.value(np, z, y)) - loss.item()),
             finite_difference=largest(stated - finite_differences(formula, z, y)),
-            autograd=largest(stated - len(z) * gradient_of(tensor)),
+            autograd=largest(stated - len(z) * gradient.numpy()),
         )
 
 
 def finite_differences(formula: Loss, z: Array, y: Array) -> Array:
-    """How each image's loss changes with each of its logits, (N, C)."""
+    """Central differences of each image's loss with respect to its logits, (N, C)."""
     slopes = np.zeros_like(z)
     for image, logit in np.ndindex(*z.shape):
         step = np.zeros((1, z.shape[1]))
@@ -160,28 +159,19 @@ def finite_differences(formula: Loss, z: Array, y: Array) -> Array:
 
 
 def example_logits() -> tuple[Array, NDArray[np.int64]]:
-    """Logits (64, 10) and labels (64,), the same at each call: of growing size, so that some
-    probabilities are nearly 0 or 1."""
+    """Fixed logits (64, 10), of growing size so that some probabilities near 0 or 1, and labels."""
     stream = np.random.default_rng(0)
     size = np.linspace(0, 6, 64)[:, None]
     return size * stream.standard_normal((64, 10)), stream.integers(0, 10, 64)
 
 
-def gradient_of(tensor: torch.Tensor) -> Array:
-    """What ``backward`` left in a leaf."""
-    if tensor.grad is None:
-        raise TypeError("nothing flowed back")
-    gradient: Array = tensor.grad.numpy()
-    return gradient
-
-
 def largest(difference: Array) -> float:
-    """The largest entry without its sign; NaN if there is one."""
+    """The largest absolute value; NaN if there is one."""
     return float(np.abs(difference).max())
 
 
 def table(checks: list[Check]) -> str:
-    """Columns of plain text."""
+    """Format checks as columns of plain text."""
     width = max(len(check.name) for check in checks)
     lines = [f"{'':<{width}}  {'value':>9}  {'finite difference':>17}  {'autograd':>9}"]
     for check in checks:

@@ -322,8 +322,8 @@ def test_a_file_where_a_folder_should_be_is_told_before_the_data_is_read(
 def test_too_little_memory_is_told(words: list[str], mnist_train: Command, tmp_path: Path) -> None:
     """Of PyTorch's own allocator: a model of 300 GB, or an evaluation that finds none."""
     (tmp_path / "poor.py").write_text(
-        "import torch\nimport mnist_trainer.training.scorer as scorer\n"
-        "scorer.evaluate = lambda *_: torch.empty(10**15)\n"
+        "import torch\nimport mnist_trainer.training.evaluation as evaluation\n"
+        "evaluation.evaluate = lambda *_: torch.empty(10**15)\n"
         "from mnist_trainer.cli.train import main\nmain()\n"
     )
     path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))

@@ -1,7 +1,6 @@
-"""Launchers and the Optuna sweeper: two jobs for real, in processes of their own."""
+"""Launchers: two jobs for real, in processes of their own."""
 
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -39,44 +38,3 @@ def test_two_jobs_run_and_come_to_what_they_would_alone(
         assert alone.code == 0, alone.err
         reference = json.loads((tmp_path / "alone" / "result.json").read_text())
         assert reference["weights_sha256"] == found["1-seed=1"]["weights_sha256"]
-
-
-def test_optuna_maximises_survives_a_failure_and_goes_on(
-    mnist_train: Command, tmp_path: Path
-) -> None:
-    """Three trials, of which one diverges; then one more in the same study."""
-    words = (
-        "-m",
-        "hydra/sweeper=optuna",
-        "sweep=search",
-        "optimizer.lr=choice(0.01,1e20,0.1)",
-        *QUICK,
-    )
-    ended = mnist_train(*words, "hydra.sweeper.n_trials=3")
-    assert "Traceback" not in ended.err
-    sweep = tmp_path / "outputs" / "multirun" / "search"
-    found = results(sweep)
-    accuracies = [
-        result["validation"]["accuracy"]  # type: ignore[index]
-        for result in found.values()
-        if result["status"] == "completed"
-    ]
-    best = next(
-        line
-        for line in (sweep / "optimization_results.yaml").read_text().splitlines()
-        if line.startswith("best_value")
-    )
-    assert float(best.partition(":")[2]) == pytest.approx(max(accuracies))
-
-    def states() -> list[str]:
-        return [
-            state
-            for (state,) in sqlite3.connect(sweep / "optuna.sqlite").execute(
-                "SELECT state FROM trials ORDER BY number"
-            )
-        ]
-
-    assert sorted(states()) == ["COMPLETE", "COMPLETE", "FAIL"]
-    again = mnist_train(*words, "hydra.sweeper.n_trials=1")
-    assert "Traceback" not in again.err
-    assert len(states()) == 4

@@ -20,10 +20,11 @@ from torch import nn
 
 from mnist_trainer import load_run
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.inference.digit_images.digits import find_digit
-from mnist_trainer.inference.digit_images.opening import open_picture
-from mnist_trainer.inference.export.html import describe, write_html
-from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.inference.digit_images.read_image import read_image
+from mnist_trainer.inference.digit_images.segment import find_digit
+from mnist_trainer.inference.export.html_network import describe
+from mnist_trainer.inference.export.html_page import write_html
+from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.models.activations import ACTIVATIONS
 from mnist_trainer.models.convnet import ConvNet
 from mnist_trainer.models.convolutional import CNN, LeNet5
@@ -87,8 +88,8 @@ def compared(tab: Browser, trained: TrainedModel) -> dict[str, Any]:
     """The state of the page, once its pixels and logits were found to be those of Python for the
     same picture."""
     state: dict[str, Any] = tab.value(STATE)
-    picture = open_picture(io.BytesIO(base64.b64decode(state["sheet"].partition(",")[2])), 640)
-    image = find_digit(picture.colours).image
+    picture = read_image(io.BytesIO(base64.b64decode(state["sheet"].partition(",")[2])), 640)
+    image = find_digit(picture.pixels).image
     np.testing.assert_array_equal(image.reshape(-1), state["image"])
     expected = trained.logits(image)[0].numpy()
     difference = float(np.abs(expected - state["logits"]).max())

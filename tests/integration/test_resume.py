@@ -175,7 +175,7 @@ def test_without_the_random_state_it_would_not(
     )
     (tmp_path / "forgetful.py").write_text(
         "import mnist_trainer.training.state as state\n"
-        "state.restore_random_state = lambda _: None\n"
+        "state.restore_rng_state = lambda _: None\n"
         "from mnist_trainer.cli.train import main\n"
         "main()\n"
     )

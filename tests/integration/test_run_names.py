@@ -38,7 +38,7 @@ def test_eight_runs_in_one_second_get_eight_folders(data_root: Path, tmp_path: P
     words = [*TINY, "trainer.epochs=1", f"data.root={data_root}"]
     # Started as one, they reach the claim as close together as can be.
     program = (
-        "import os, sys\nfrom mnist_trainer.launch.single import run_command\nimport"
+        "import os, sys\nfrom mnist_trainer.cli.train import run_command\nimport"
         f" mnist_trainer.training.run, time\nwords = {words!r}\nchildren = []\nfor _ in range(8):\n"
         "    child = os.fork()\n    if child == 0:\n        run_command(words,"
         " time.perf_counter())\n        sys.stdout.flush()\n        os._exit(0)\n   "

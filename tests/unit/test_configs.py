@@ -1,4 +1,4 @@
-"""The shipped configurations: every one composes, builds and learns; every one says what it is."""
+"""The shipped configurations: every one composes, builds, trains a step and is described."""
 
 import pytest
 import torch
@@ -18,19 +18,19 @@ EVERY_CHOICE = [(group, choice) for group in group_names() for choice in group_c
 @pytest.mark.parametrize(
     ("group", "choice"), EVERY_CHOICE, ids=[f"{g}={c}" for g, c in EVERY_CHOICE]
 )
-def test_every_choice_of_every_group_composes_builds_and_steps(
+def test_every_config_composes_builds_and_trains_a_step(
     group: str, choice: str, compose: Compose, some_images: LabelledImages
 ) -> None:
     words = [f"+{group}={choice}"] if group in ("experiment", "debug") else [f"{group}={choice}"]
     config = compose(words[0].lstrip("+"))
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
-    size = transforms.prepare(some_images.images[:1]).shape[-1]
+    size = transforms.preprocess(some_images.images[:1]).shape[-1]
     model = build_model(config.model, num_classes=10, image_size=size)
     criterion = build_loss(config.loss)
     optimizer = build_optimizer(config.optimizer, model)
     scheduler = build_scheduler(config.scheduler, optimizer, steps_per_epoch=10, total_steps=10)
     images = transforms.augment(
-        transforms.prepare(some_images.images[:64]), torch.rand(64, transforms.num_random_params)
+        transforms.preprocess(some_images.images[:64]), torch.rand(64, transforms.num_random_params)
     )
     before = [parameter.detach().clone() for parameter in model.parameters()]
     for _ in range(2):  # A schedule may begin at a rate of nearly zero.
@@ -48,7 +48,7 @@ def test_every_choice_of_every_group_composes_builds_and_steps(
 @pytest.mark.parametrize(
     "path", sorted(config_dir().rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
 )
-def test_every_file_opens_with_what_it_is(path: object) -> None:
+def test_every_config_file_opens_with_a_description(path: object) -> None:
     text = path.read_text(encoding="utf-8")  # type: ignore[attr-defined]
     lines = [line for line in text.splitlines() if not line.startswith("# @package")]
     assert lines[0].startswith("# ")
@@ -58,7 +58,7 @@ def test_every_file_opens_with_what_it_is(path: object) -> None:
         )
 
 
-def test_docs_recipes_are_the_tutorials_to_the_letter(compose: Compose) -> None:
+def test_docs_recipes_equal_the_tutorials(compose: Compose) -> None:
     for name, target in (("docs_fcn", "FCN"), ("docs_cnn", "CNN")):
         config = compose(f"experiment={name}")
         assert config.model.target.endswith(target)
@@ -95,7 +95,7 @@ def test_docs_recipes_are_the_tutorials_to_the_letter(compose: Compose) -> None:
     ]
 
 
-def test_an_experiment_gives_way_to_the_command_line(compose: Compose) -> None:
+def test_command_line_overrides_an_experiment(compose: Compose) -> None:
     config = compose(
         "experiment=docs_cnn", "trainer.epochs=2", "model.channels=[4,8]", "device=cpu"
     )

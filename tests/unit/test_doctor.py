@@ -1,4 +1,4 @@
-"""The doctor: well where a run would be, and of use where it would not."""
+"""The doctor: passes where a run works, and gives advice where it would not."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from mnist_trainer import doctor
 from mnist_trainer.errors import DataError
 
 
-def test_a_machine_that_trains_is_well(tmp_path: Path) -> None:
+def test_working_machine_passes_all_checks(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "mnist_trainer.doctor"], cwd=tmp_path, capture_output=True, text=True
     )
@@ -29,7 +29,7 @@ def test_a_machine_that_trains_is_well(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_versions_that_do_not_belong_together_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mismatched_versions_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "requires", lambda _: ["numpy", "torch==1.2.3"])
     assert (
         doctor.torch_and_torchvision().advice
@@ -41,9 +41,7 @@ def test_versions_that_do_not_belong_together_are_told(monkeypatch: pytest.Monke
     assert doctor.torch_and_torchvision().advice is None
 
 
-def test_a_place_that_takes_no_files_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unwritable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     finding = doctor.writable("output folder", tmp_path / "file", "hydra.run.dir=PATH")
     assert finding.advice is not None
@@ -54,7 +52,7 @@ def test_a_place_that_takes_no_files_is_told(
     )
 
 
-def test_a_check_that_fails_is_a_finding_and_the_exit_code_tells(
+def test_failing_check_is_a_finding_and_sets_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def damaged() -> list[doctor.Finding]:

@@ -1,5 +1,4 @@
-"""The gradient check: passes as things are, fails where a formula is wrong, and covers all there
-is."""
+"""The gradient check covers every formula, passes, and fails for a wrong one."""
 
 import pytest
 
@@ -20,7 +19,7 @@ def test_every_activation_and_loss_is_checked_and_passes() -> None:
     assert [check.name for check in [*activations, *losses] if not check.passes] == []
 
 
-def test_a_wrong_derivative_fails(
+def test_wrong_derivative_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     right = ACTIVATIONS["sigmoid"]
@@ -35,7 +34,7 @@ def test_a_wrong_derivative_fails(
     assert wrong_lines == ["sigmoid"]
 
 
-def test_a_wrong_weight_of_a_loss_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_loss_weight_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Poly, "weight", NegativeLogLikelihood.weight)
     assert {
         check.name.partition(" ")[0] for check in gradient_check.check_losses() if not check.passes

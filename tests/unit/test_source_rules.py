@@ -1,5 +1,4 @@
-"""Rules of the source that a reader would have to trust otherwise: what it never does, and what it
-never imports early."""
+"""Rules of the source: calls that it never makes, and modules that it never imports early."""
 
 import ast
 import subprocess
@@ -19,9 +18,9 @@ EARLY = (
     "cli.train", "compute.distributed", "compute.ranks", "compute.world", "config.allow_list",
     "config.config_hash", "config.engine_rules", "config.ranges", "config.reader",
     "config.settings", "config.shipped", "errors", "inference.export.formats",
-    "launch.command_line", "launch.hydra.guard", "launch.hydra.launchers",
-    "launch.hydra.plugins", "launch.job", "launch.overrides", "launch.single",
-    "launch.sweep.command", "launch.sweep.compose", "launch.sweep.job", "launch.sweep.launch",
+    "launch.command", "launch.options", "launch.hydra.guard", "launch.hydra.launchers",
+    "launch.hydra.plugins", "launch.overrides", "launch.single",
+    "launch.sweep.command", "launch.sweep.job", "launch.sweep.launch",
     "launch.sweep.progress", "launch.sweep.records", "launch.sweep.table",
     "models.formulas.activations", "runs.faults", "runs.folder", "runs.lookup", "runs.result",
     "runs.resume", "system.files", "system.memory", "system.messages", "system.openmp",

@@ -1,4 +1,4 @@
-"""Command lines that are not Hydra's: mistakes end as everywhere else, with what is valid."""
+"""Argument parser and path checks of the commands without Hydra."""
 
 import argparse
 import tempfile
@@ -10,7 +10,7 @@ from mnist_trainer.system.version import __version__
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """argparse's, with this package's error and no abbreviations."""
+    """argparse without abbreviations, whose errors are ``ConfigError``."""
 
     def __init__(self, prog: str, description: str, epilog: str) -> None:
         super().__init__(
@@ -22,9 +22,22 @@ class ArgumentParser(argparse.ArgumentParser):
         )
         self.add_argument("--version", action="version", version=f"{prog} {__version__}")
 
+    def add_run(self) -> None:
+        """Add RUN and --checkpoint."""
+        self.add_argument(
+            "run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file"
+        )
+        self.add_argument(
+            "--checkpoint",
+            metavar="NAME",
+            help="best, last, or a file (default: the one that the run has tested)",
+        )
+
     def error(self, message: str) -> NoReturn:
-        """Raises:
-        ConfigError: always; names the options that there are.
+        """Report a mistake with the valid options.
+
+        Raises:
+            ConfigError: always.
         """
         from mnist_trainer.system.messages import nearest
 
@@ -53,7 +66,7 @@ def a_path(text: str) -> str:
 
 
 def refuse_no_folder(folder: Path, elsewhere: str) -> None:
-    """Find out before the work whether files can be written to a folder, which need not exist yet.
+    """Check that files can be written to a folder, which need not exist yet.
 
     Args:
         elsewhere: what a user types to have them written to another place.

@@ -1,4 +1,4 @@
-"""``mnist-eval``: what a trained network gets right, and what it gets wrong."""
+"""``mnist-eval``: evaluate a trained network."""
 
 import argparse
 import json
@@ -14,7 +14,6 @@ from mnist_trainer.runs.folder import display_path, safe_name
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
 from mnist_trainer.system.files import write_json
 from mnist_trainer.system.openmp import limit_openmp_spinning
-from mnist_trainer.system.optional_packages import require_extra
 
 EPILOG = """\
 examples:
@@ -22,8 +21,8 @@ examples:
   mnist-eval outputs/latest --split validation --checkpoint last
   mnist-eval outputs/latest --data qmnist --json --no-figures
 
-Written to RUN: evaluation.json, figures/evaluation-*.png, and evaluation/ for TensorBoard. The names of other splits, data
-and checkpoints say so, as in evaluation-validation.json."""
+Written to RUN: evaluation.json, figures/evaluation-*.png, and evaluation/ for TensorBoard. The
+names of other splits, data and checkpoints say so, as in evaluation-validation.json."""
 
 DATA_NAMES = get_args(get_type_hints(DataSettings)["name"])
 SPLITS = ("test", "validation", "train")
@@ -37,23 +36,18 @@ def main() -> None:
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """The command line.
+    """Parse the command line.
 
     Raises:
-        ConfigError: it is mistaken.
+        ConfigError: an argument is invalid.
     """
     parser = ArgumentParser(
         "mnist-eval",
-        "SplitMetrics a trained network: accuracy, classes, confusion, calibration; figures.",
+        "Evaluate a trained network: accuracy, classes, confusion, calibration; figures.",
         EPILOG,
     )
     add = parser.add_argument
-    add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
-    add(
-        "--checkpoint",
-        metavar="NAME",
-        help="best, last, or a file (default: the one that the run has tested)",
-    )
+    parser.add_run()
     add(
         "--data",
         choices=DATA_NAMES,
@@ -76,24 +70,18 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         help="auto, cpu, cuda, mps",
     )
     add("--output", type=a_path, metavar="DIR", help="folder to write to (default: RUN)")
-    add(
-        "--json",
-        action="store_true",
-        help="print the content of evaluation.json in place of tables",
-    )
+    add("--json", action="store_true", help="print evaluation.json in place of tables")
     add("--no-figures", action="store_true", help="no PNG files and nothing for TensorBoard")
     return parser.parse_args(words)
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-    """Find the network, score it, write and show what comes of it."""
+    """Load the network, evaluate it, write and print the results."""
     located = locate_checkpoint(arguments.run, arguments.checkpoint)
     folder = output_folder(arguments.output, located)
-    if not arguments.no_figures:
-        require_extra("eval", "matplotlib")
     limit_openmp_spinning()
     from mnist_trainer.inference.loading import load_run
-    from mnist_trainer.inference.scoring.scored_run import data_settings, score_run
+    from mnist_trainer.inference.scoring.evaluation_result import data_settings, score_run
 
     trained = load_run(arguments.run, arguments.checkpoint, arguments.device)
     settings = data_settings(trained, arguments.data, arguments.data_root)
@@ -105,7 +93,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     written = [path]
     write_json(path, scored.as_json(), elsewhere=ELSEWHERE)
     if not arguments.no_figures:
-        from mnist_trainer.inference.scoring.pictures import draw, write_pictures, write_tensorboard
+        from mnist_trainer.inference.scoring.figures import draw, write_pictures, write_tensorboard
 
         drawn = draw(scored)
         written += write_pictures(drawn, folder / "figures", stem)

@@ -9,8 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mnist_trainer.config.settings import NUM_CLASSES, RunConfig
-from mnist_trainer.data.images import IMAGE_SIZE
+from mnist_trainer.config.settings import IMAGE_SIZE, NUM_CLASSES, RunConfig
 from mnist_trainer.data.transforms import build_transforms
 from mnist_trainer.models.backward_graph import Backward, explain_backward
 from mnist_trainer.models.build import build_loss, build_model
@@ -55,7 +54,7 @@ def configured_model(config: RunConfig) -> Model:
     """
     transforms = build_transforms(config.fixed_transforms, config.random_transforms)
     pixels = torch.zeros((1, 1, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8)
-    image_shape = tuple(transforms.prepare(pixels).shape[1:])
+    image_shape = tuple(transforms.preprocess(pixels).shape[1:])
     num_classes = NUM_CLASSES[config.data.name]
     module = build_model(config.model, num_classes, image_shape[-1])
     return Model(module, build_loss(config.loss), image_shape, num_classes)

@@ -1,4 +1,4 @@
-"""``mnist-export``: take a trained network elsewhere."""
+"""``mnist-export``: export a trained network."""
 
 import argparse
 import os
@@ -36,7 +36,7 @@ def main() -> None:
         form = FORMATS[arguments.format]
         located = locate_checkpoint(arguments.run, arguments.checkpoint)
         path = output_path(arguments.output, located.home, form.suffix)
-        require_extra("export", *form.modules)
+        require_extra("onnx", *form.modules)
         limit_openmp_spinning()
         from mnist_trainer.inference.loading import load_run
 
@@ -48,10 +48,10 @@ def main() -> None:
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """The command line.
+    """Parse the command line.
 
     Raises:
-        ConfigError: it is mistaken.
+        ConfigError: an argument is invalid.
     """
     width = max(map(len, FORMATS))
     formats = "\n".join(f"  {name:<{width}}  {each.about}" for name, each in FORMATS.items())
@@ -61,18 +61,13 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         EPILOG.format(formats=formats),
     )
     add = parser.add_argument
-    add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
+    parser.add_run()
     add("--format", required=True, choices=FORMATS, metavar="FORMAT", help=", ".join(FORMATS))
     add(
         "--output",
         type=a_path,
         metavar="PATH",
         help="the file to write, or a folder for it (with / at its end if it is to be made)",
-    )
-    add(
-        "--checkpoint",
-        metavar="NAME",
-        help="best, last, or a file (default: the one that the run has tested)",
     )
     return parser.parse_args(words)
 

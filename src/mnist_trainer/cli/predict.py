@@ -16,8 +16,8 @@ examples:
   mnist-predict outputs/latest --digits many note.jpg --show
   cat seven.png | mnist-predict outputs/latest - --json
 
-Any size and colour, dark on light or light on dark, ruled paper, shading. A picture that cannot be used is named with what
-is wrong with it, the others are still recognised, and the exit code is 2."""
+Any size and colour, dark on light or light on dark, ruled paper, shading. A picture that cannot be
+used is named with what is wrong with it, the others are still recognised, and the exit code is 2."""
 
 
 def main() -> None:
@@ -27,23 +27,23 @@ def main() -> None:
         if arguments.show:
             refuse_no_folder(arguments.show_dir, "--show-dir DIR")
         limit_openmp_spinning()
-        from mnist_trainer.inference.digit_images.answers import answer_all
+        from mnist_trainer.inference.digit_images.classify import classify_images
 
-        code = answer_all(arguments)
+        code = classify_images(arguments)
     sys.exit(code)
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """The command line.
+    """Parse the command line.
 
     Raises:
-        ConfigError: it is mistaken.
+        ConfigError: an argument is invalid.
     """
     parser = ArgumentParser(
         "mnist-predict", "Recognise the digits of your own pictures with a trained network.", EPILOG
     )
     add = parser.add_argument
-    add("run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file")
+    parser.add_run()
     add(
         "pictures",
         metavar="IMAGE",
@@ -56,13 +56,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         default="one",
         help="how many are in each picture (default: one)",
     )
-    add(
-        "--top",
-        type=at_least_one,
-        default=3,
-        metavar="K",
-        help="classes that are listed for each digit (default: 3)",
-    )
+    top = "classes listed for each digit (default: 3)"
+    add("--top", type=at_least_one, default=3, metavar="K", help=top)
     add("--show", action="store_true", help="draw what the network is shown, here and as PNG files")
     add(
         "--show-dir",
@@ -72,11 +67,6 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         help="folder of the PNG files (default: seen)",
     )
     add("--json", action="store_true", help="one JSON document in place of text")
-    add(
-        "--checkpoint",
-        metavar="NAME",
-        help="best, last, or a checkpoint file (default: the one that the run has tested)",
-    )
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps (default: auto)")
     arguments = parser.parse_args(words)
     arguments.show_dir = Path(arguments.show_dir).expanduser()

@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Sequence
 
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.cli.help import HELP_OPTIONS, VERSION_OPTIONS, print_help, print_version
@@ -12,18 +13,53 @@ from mnist_trainer.system.openmp import limit_openmp_spinning
 def main() -> None:
     """Entry point of the console script."""
     started = time.perf_counter()
-    words = sys.argv[1:]
+    argv = sys.argv[1:]
     # A log line that cannot be written, because the disk is full, must not fill the terminal with
     # tracebacks.
     logging.raiseExceptions = False
     with exit_codes("mnist-train"):
-        if any(word in HELP_OPTIONS for word in words):
+        if any(argument in HELP_OPTIONS for argument in argv):
             print_help()
-        elif any(word in VERSION_OPTIONS for word in words):
+        elif any(argument in VERSION_OPTIONS for argument in argv):
             print_version()
         else:
             limit_openmp_spinning()
-            # Only now Hydra: help and version need not wait for it.
-            from mnist_trainer.launch.single import run_command
+            run_command(argv, started)
 
-            run_command(words, started)
+
+def run_command(argv: Sequence[str], started: float) -> None:
+    """Resolve a command line, and do what it asks for.
+
+    Args:
+        started: ``time.perf_counter()`` when the process began.
+
+    Raises:
+        UserError: of the kind that says what went wrong.
+    """
+    # Only now Hydra: help and version need not wait for it.
+    from mnist_trainer.compute.ranks import find_rank_info
+    from mnist_trainer.compute.world import report_on_local_main
+    from mnist_trainer.launch.command import check_ranks, resolve_command
+    from mnist_trainer.launch.options import delegate_to_hydra, parse_command_line
+    from mnist_trainer.launch.single import run_single
+
+    rank_info = find_rank_info()
+    is_main = rank_info.rank == 0
+    with report_on_local_main(rank_info):
+        line = parse_command_line(argv)
+        command = resolve_command(line, is_main_process=is_main)
+        check_ranks(rank_info, command)
+    if line.inspects:
+        if is_main:
+            delegate_to_hydra()
+    elif line.explain:
+        from mnist_trainer.cli.explain import print_explanation
+
+        if is_main:
+            print_explanation(command.config, line.explain)
+    elif command.multirun:
+        from mnist_trainer.launch.sweep.command import run_sweep
+
+        run_sweep(command, argv)
+    else:
+        run_single(command, started, rank_info)

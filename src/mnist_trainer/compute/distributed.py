@@ -1,4 +1,4 @@
-"""Join the processes of a run. A run of one process never imports ``torch.distributed``."""
+"""Connect the processes of a run; a single process never imports ``torch.distributed``."""
 
 from typing import TYPE_CHECKING
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     import torch
 
 
-def init_distributed(place: RankInfo, device: "torch.device") -> World:
-    """The world that this process belongs to; waits until all of its processes are there.
+def init_distributed(rank_info: RankInfo, device: "torch.device") -> World:
+    """Connect to the other processes of the run, waiting until all have started.
 
     Raises:
-        MachineError: they do not come together.
+        MachineError: they cannot be connected.
     """
-    if place.size == 1:
+    if rank_info.size == 1:
         return SINGLE_WORLD
     from mnist_trainer.compute.process_group import ProcessGroup
 
-    return ProcessGroup(place, device)
+    return ProcessGroup(rank_info, device)

@@ -1,4 +1,4 @@
-"""What a run ran on: everything that one would need to run it again."""
+"""Versions, hardware and revision of a run, as ``environment.json`` records them."""
 
 import platform
 import subprocess
@@ -26,7 +26,7 @@ PACKAGES = (
 def describe_environment(
     device: Device, data_sha256: Mapping[str, str], world: Mapping[str, object] | None = None
 ) -> dict[str, Any]:
-    """Versions, hardware, threads, revision, data and command line, as plain values."""
+    """Everything needed to repeat a run besides its configuration, as plain values."""
     return {
         "command": [*sys.argv],
         "python": platform.python_version(),
@@ -53,8 +53,7 @@ def _version(package: str) -> str | None:
 
 
 def _git_revision() -> str | None:
-    """Revision of the working directory, with "+changes" where it holds some; None outside a
-    repository."""
+    """Git revision of the working directory, "+changes" if it is modified; None outside of one."""
     command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
     try:
         return subprocess.run(

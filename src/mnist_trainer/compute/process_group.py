@@ -1,13 +1,11 @@
-"""Several processes that make one run: who says what, what is shared, and the one message that they
-exchange a step.
+"""Collectives between the processes of a run, over gloo on CPUs and NCCL on GPUs.
 
-A step is made of the same images as in one process: each process takes its part of the update's
-images, weighs its mean loss by its share of them, and the sum of the gradients is that of the mean
-over all. The sum is one all-reduce of one flat buffer, in which the loss, the right answers, the
-statistics of batch normalisation and a request to stop travel along. PyTorch's
-DistributedDataParallel averages where shares must be weighed (the last batch of an epoch does not
-divide), renames the weights, and hides behind the backward pass what is sent: that pays for models
-of hundreds of megabytes, and these have one.
+Each process computes the loss of its part of an update's images, weighted by the size of the part,
+so that the sum of the gradients is the gradient of the mean over all images. The sum is a single
+all-reduce of one flat buffer (``training.data_parallel``). PyTorch's DistributedDataParallel takes
+the plain mean over processes, which is wrong for the last batch of an epoch; it renames the
+weights; and overlapping communication with the backward pass pays for models of hundreds of
+megabytes, while these have one.
 """
 
 import hashlib
@@ -21,7 +19,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from mnist_trainer.compute.ranks import RankInfo, shard_of
@@ -30,74 +27,71 @@ from mnist_trainer.errors import AlreadyReportedError, ExitCode, MachineError, U
 from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.system.signals import SharedInterruption
 
-PATIENCE = timedelta(minutes=10)
-"""How long to wait for a process that lives but does not answer; one that has ended is noticed at
-once."""
+TIMEOUT = timedelta(minutes=10)
+"""For a process that is alive but does not respond; one that has ended is noticed at once."""
 BACKENDS = "cpu:gloo,cuda:nccl"
 
 
 class ProcessGroup(World):
-    """One of several processes."""
+    """The world of one of several processes."""
 
-    def __init__(self, place: RankInfo, device: torch.device) -> None:
-        """Raises:
-        MachineError: the processes do not come together.
+    def __init__(self, rank_info: RankInfo, device: torch.device) -> None:
+        """Connect to the other processes.
+
+        Raises:
+            MachineError: they cannot be connected.
         """
-        self.rank_info = place
+        self.rank_info = rank_info
         self.device = device
         self.backend = "nccl" if device.type == "cuda" else "gloo"
         self._interruption: SharedInterruption | None = None
-        own = place.local_size == place.size
-        self.command = (
-            f"torchrun {f'--nproc-per-node {place.size}' if own else '...'} -m mnist_trainer"
-        )
+        one_machine = rank_info.local_size == rank_info.size
+        options = f"--nproc-per-node {rank_info.size}" if one_machine else "..."
+        self.command = f"torchrun {options} -m mnist_trainer"
         try:
-            store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
-            # Torchrun may start the processes anew: what those before them have left in the store
-            # is not meant for them.
-            self.store = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+            store, _, _ = next(rendezvous("env://", timeout=TIMEOUT))
+            # After a restart by torchrun, the store still has the keys of the processes before.
+            restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+            self.store = dist.PrefixStore(restarts, store)  # type: ignore[attr-defined]
             dist.init_process_group(
                 BACKENDS if device.type == "cuda" else "gloo",
                 store=self.store,
-                rank=place.rank,
-                world_size=place.size,
-                timeout=PATIENCE,
+                rank=rank_info.rank,
+                world_size=rank_info.size,
+                timeout=TIMEOUT,
                 device_id=device if device.type == "cuda" else None,
             )
         except (RuntimeError, ValueError) as error:
             where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
             raise MachineError(
-                f"Process {place.rank} of {place.size} cannot join the others at {where}:"
+                f"Process {rank_info.rank} of {rank_info.size} cannot join the others at {where}:"
                 f" {str(error).splitlines()[0]}\nIs that machine to be reached from all others? See"
                 " --master-addr or --rdzv-endpoint of torchrun."
             ) from error
 
     def broadcast_from_main(self, make: Callable[[], str]) -> str:
-        """Raises:
-        UserError: making it failed; the first process alone says how.
-        """
         failure: UserError | None = None
-        answer: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         if self.is_main_process:
             try:
-                answer = {"made": make()}
+                result = {"value": make()}
             except UserError as error:
-                failure, answer = error, {"code": int(error.exit_code)}
-        answer = self._broadcast(answer)
+                failure, result = error, {"exit_code": int(error.exit_code)}
+        result = self._broadcast(result)
         if failure is not None:
             raise failure
-        if "code" in answer:
-            raise AlreadyReportedError(answer["code"])
-        return str(answer["made"])
+        if "exit_code" in result:
+            raise AlreadyReportedError(result["exit_code"])
+        return str(result["value"])
 
     def _broadcast(self, value: dict[str, Any]) -> dict[str, Any]:
-        """A JSON object of the first process, for all."""
+        """Broadcast a JSON object from the main process."""
         content = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
         length = torch.tensor(len(content))
-        self._together(dist.broadcast, length, 0)
+        self._collective(dist.broadcast, length, 0)
         if not self.is_main_process:
             content = torch.empty(int(length), dtype=torch.uint8)
-        self._together(dist.broadcast, content, 0)
+        self._collective(dist.broadcast, content, 0)
         received: dict[str, Any] = json.loads(content.numpy().tobytes())
         return received
 
@@ -108,7 +102,7 @@ class ProcessGroup(World):
         sums = torch.tensor(
             [metrics.loss * metrics.count, metrics.correct, metrics.count], dtype=torch.float64
         )
-        self._together(dist.all_reduce, sums)
+        self._collective(dist.all_reduce, sums)
         loss_sum, correct, count = sums.tolist()
         return Metrics(loss_sum / max(1.0, count), int(correct), int(count))
 
@@ -116,7 +110,7 @@ class ProcessGroup(World):
         with torch.no_grad():
             for tensor in (*model.parameters(), *model.buffers()):
                 plain = tensor.contiguous()
-                self._together(dist.broadcast, plain, 0)
+                self._collective(dist.broadcast, plain, 0)
                 tensor.copy_(plain)
 
     def interruption(self) -> SharedInterruption:
@@ -126,30 +120,30 @@ class ProcessGroup(World):
     def stop_flags(self) -> tuple[float, float]:
         return (0.0, 0.0) if self._interruption is None else self._interruption.votes()
 
-    def apply_stop_flags(self, votes: Tensor) -> None:
+    def apply_stop_flags(self, flags: Tensor) -> None:
         if self._interruption is not None:
-            self._interruption.decide(votes.tolist())
+            self._interruption.decide(flags.tolist())
 
     def all_reduce_sum(self, buffer: Tensor) -> None:
-        self._together(dist.all_reduce, buffer)
+        self._collective(dist.all_reduce, buffer)
 
     def barrier(self) -> None:
-        self._together(dist.all_reduce, torch.zeros(1))
+        self._collective(dist.all_reduce, torch.zeros(1))
 
-    def _together(self, collective: Callable[..., Any], *arguments: Any) -> None:
-        """Do what all processes do at this point.
+    def _collective(self, collective: Callable[..., Any], *arguments: Any) -> None:
+        """Call a collective operation of ``torch.distributed``.
 
         Raises:
-            MachineError: one of them has gone.
+            MachineError: another process has ended; one process alone reports it.
         """
         try:
             collective(*arguments)
         except RuntimeError as error:
             if self._is_first_to("lost"):
+                rank, size = self.rank_info.rank, self.rank_info.size
                 raise MachineError(
-                    f"Another of the {self.rank_info.size} processes of this run has ended, or cannot"
-                    f" be reached any more (seen by process {self.rank_info.rank}). Its own message, or"
-                    " torchrun's, says more."
+                    f"Another of the {size} processes of this run has ended, or cannot be reached"
+                    f" any more (seen by process {rank}). Its own message, or torchrun's, says more."
                 ) from error
             raise AlreadyReportedError(ExitCode.ENVIRONMENT) from error
 
@@ -158,10 +152,10 @@ class ProcessGroup(World):
         return error if self._is_first_to(key) else AlreadyReportedError(error.exit_code)
 
     def _is_first_to(self, key: str) -> bool:
-        """Whether no other process has asked for this before."""
+        """Whether no other process has called this with the key before."""
         with suppress(RuntimeError):
             return int(self.store.add(f"said/{key}", 1)) == 1
-        # What kept count has gone, with the process that it was in.
+        # The store has gone with the process that hosted it.
         return True
 
     def shutdown(self) -> None:

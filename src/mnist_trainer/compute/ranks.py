@@ -1,4 +1,4 @@
-"""The rank of this process among those that torchrun starts. No torch here."""
+"""Rank and world size, from the environment variables that torchrun sets. No torch here."""
 
 import os
 from collections.abc import Mapping
@@ -9,24 +9,24 @@ from mnist_trainer.errors import ConfigError
 
 @dataclass(frozen=True)
 class RankInfo:
-    """Where torchrun has put this process, by the environment variables that it sets."""
+    """Rank of a process and size of its world, in all and on its machine."""
 
     rank: int
-    """Number of the process among all, 0 to size - 1."""
+    """0 to size - 1; the main process has 0."""
     size: int
     local_rank: int
-    """Number of the process among those on its machine: the GPU that it takes."""
+    """Rank among the processes on this machine: the index of its GPU."""
     local_size: int
 
 
 SINGLE_PROCESS = RankInfo(rank=0, size=1, local_rank=0, local_size=1)
 
 
-def find_place(environment: Mapping[str, str] = os.environ) -> RankInfo:
-    """The place of this process; the only one where no ``WORLD_SIZE`` above 1 is set.
+def find_rank_info(environment: Mapping[str, str] = os.environ) -> RankInfo:
+    """Read the rank of this process; ``SINGLE_PROCESS`` where ``WORLD_SIZE`` is not above 1.
 
     Raises:
-        ConfigError: the variables are not those of torchrun.
+        ConfigError: the variables are incomplete or contradict each other.
     """
     if environment.get("WORLD_SIZE", "1").strip() in ("", "1"):
         return SINGLE_PROCESS
@@ -40,19 +40,19 @@ def find_place(environment: Mapping[str, str] = os.environ) -> RankInfo:
                 " mnist_trainer ..., or unset WORLD_SIZE for one process."
             )
         numbers[name] = int(text)
-    place = RankInfo(
+    info = RankInfo(
         numbers["RANK"], numbers["WORLD_SIZE"], numbers["LOCAL_RANK"], numbers["LOCAL_WORLD_SIZE"]
     )
-    if place.rank >= place.size or place.local_rank >= place.local_size:
+    if info.rank >= info.size or info.local_rank >= info.local_size:
         raise ConfigError(
-            f"RANK={place.rank} of WORLD_SIZE={place.size}: ranks count from 0. Start the processes"
+            f"RANK={info.rank} of WORLD_SIZE={info.size}: ranks count from 0. Start the processes"
             " with torchrun."
         )
-    return place
+    return info
 
 
-def shard_of(count: int, place: RankInfo) -> slice:
-    """The share of one place in ``count`` things."""
-    least, more = divmod(count, place.size)
-    start = place.rank * least + min(place.rank, more)
-    return slice(start, start + least + (place.rank < more))
+def shard_of(count: int, rank_info: RankInfo) -> slice:
+    """The items that one rank works on: consecutive, in rank order, sizes differ by at most one."""
+    least, more = divmod(count, rank_info.size)
+    start = rank_info.rank * least + min(rank_info.rank, more)
+    return slice(start, start + least + (rank_info.rank < more))

@@ -1,4 +1,4 @@
-"""The random number generators that a run may draw from: seeding, saving, restoring."""
+"""Seed, save and restore the global random number generators of Python, NumPy and PyTorch."""
 
 import random
 from typing import Any
@@ -8,14 +8,14 @@ import torch
 
 
 def seed_everything(seed: int) -> None:
-    """Seed every generator."""
+    """Seed the global generators of Python, NumPy and PyTorch."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
-def random_state() -> dict[str, Any]:
-    """State of every generator, as tensors and plain values."""
+def rng_state() -> dict[str, Any]:
+    """State of all generators, as tensors and plain values for a checkpoint."""
     numpy_state: Any = np.random.get_state(legacy=False)
     version, internal, gauss_next = random.getstate()
     return {
@@ -31,8 +31,8 @@ def random_state() -> dict[str, Any]:
     }
 
 
-def host_random_mark() -> tuple[object, ...]:
-    """Changes whenever a generator outside the devices was drawn from."""
+def host_rng_state() -> tuple[object, ...]:
+    """State of the CPU generators, to compare: it differs once a number was drawn."""
     numpy_state: Any = np.random.get_state(legacy=False)
     inner = numpy_state["state"]
     return (
@@ -43,8 +43,8 @@ def host_random_mark() -> tuple[object, ...]:
     )
 
 
-def restore_random_state(state: dict[str, Any]) -> None:
-    """Set every generator to where it was; those of CUDA devices only where there are as many."""
+def restore_rng_state(state: dict[str, Any]) -> None:
+    """Restore all generators; those of CUDA devices only if there are as many as there were."""
     torch.set_rng_state(state["torch"].cpu())
     if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all([each.cpu() for each in state["cuda"]])

@@ -1,7 +1,7 @@
-"""Torchrun's world: several processes that make one run together. One process is a world of one.
+"""The processes of a distributed run as one of them sees them; a single process is a world of one.
 
-No torch here: a mistake on the command line is answered before it is imported, and a run of one
-process never needs ``torch.distributed``. What several processes do is in ``process_group``.
+No torch here: a mistake on the command line is answered before torch is imported, and a run of one
+process never imports ``torch.distributed``. ``process_group`` has the world of several processes.
 """
 
 import signal
@@ -20,32 +20,30 @@ if TYPE_CHECKING:
     from mnist_trainer.runs.metrics import Metrics
 
 
-SECONDS_TO_FIND_OUT = 10.0
-"""How long a neighbour may take to come to the same mistake: as long as one process starts later
-than another."""
+REPORT_SECONDS = 10.0
+"""How long the local main process may take to report the same error, having started later."""
 
 
 @contextmanager
-def report_on_local_main(place: RankInfo) -> Iterator[None]:
-    """For what every process finds out alike before they know each other: one of each machine says
-    what is wrong.
+def report_on_local_main(rank_info: RankInfo) -> Iterator[None]:
+    """Let one process of each machine report an error that all find before they are connected.
 
-    The others wait for torchrun to end them because of it. A neighbour that found nothing wrong
-    would leave them with nothing said: then they say it after all.
+    The others wait for torchrun to end them. If the local main process found nothing wrong, they
+    report the error themselves after ``REPORT_SECONDS``.
     """
     try:
         yield
     except UserError:
-        if place.local_rank != 0:
-            wait_for_termination(SECONDS_TO_FIND_OUT)
+        if rank_info.local_rank != 0:
+            wait_for_termination(REPORT_SECONDS)
         raise
 
 
 def wait_for_termination(seconds: float) -> None:
-    """Leave another process the time to say what went wrong.
+    """Sleep, so that another process can report its error first; signals end this one at once.
 
-    Torchrun ends all processes as soon as it sees one of them fail: one that fails in silence, and
-    first, would take the word from the one that was about to speak.
+    Torchrun ends all processes as soon as one of them fails: one that fails first, and in silence,
+    would keep the others from reporting.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -53,69 +51,67 @@ def wait_for_termination(seconds: float) -> None:
 
 
 class World:
-    """The processes of a run, as one of them sees them. This one is alone: nothing has to be asked,
-    shared or summed."""
+    """A world of one process: every collective is a no-op."""
 
     rank_info = SINGLE_PROCESS
     command = "mnist-train"
-    """What starts a run like this one."""
+    """The command that starts such a run, for messages."""
 
     @property
     def size(self) -> int:
-        """How many processes there are."""
+        """Number of processes."""
         return self.rank_info.size
 
     @property
     def is_main_process(self) -> bool:
-        """Whether this is the process that writes and prints."""
+        """Whether this is the process that writes files and prints."""
         return self.rank_info.rank == 0
 
     def broadcast_from_main(self, make: Callable[[], str]) -> str:
-        """What the first process makes of it, for all.
+        """Call a function in the main process, and return its result in all.
 
         Raises:
-            UserError: making it failed.
+            UserError: the function raised it; the other processes raise ``AlreadyReportedError``.
         """
         return make()
 
     def shard(self, count: int) -> slice:
-        """This process's share of ``count`` things: parts that differ by at most one, in the order
-        of the ranks."""
+        """The part of ``count`` items that this process works on."""
         return shard_of(count, self.rank_info)
 
     def reduce_metrics(self, metrics: "Metrics") -> "Metrics":
-        """The metrics over the images of all processes."""
+        """Metrics over the images of all processes."""
         return metrics
 
     def broadcast_model(self, model: "nn.Module") -> None:
-        """Give the model of every process the weights and buffers that the first one has."""
+        """Copy weights and buffers of the main process to all others."""
 
     def all_reduce_sum(self, buffer: "Tensor") -> None:
-        """Add up a buffer on the device over all processes, in place."""
+        """Sum a buffer on the device over all processes, in place."""
 
     def interruption(self) -> Interruption:
-        """What hears a request to stop."""
+        """The context that handles SIGINT and SIGTERM."""
         return Interruption()
 
     def stop_flags(self) -> tuple[float, float]:
-        """Whether this process has been asked to stop: by Ctrl+C, by SIGTERM."""
+        """Whether this process received SIGINT and SIGTERM, as numbers to be summed."""
         return 0.0, 0.0
 
-    def apply_stop_flags(self, votes: "Tensor") -> None:
-        """Take note of the sum of all processes' votes; waits for the device."""
+    def apply_stop_flags(self, flags: "Tensor") -> None:
+        """Request a stop if the flags summed over all processes say so; synchronizes the device."""
 
     def barrier(self) -> None:
-        """Go on once all processes have come here."""
+        """Wait until all processes have called this."""
 
     def deduplicate_error(self, error: UserError) -> UserError:
-        """The error, or in place of it one that keeps silent because another process says the same."""
+        """The error, or ``AlreadyReportedError`` where another process reports the same."""
         return error
 
     def shutdown(self) -> None:
-        """The run has ended in good order."""
+        """Leave the process group."""
 
     def describe(self) -> dict[str, object]:
-        """For environment.json."""
+        """The world as ``environment.json`` records it."""
         return {"processes": 1}
 
 

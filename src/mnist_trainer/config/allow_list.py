@@ -43,33 +43,6 @@ ALLOWED_MODULES = (
     "torchvision.transforms.v2",
 )
 
-# What Hydra itself instantiates from its own part of the configuration.
-HYDRA_TARGETS = frozenset(
-    {
-        "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
-        "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
-        "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
-        "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher",
-        "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
-        "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher",
-        "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper",
-        "optuna.samplers.TPESampler",
-        "optuna.samplers.RandomSampler",
-        "optuna.samplers.CmaEsSampler",
-        "optuna.samplers.NSGAIISampler",
-    }
-)
-# Texts that name a place in the folder of the sweep: whatever they resolve to is a text.
-SWEEP_FILES = frozenset(
-    {"${hydra.sweep.dir}/.submitit/%j", "sqlite:///${hydra.sweep.dir}/optuna.sqlite"}
-)
-LOGGING_CLASSES = frozenset(
-    {"logging.StreamHandler", "logging.FileHandler", "logging.NullHandler", "logging.Formatter"}
-)
-LOGGING_STREAMS = frozenset({"ext://sys.stdout", "ext://sys.stderr"})
-LOG_FILES = "${hydra.runtime.output_dir}/"
-INTERPOLATION = "${"
-
 
 def trusted_packages() -> tuple[str, ...]:
     """Packages that the user admits through the environment; a configuration cannot add to them."""
@@ -128,67 +101,3 @@ def refusal(problems: list[str]) -> RefusedError:
         + f"\nA target is a class of: {', '.join(ALLOWED_MODULES)}."
         + f"\nTo use a class of your own package: {TRUST_VARIABLE}=my_package mnist-train ..."
     )
-
-
-def check_hydra_section(hydra: Mapping[str, object]) -> None:
-    """Hold Hydra's own part of the configuration, as it is before interpolation, to the list.
-
-    Hydra instantiates its launcher, sweeper and callbacks, and ``logging`` calls what a logging
-    configuration names.
-
-    Raises:
-        RefusedError: a target, logging class, stream or file is not on the list, or cannot be seen
-            for an interpolation.
-    """
-    problems = [
-        f"{key}={target} is not on the list"
-        for key, target in find_targets(hydra, "hydra")
-        if target not in HYDRA_TARGETS and not is_trusted(str(target))
-    ]
-    for section in ("launcher", "sweeper", "callbacks"):
-        problems += [
-            f"{key}={value} may not be an interpolation"
-            for key, value in _texts(hydra.get(section), f"hydra.{section}")
-            if INTERPOLATION in value and value not in SWEEP_FILES
-        ]
-    for section in ("job_logging", "hydra_logging"):
-        problems += [
-            f"{key}={value} may not appear in a logging configuration"
-            for key, value in _logging_hazards(hydra.get(section), f"hydra.{section}")
-        ]
-    if problems:
-        raise refusal(problems)
-
-
-def _texts(node: object, key: str) -> Iterator[tuple[str, str]]:
-    """Each text in a nest of mappings and lists, names of keys included, with its dotted key."""
-    if isinstance(node, Mapping):
-        for name, value in node.items():
-            yield key, str(name)
-            yield from _texts(value, f"{key}.{name}")
-    elif isinstance(node, str):
-        yield key, node
-    elif isinstance(node, Sequence):
-        for index, value in enumerate(node):
-            yield from _texts(value, f"{key}[{index}]")
-
-
-def _logging_hazards(node: object, key: str) -> Iterator[tuple[str, object]]:
-    """What would make ``logging`` call, import or write to something else than is meant for logs."""
-    for where, value in _texts(node, key):
-        name = where.rpartition(".")[2]
-        if name == "filename":
-            # Anywhere else, lines of a log could become lines of a start-up script.
-            if (
-                not value.startswith(LOG_FILES)
-                or ".." in value
-                or INTERPOLATION in value.replace("${hydra.", "")
-            ):
-                yield where, value
-        elif name in ("()", "class"):
-            if value not in LOGGING_CLASSES:
-                yield where, value
-        elif INTERPOLATION in value or ("://" in value and value not in LOGGING_STREAMS):
-            # logging.config resolves "ext://a.b" by importing a; an interpolation may resolve to
-            # that.
-            yield where, value

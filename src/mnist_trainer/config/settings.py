@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -28,6 +29,9 @@ NUM_TRAINING_IMAGES = {
     "emnist_digits": 240_000,
     "emnist_letters": 124_800,
 }
+
+IMAGE_SIZE = 28
+"""Side of the images of every data set, in pixels, before any transform."""
 
 NUM_CLASSES = {name: 26 if name == "emnist_letters" else 10 for name in NUM_TRAINING_IMAGES}
 
@@ -227,6 +231,11 @@ class RunConfig:
         from omegaconf import OmegaConf
 
         return OmegaConf.to_yaml(OmegaConf.create(dict(self.plain)))
+
+    def resumed_from(self, folder: Path) -> "RunConfig":
+        """The same settings, resuming the run in a folder."""
+        plain = {**self.plain, "resume": str(folder)}
+        return dataclasses.replace(self, resume=str(folder), plain=plain)
 
     @property
     def label(self) -> str:

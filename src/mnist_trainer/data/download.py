@@ -1,157 +1,135 @@
-"""Fetching an archive so that nothing but the expected bytes can come of it.
+"""Download a file with pooch: known hash, size cap while reading, no redirect to plain http.
 
-The size is capped while reading, the hash is checked before anything is unpacked, unpacking is
-capped too, and a secure address is never followed to an insecure one.
+Importing pooch and requests takes a tenth of a second, so this module is imported where a file is
+about to be downloaded, and not before.
 """
 
-import contextlib
-import gzip
-import hashlib
-import queue
-import threading
-import urllib.request
-import zlib
-from collections.abc import Iterator
-from contextlib import closing
-from http.client import HTTPException, HTTPResponse
+import logging
+import sys
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import urlsplit
+from threading import Thread
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import pooch
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from mnist_trainer.errors import DataError
-from mnist_trainer.system.files import atomic_write
 
-ANSWER_SECONDS = 6
-CHUNK = 1 << 20
-
-
-class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> Any:
-        if urlsplit(newurl).scheme not in ("https", req.type):
-            raise DataError(
-                f"{req.full_url} redirects to {newurl}, which is less secure: not followed."
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+RESPONSE_SECONDS = 6
+CHUNK = 1 << 16
 
 
-def fetch(url: str, path: Path, max_bytes: int) -> None:
-    """Download a file, whose content is then still to be checked.
+def fetch(url: str, path: Path, max_bytes: int, known_hash: str | None = None) -> None:
+    """Download a file unless it is there with the known hash; write it whole or not at all.
 
     Args:
         url: an http or https address.
-        path: where it goes, in one step.
-        max_bytes: reading stops, and the file is refused, past this size.
+        max_bytes: reading stops, and the file is refused, beyond this size.
+        known_hash: ``md5:`` or ``sha256:`` and the hexadecimal hash; None accepts any content.
 
     Raises:
-        DataError: unreachable, too large, or redirected to a less secure address.
+        DataError: unreachable, too large, redirected to a less secure address, or of another hash.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise DataError(f"{url}: only http and https addresses are fetched.")
-    size = 0
-    with closing(_answer(url)) as response, atomic_write(path) as file:
-        while chunk := _read(response, url):
+    # What pooch logs of a download is for its own users: a SHA-256 to copy, and the URL again.
+    pooch.get_logger().setLevel(logging.WARNING)
+    try:
+        downloader = partial(stream, max_bytes=max_bytes)
+        pooch.retrieve(url, known_hash, path.name, path.parent, downloader=downloader)
+    except TimeoutError:
+        raise DataError(
+            f"{url} could not be fetched: no response within {RESPONSE_SECONDS} seconds."
+        ) from None
+    except requests.RequestException as error:
+        cause = error.args[0] if error.args else error
+        # The last clause of urllib3's message, such as "[Errno 111] Connection refused".
+        reason = str(getattr(cause, "reason", cause)).rpartition(": ")[2].rstrip(".")
+        raise DataError(f"{url} could not be fetched: {reason}.") from error
+    except ValueError as error:
+        raise DataError(f"{url}: {error}") from error
+
+
+def stream(url: str, output_file: str, _: object, *, max_bytes: int) -> None:
+    """Stream a response into a file with a progress bar: a downloader for pooch.
+
+    Raises:
+        DataError: the response is an error, or larger than ``max_bytes``.
+    """
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with request(url) as response, Path(output_file).open("wb") as file, progress:
+        if not response.ok:
+            raise DataError(
+                f"{url} could not be fetched: {response.status_code} {response.reason}."
+            )
+        total = int(response.headers.get("Content-Length", 0)) or None
+        task = progress.add_task(url.rpartition("/")[2], total=total)
+        size = 0
+        for chunk in response.iter_content(CHUNK):
             size += len(chunk)
             if size > max_bytes:
                 raise DataError(
-                    f"{url}: more than {max_bytes:,} bytes, the most that this file can have."
-                    " Refused."
+                    f"{url}: more than {max_bytes:,} bytes, the largest size that this file can"
+                    " have. Refused."
                 )
             file.write(chunk)
+            progress.update(task, completed=size)
 
 
-def _answer(url: str) -> HTTPResponse:
-    """The beginning of an answer, waited for no longer than ``ANSWER_SECONDS`` in all.
+def request(url: str) -> requests.Response:
+    """Wait for the head of the response, at most ``RESPONSE_SECONDS`` in all.
 
-    A thread of its own, because the limits of the library count anew for each address of a host and
-    each redirection, and not at all for the look-up of its name.
-    """
-    answers: queue.SimpleQueue[HTTPResponse | OSError | DataError | HTTPException] = (
-        queue.SimpleQueue()
-    )
-
-    def ask() -> None:
-        try:
-            answers.put(urllib.request.build_opener(_NoDowngrade).open(url, timeout=ANSWER_SECONDS))
-        except (OSError, DataError, HTTPException) as error:
-            answers.put(error)
-
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        answer = answers.get(timeout=ANSWER_SECONDS)
-    except queue.Empty:
-        raise DataError(
-            f"{url} could not be fetched: no answer within {ANSWER_SECONDS} seconds."
-        ) from None
-    if isinstance(answer, DataError):
-        raise answer
-    if isinstance(answer, OSError | HTTPException):
-        raise DataError(
-            f"{url} could not be fetched: {getattr(answer, 'reason', answer)}."
-        ) from answer
-    return answer
-
-
-def _read(response: HTTPResponse, url: str) -> bytes:
-    try:
-        return response.read(CHUNK)
-    except (OSError, HTTPException) as error:
-        raise DataError(
-            f"{url} could not be fetched: it broke off: {error or type(error).__name__}."
-        ) from error
-
-
-@contextlib.contextmanager
-def gunzipped(file: IO[bytes], source: str, max_bytes: int) -> Iterator[Iterator[bytes]]:
-    """The unpacked content in portions.
+    The timeouts of requests start again for each address of a host and each redirect, and do not
+    limit name resolution: hence a thread that can be left behind.
 
     Raises:
-        DataError: damaged, or larger than ``max_bytes`` when unpacked.
+        TimeoutError: no response in time.
+        requests.RequestException: unreachable.
+        DataError: redirected to a less secure address.
     """
+    response: Future[requests.Response] = Future()
 
-    def portions(stream: gzip.GzipFile) -> Iterator[bytes]:
-        size = 0
-        while chunk := unpacked(stream):
-            size += len(chunk)
-            if size > max_bytes:
-                raise DataError(f"{source}: unpacks to more than {max_bytes:,} bytes. Refused.")
-            yield chunk
-
-    def unpacked(stream: gzip.GzipFile) -> bytes:
-        # Here and not around the whole: a damaged archive is an OSError too, which a file being
-        # written takes for its own.
+    def send() -> None:
         try:
-            return stream.read(CHUNK)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise DataError(
-                f"{source}: damaged: {error}. Remove it to have it fetched again."
-            ) from error
-
-    with gzip.GzipFile(fileobj=file) as stream:
-        yield portions(stream)
-
-
-def store(portions: Iterator[bytes], path: Path, sha256: str | None) -> None:
-    """Write portions to a file in one step.
-
-    Raises:
-        DataError: the whole does not have the hash that it should have; nothing is written.
-    """
-    digest = hashlib.sha256()
-    with atomic_write(path) as file:
-        for portion in portions:
-            digest.update(portion)
-            file.write(portion)
-        if sha256 is not None and digest.hexdigest() != sha256:
-            raise DataError(
-                f"{path.name}: SHA-256 {digest.hexdigest()}, expected {sha256}. Refused."
+            response.set_result(
+                requests.get(
+                    url,
+                    stream=True,
+                    timeout=RESPONSE_SECONDS,
+                    # A .gz file as it is, not unpacked on the way.
+                    headers={"Accept-Encoding": "identity"},
+                    hooks={"response": refuse_downgrade},
+                )
             )
+        except (requests.RequestException, DataError) as error:
+            response.set_exception(error)
+
+    Thread(target=send, daemon=True).start()
+    return response.result(timeout=RESPONSE_SECONDS)
 
 
-def hash_of(path: Path, algorithm: str) -> str:
-    """MD5 or SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(
-            file, lambda: hashlib.new(algorithm, usedforsecurity=False)
-        ).hexdigest()
+def refuse_downgrade(response: requests.Response, **_: Any) -> None:
+    """Check where a response redirects to, before the redirect is followed.
+
+    Raises:
+        DataError: from https to anything else, or to another scheme than http and https.
+    """
+    target = urljoin(response.url, response.headers.get("Location", response.url))
+    allowed = ("https", urlsplit(response.url).scheme)
+    if response.is_redirect and urlsplit(target).scheme not in allowed:
+        raise DataError(
+            f"{response.url} redirects to {target}, which is less secure: not followed."
+        )

@@ -1,5 +1,4 @@
-"""MNIST itself, from inside this package: unpacked once into a per-user cache, verified at every
-use.
+"""MNIST from inside this package: unpacked once into a per-user cache, verified at every use.
 
 The cache has torchvision's layout (``<root>/MNIST/raw/*-ubyte``), so other programs can read it.
 """
@@ -28,21 +27,21 @@ SHA256 = {
 }
 NUM_TEST = 10_000
 DIGITS = tuple("0123456789")
-# Unpacking takes a second; a lock that is held for longer belongs to a process in trouble.
+# Unpacking takes a second: a process that holds the lock for longer hangs.
 LOCK_SECONDS = 60
 
 
 def load_mnist(root: Path) -> DataSet:
-    """MNIST, from the cache below ``root`` where it is whole, else from the package.
+    """Load MNIST from the cache below ``root``, unpacking there what is missing or damaged.
 
     Raises:
         DataError: the copy inside the package is damaged.
     """
     raw = root / "MNIST" / "raw"
-    content = {name: _read_verified(raw / name) for name in SHA256}
-    if any(part is None for part in content.values()):
+    content = {name: data for name in SHA256 if (data := _read_verified(raw / name)) is not None}
+    if len(content) < len(SHA256):
         content = _unpack(raw)
-    arrays = {name: parse_idx(part or b"", name) for name, part in content.items()}
+    arrays = {name: parse_idx(data, name) for name, data in content.items()}
 
     def part(prefix: str, expected: int) -> LabelledImages:
         return labelled_images(
@@ -59,7 +58,7 @@ def load_mnist(root: Path) -> DataSet:
 
 
 def _read_verified(path: Path) -> bytes | None:
-    """The bytes of a file that is present and whole; None where it is not."""
+    """The content of a file; None if it is missing or its hash is wrong."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -67,9 +66,8 @@ def _read_verified(path: Path) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == SHA256[path.name] else None
 
 
-def _unpack(raw: Path) -> dict[str, bytes | None]:
-    """Unpack what is missing or damaged, one process at a time; where the cache cannot be written,
-    in memory only."""
+def _unpack(raw: Path) -> dict[str, bytes]:
+    """Unpack into the cache, one process at a time; in memory only if it cannot be written."""
     try:
         raw.mkdir(parents=True, exist_ok=True)
         with FileLock(raw.parent / ".lock", timeout=LOCK_SECONDS):
@@ -97,7 +95,7 @@ def _unpack_one(path: Path) -> bytes:
 
 
 def embedded_file(name: str) -> bytes:
-    """The bytes of a raw file, from inside the package.
+    """Decompress a raw file from inside the package.
 
     Raises:
         DataError: the package is damaged.

@@ -1,4 +1,4 @@
-"""The IDX file format, in which MNIST and its kin are published (LeCun, Cortes and Burges).
+"""The IDX file format, in which MNIST is published (LeCun, Cortes and Burges).
 
 A header of big-endian 32-bit integers (magic number with element type and rank, then the sizes),
 then the elements.
@@ -16,7 +16,7 @@ UNSIGNED_BYTE = 0x08
 
 
 def parse_idx(content: bytes, source: str) -> Tensor:
-    """The array of unsigned bytes in an IDX file: uint8, of the shape that the header states.
+    """Parse an IDX file of unsigned bytes into a uint8 tensor of the shape in its header.
 
     Raises:
         DataError: the header is no IDX header, or disagrees with the length of the file.

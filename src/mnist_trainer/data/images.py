@@ -1,4 +1,4 @@
-"""What a data set is once it has been read: images, labels, names of the classes."""
+"""A data set in memory: images, labels, names of the classes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mnist_trainer.config.settings import IMAGE_SIZE
 from mnist_trainer.errors import DataError
-
-IMAGE_SIZE = 28
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A whole data set as it was published: training part and test part."""
+    """A data set with its published training and test parts."""
 
     name: str
     train: LabelledImages
@@ -45,7 +44,7 @@ class DataSet:
 def labelled_images(
     images: Tensor, labels: Tensor, *, expected: int, num_classes: int, source: str
 ) -> LabelledImages:
-    """Images and labels as they came from files, checked.
+    """Check images and labels that were read from files.
 
     Args:
         images: uint8, (N, 28, 28).
@@ -68,6 +67,6 @@ def labelled_images(
         )
     labels = labels.to(torch.int64)
     if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
-        wrong = int(labels.max()) if int(labels.max()) >= num_classes else int(labels.min())
+        wrong = labels[(labels < 0) | (labels >= num_classes)][0].item()
         raise DataError(f"{source}: there is a label {wrong}, expected 0 to {num_classes - 1}.")
     return LabelledImages(images.unsqueeze(1).contiguous(), labels.contiguous())

@@ -20,7 +20,7 @@ def cache_root(settings: DataSettings) -> Path:
 
 
 def load_dataset(settings: DataSettings) -> DataSet:
-    """The data set that the settings name; read once in a process, however many runs it makes.
+    """Load the data set that the settings name, once per process.
 
     Raises:
         DataError: files are missing, damaged, or not what they claim to be.
@@ -42,7 +42,7 @@ def _load(name: str, root: Path, download: bool, mirror: str | None) -> DataSet:
 
 @lru_cache(maxsize=1)
 def load_splits(settings: DataSettings) -> Splits:
-    """The data set, split; runs of one process that ask for the same share the images.
+    """Load the data set and split it; runs in one process with the same settings share the images.
 
     Raises:
         DataError: files are missing, damaged, or not what they claim to be.

@@ -1,5 +1,4 @@
-"""The honest protocol: validation images are held out of the training images, and the test images
-are left alone."""
+"""Training, validation and test split: validation images are held out of the training images."""
 
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from mnist_trainer.data.images import DataSet, LabelledImages
 
 @dataclass(frozen=True)
 class Splits:
-    """The images of a run, by what they are for."""
+    """The images of a run, by purpose."""
 
     train: LabelledImages
     validation: LabelledImages
@@ -26,7 +25,7 @@ class Splits:
 
 
 def split(dataset: DataSet, settings: DataSettings) -> Splits:
-    """Hold out validation images, then apply the limits of each part."""
+    """Hold out validation images, then apply the limit of each part."""
     kept, held_out = stratified_holdout(
         dataset.train.labels, settings.validation_size, settings.split_seed
     )
@@ -39,10 +38,10 @@ def split(dataset: DataSet, settings: DataSettings) -> Splits:
 
 
 def stratified_holdout(labels: Tensor, size: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Indexes to keep and indexes held out; each class loses the same share, up to one image.
+    """Indexes to keep and indexes held out, the same fraction of each class up to one image.
 
-    Shares that are no whole number are rounded by largest remainder, so that exactly ``size``
-    images are held out. Both results come shuffled, so that a limit takes a random part of them.
+    Counts are rounded by largest remainder, so that exactly ``size`` images are held out. Both
+    results are shuffled, so that a limit takes a random part of them.
 
     Args:
         labels: int64, (N,).

@@ -1,8 +1,8 @@
 """Image transforms that work on whole batches, on the device.
 
-A fixed transform is any callable on images. A random one is a pure function of images and *draws*:
-uniform numbers in [0, 1), ``num_random_params`` of them for each image, handed in by the loader. The same
-draws give the same images on every device, with every loader, and after a resume.
+A fixed transform is any callable on images. A random one is a pure function of images and uniform
+numbers in [0, 1): ``num_random_params`` for each image, passed in by the loader. The same numbers
+give the same images on every device, with every loader, and after a resume.
 """
 
 import json
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from mnist_trainer.compute.rng import host_random_mark
+from mnist_trainer.compute.rng import host_rng_state
 from mnist_trainer.config.instantiate import build
 from mnist_trainer.config.settings import Component
 
@@ -34,12 +34,10 @@ class Normalize(nn.Module):
 
 
 class CenterCrop(nn.Module):
-    """The middle of each image; MNIST's own margin of four pixels is mostly empty."""
+    """Crop the centre of each image; MNIST's margin of four pixels is mostly empty."""
 
     def __init__(self, size: int) -> None:
-        """Args:
-        size: side of what is left, in pixels.
-        """
+        """Crop to ``size`` x ``size`` pixels."""
         super().__init__()
         self.size = size
 
@@ -50,10 +48,9 @@ class CenterCrop(nn.Module):
 
 
 class RandomAffine(nn.Module):
-    """A random rotation, shift, scale and shear of each image, bilinear, about the centre of the
-    image.
+    """Rotate, shift, scale and shear each image about its centre at random, bilinearly.
 
-    What comes in from outside the image is the image's own darkest pixel, which is its background.
+    Pixels from outside the image have the value of its darkest pixel, its background.
     """
 
     num_random_params = 5
@@ -61,11 +58,13 @@ class RandomAffine(nn.Module):
     def __init__(
         self, degrees: float, translate: float, scale: Sequence[float], shear: float
     ) -> None:
-        """Args:
-        degrees: largest rotation either way.
-        translate: largest shift either way along each axis, in pixels.
-        scale: smallest and largest enlargement.
-        shear: largest horizontal shear either way, in degrees.
+        """Set the ranges that parameters are drawn from, uniformly.
+
+        Args:
+            degrees: largest rotation either way.
+            translate: largest shift either way along each axis, in pixels.
+            scale: smallest and largest enlargement.
+            shear: largest horizontal shear either way, in degrees.
         """
         super().__init__()
         self.degrees = degrees
@@ -73,12 +72,12 @@ class RandomAffine(nn.Module):
         self.scale = (float(scale[0]), float(scale[1]))
         self.shear = shear
 
-    def forward(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images (N, 1, H, W) and draws (N, 5) to images (N, 1, H, W)."""
+    def forward(self, images: Tensor, random_params: Tensor) -> Tensor:
+        """Images (N, 1, H, W) and numbers in [0, 1) (N, 5) to images (N, 1, H, W)."""
         height, width = images.shape[-2:]
         background = images.amin(dim=(1, 2, 3), keepdim=True)  # (N, 1, 1, 1)
         grid = F.affine_grid(
-            self.inverse_maps(draws, height, width), list(images.shape), align_corners=False
+            self.inverse_maps(random_params, height, width), list(images.shape), align_corners=False
         )
         # grid_sample fills with zeros, so the background is brought to zero and back.
         moved = F.grid_sample(
@@ -86,16 +85,15 @@ class RandomAffine(nn.Module):
         )
         return moved + background
 
-    def inverse_maps(self, draws: Tensor, height: int, width: int) -> Tensor:
-        """For each image the (2, 3) matrix that takes an output position to the input position it
-        shows.
+    def inverse_maps(self, random_params: Tensor, height: int, width: int) -> Tensor:
+        """Matrices (N, 2, 3) from output positions to input positions, for ``affine_grid``.
 
-        Positions are in -1..1 across the image, as ``affine_grid`` wants them.
+        Positions are -1 to 1 across the image.
         """
-        signed = 2 * draws - 1  # (N, 5), in [-1, 1)
+        signed = 2 * random_params - 1  # (N, 5), in [-1, 1)
         angle = signed[:, 0] * math.radians(self.degrees)
         low, high = self.scale
-        shrink = 1 / (low + (high - low) * draws[:, 1])
+        shrink = 1 / (low + (high - low) * random_params[:, 1])
         slope = torch.tan(signed[:, 2] * math.radians(self.shear))
         cos, sin = torch.cos(angle) * shrink, torch.sin(angle) * shrink
         shift_x = signed[:, 3] * (2 * self.translate / width)
@@ -114,83 +112,80 @@ class Transforms:
     fixed: tuple[nn.Module, ...]
     random: tuple[nn.Module, ...]
     recipe: str | None = None
-    """Says what the fixed ones do, the same for two that do the same; None where that is not known.
-    """
+    """Identifies what the fixed transforms do; None where that is unknown."""
 
     @property
     def num_random_params(self) -> int:
-        """Uniform numbers that one image takes."""
-        return sum(draws_of(transform) for transform in self.random)
+        """Number of uniform random numbers for one image."""
+        return sum(count_random_params(transform) for transform in self.random)
 
     @property
     def batched(self) -> bool:
-        """Whether every random transform draws for each image of a batch apart."""
+        """Whether every random transform has parameters of its own for each image of a batch."""
         return all(hasattr(transform, "num_random_params") for transform in self.random)
 
-    def prepare(self, images: Tensor) -> Tensor:
-        """uint8 (N, 1, H, W) to float32, scaled to 0..1 and with the fixed transforms applied."""
+    def preprocess(self, images: Tensor) -> Tensor:
+        """Scale uint8 (N, 1, H, W) to float32 in 0..1, and apply the fixed transforms."""
         return self.apply_fixed(images.to(torch.float32).div_(255))
 
     def apply_fixed(self, images: Tensor) -> Tensor:
-        """The fixed transforms, in order; float32 (N, 1, H, W), 0..1."""
+        """Apply the fixed transforms in order to float32 (N, 1, H, W) in 0..1."""
         for transform in self.fixed:
             images = transform(images)
         return images
 
     def preprocess_cached(self, images: Tensor) -> Tensor:
-        """As ``prepare``, for images that many runs of a process share: made anew only where the
-        result might differ.
+        """As ``preprocess``, for images that several runs in one process use: the result is cached.
 
-        That is where the recipe is another, where something has written into the result, as a layer
-        may that works in place, or where a transform has drawn random numbers, which the next run
-        has to draw again.
+        It is computed again for another recipe, after something wrote into the result, as a layer
+        that works in place may, or if a transform drew random numbers, which the next run must
+        draw again.
         """
-        kept = _PREPARED.get(images)
-        if (
-            kept is not None
-            and kept.recipe == self.recipe is not None
-            and kept.images._version == kept.version
-        ):
-            return kept.images
-        # First of all, so that there is room for the new ones.
-        _PREPARED.pop(images, None)
-        before = host_random_mark()
-        prepared = self.prepare(images)
-        if self.recipe is not None and host_random_mark() == before:
-            _PREPARED[images] = _Prepared(self.recipe, prepared, prepared._version)
-        return prepared
+        cached = _CACHE.get(images)
+        if cached and cached.recipe == self.recipe and cached.images._version == cached.version:
+            return cached.images
+        # Before the new result is computed, so that the memory is free.
+        _CACHE.pop(images, None)
+        before = host_rng_state()
+        result = self.preprocess(images)
+        if self.recipe is not None and host_rng_state() == before:
+            _CACHE[images] = _Cached(self.recipe, result, result._version)
+        return result
 
-    def augment(self, images: Tensor, draws: Tensor) -> Tensor:
-        """The random transforms, in order; images (N, 1, H, W), draws (N, num_random_params)."""
+    def augment(self, images: Tensor, random_params: Tensor) -> Tensor:
+        """Apply the random transforms in order.
+
+        Args:
+            images: (N, 1, H, W).
+            random_params: numbers in [0, 1), (N, num_random_params).
+        """
         start = 0
         for transform in self.random:
-            count = draws_of(transform)
-            images = transform(images, draws[:, start : start + count])
+            count = count_random_params(transform)
+            images = transform(images, random_params[:, start : start + count])
             start += count
         return images
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """Images as the model sees them."""
-
+class _Cached:
     recipe: str
     images: Tensor
     version: int
-    """PyTorch counts how often a tensor was written into."""
+    """PyTorch's count of changes in place."""
 
 
-_PREPARED: MutableMapping[Tensor, _Prepared] = WeakIdKeyDictionary()
-"""By the images that they were made from; gone when those are."""
+_CACHE: MutableMapping[Tensor, _Cached] = WeakIdKeyDictionary()
+"""Preprocessed images by the raw images, for as long as those exist."""
 
 
-def draws_of(transform: nn.Module) -> int:
-    """How many uniform numbers a random transform takes for an image; 0 for one that makes its own."""
+def count_random_params(transform: nn.Module) -> int:
+    """Uniform numbers that a random transform takes per image; 0 if it draws its own."""
     return int(getattr(transform, "num_random_params", 0))
 
 
 def build_transforms(fixed: Sequence[Component], random: Sequence[Component]) -> Transforms:
-    """All image transforms, in the order of the configuration."""
+    """Build all image transforms, in the order of the configuration."""
     return Transforms(
         fixed=tuple(build(component, nn.Module) for component in fixed),
         random=tuple(build(component, nn.Module) for component in random),

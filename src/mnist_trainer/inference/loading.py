@@ -1,12 +1,9 @@
-"""A trained network, ready for use: ``load_run`` reads it from a run folder, with all that its
-images go through."""
+"""Load a trained network and its transforms from a run folder: ``load_run``."""
 
 import dataclasses
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import torch
 from omegaconf import OmegaConf
@@ -15,143 +12,18 @@ from torch import Tensor, nn
 
 from mnist_trainer.compute.device import Device, select_device
 from mnist_trainer.config.reader import read_config
-from mnist_trainer.config.settings import DeviceSettings, RunConfig
-from mnist_trainer.data.images import IMAGE_SIZE
+from mnist_trainer.config.settings import IMAGE_SIZE, DeviceSettings, RunConfig
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import CheckpointError, ConfigError
+from mnist_trainer.inference.trained_model import CheckpointInfo, TrainedModel
 from mnist_trainer.models.build import build_model
 from mnist_trainer.runs.checkpoint import load_checkpoint, weights_sha256
-from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
-from mnist_trainer.training.evaluation import VIEWS, averaged_logits
-
-if TYPE_CHECKING:
-    import numpy as np
+from mnist_trainer.training.evaluation import VIEWS
 
 log = logging.getLogger(__name__)
 
 PRECISIONS = get_args(get_type_hints(DeviceSettings)["precision"])
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """Which weights these are."""
-
-    path: Path
-    epoch: int
-    """Epochs completed when they were saved."""
-    step: int
-    """Updates made by then."""
-    sha256: str
-    """Hash of the weights, as ``result.json`` gives it for those that were tested."""
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a network makes of some images."""
-
-    classes: Tensor
-    """int64, (N,), on the CPU: the most probable class of each."""
-    probabilities: Tensor
-    """float32, (N, C), on the CPU; each row sums to 1."""
-    class_names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.classes)
-
-    @property
-    def names(self) -> list[str]:
-        """The names of ``classes``."""
-        return [self.class_names[index] for index in self.classes.tolist()]
-
-    def top(self, count: int) -> list[list[tuple[str, float]]]:
-        """For each image the ``count`` most probable classes: name and probability, the most
-        probable first.
-
-        Raises:
-            ConfigError: ``count`` is not a whole number of 1 or more.
-        """
-        if not isinstance(count, int) or count < 1:
-            raise ConfigError(f"count={count}: must be a whole number of 1 or more.")
-        probabilities, classes = self.probabilities.topk(min(count, len(self.class_names)), dim=1)
-        return [
-            [(self.class_names[index], share) for index, share in zip(row, shares, strict=True)]
-            for row, shares in zip(classes.tolist(), probabilities.tolist(), strict=True)
-        ]
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A network in evaluation mode, with the transforms that its images go through."""
-
-    model: nn.Module
-    """Prepared images (N, 1, image_size, image_size) to logits (N, C)."""
-    transforms: Transforms
-    """The fixed ones of the run; none is random."""
-    class_names: tuple[str, ...]
-    config: RunConfig
-    image_size: int
-    """Side of the images that the network sees, in pixels: 28, or less where the run crops."""
-    checkpoint: CheckpointInfo
-    device: Device
-    translations: int
-    """Shifted views of an image that are averaged, a key of ``evaluation.VIEWS``; 1 is the image
-    alone."""
-    folder: RunFolder | None
-    """The run's folder; None for a checkpoint that lies outside of one."""
-    note: str | None = None
-    """What to tell of the choice of the checkpoint, where it is not the one that was asked for."""
-
-    @property
-    def num_classes(self) -> int:
-        return len(self.class_names)
-
-    def logits(self, images: "Tensor | np.ndarray[Any, Any]") -> Tensor:
-        """Logits, float32, (N, C), on the CPU. With several views they are logarithms of the mean
-        probability.
-
-        Args:
-            images: uint8 0..255 or float 0..1, bright ink on dark ground, (N, 28, 28), (N, 1, 28,
-                28) or one (28, 28).
-
-        Raises:
-            ConfigError: another shape, type or range.
-        """
-        checked = check_images(images)
-        portions = [
-            self._portion(portion) for portion in checked.split(self.config.trainer.eval_batch_size)
-        ]
-        return torch.cat(portions) if len(checked) else torch.empty(0, self.num_classes)
-
-    def _portion(self, images: Tensor) -> Tensor:
-        with torch.inference_mode(), self.device.autocast():
-            logits = averaged_logits(self.model, self.prepare(images), self.translations)
-        # A clone is an ordinary tensor: one made in inference mode could not take part in anything
-        # that is trained.
-        return logits.float().cpu().clone()
-
-    def prepare(self, images: Tensor) -> Tensor:
-        """Checked images (N, 1, 28, 28) as the network sees them: float32, (N, 1, image_size,
-        image_size), on the device."""
-        placed = images.to(self.device.torch_device)
-        prepared = (
-            self.transforms.prepare(placed)
-            if placed.dtype == torch.uint8
-            else self.transforms.apply_fixed(placed)
-        )
-        return prepared.contiguous(memory_format=self.device.memory_format)
-
-    def predict(self, images: "Tensor | np.ndarray[Any, Any]") -> Predictions:
-        """The most probable class of each image, and the probabilities of all.
-
-        Args:
-            images: as for ``logits``.
-
-        Raises:
-            ConfigError: another shape, type or range.
-        """
-        probabilities = self.logits(images).softmax(dim=1)
-        return Predictions(probabilities.argmax(dim=1), probabilities, self.class_names)
 
 
 def load_run(
@@ -162,7 +34,7 @@ def load_run(
     translations: int | None = None,
     precision: str | None = None,
 ) -> TrainedModel:
-    """A trained network from its run folder; nothing in the folder is executed or changed.
+    """Load a trained network from its run folder; nothing in it is executed or changed.
 
     Args:
         run: a run folder such as ``outputs/latest``, or a checkpoint file.
@@ -187,27 +59,34 @@ def load_run(
         log.warning("%s: %s.", located.folder, located.note)
     state = _load(located)
     config = read_saved_config(located.checkpoint, state)
+    selected = select_device(device_settings(config.device, device, precision))
+    views = config.trainer.translations if translations is None else translations
+    return _restore(located, state, config, selected, views)
+
+
+def _restore(
+    located: Located, state: dict[str, Any], config: RunConfig, device: Device, translations: int
+) -> TrainedModel:
     names = _class_names(located.checkpoint, state)
-    place = select_device(device_settings(config.device, device, precision))
     model, transforms, size = _rebuild(located.checkpoint, state["weights"], config, len(names))
-    model = model.to(place.torch_device).to(memory_format=place.memory_format).eval()
-    progress = state["progress"]
     return TrainedModel(
-        model=model,
+        model=model.to(device.torch_device).to(memory_format=device.memory_format).eval(),
         transforms=transforms,
         class_names=names,
         config=config,
         image_size=size,
-        checkpoint=CheckpointInfo(
-            located.checkpoint,
-            progress["epoch"],
-            progress["step"],
-            weights_sha256(state["weights"]),
-        ),
-        device=place,
-        translations=config.trainer.translations if translations is None else translations,
+        checkpoint=_checkpoint_info(located.checkpoint, state),
+        device=device,
+        translations=translations,
         folder=located.folder,
         note=located.note,
+    )
+
+
+def _checkpoint_info(path: Path, state: dict[str, Any]) -> CheckpointInfo:
+    progress = state["progress"]
+    return CheckpointInfo(
+        path, progress["epoch"], progress["step"], weights_sha256(state["weights"])
     )
 
 
@@ -228,7 +107,7 @@ def _load(located: Located) -> dict[str, Any]:
 
 
 def read_saved_config(path: Path, state: dict[str, Any]) -> RunConfig:
-    """The settings inside a checkpoint, held to the same rules as those that are typed.
+    """Read the settings inside a checkpoint, and validate them as typed ones are.
 
     Raises:
         CheckpointError: they are not settings of this version, or name a class that is not
@@ -260,7 +139,7 @@ def _class_names(path: Path, state: dict[str, Any]) -> tuple[str, ...]:
 
 
 def device_settings(saved: DeviceSettings, asked: str, precision: str | None) -> DeviceSettings:
-    """How the run computed, on the device that is asked for now."""
+    """The device settings of the run, on the requested device."""
     if asked not in ("auto", "cpu", "cuda", "mps"):
         raise ConfigError(f"device={asked}: must be one of: auto, cpu, cuda, mps")
     if precision is None:
@@ -274,15 +153,11 @@ def device_settings(saved: DeviceSettings, asked: str, precision: str | None) ->
 def _rebuild(
     path: Path, weights: dict[str, Tensor], config: RunConfig, num_classes: int
 ) -> tuple[nn.Module, Transforms, int]:
-    """The network with its weights, the fixed transforms, and the side of the images that they
-    leave."""
+    """Build the network with its weights, the fixed transforms, and the side of their output."""
     try:
         transforms = build_transforms(config.fixed_transforms, ())
-        size = int(
-            transforms.prepare(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)).shape[
-                -1
-            ]
-        )
+        blank = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
+        size = transforms.preprocess(blank).shape[-1]
         model = build_model(config.model, num_classes, size)
         model.load_state_dict(weights)
     except ConfigError as error:
@@ -293,62 +168,3 @@ def _rebuild(
             f"{path}: its weights do not fit the network that its settings describe: {reason}"
         ) from error
     return model, transforms, size
-
-
-def as_tensor(images: Any) -> Tensor:
-    """An array, a tensor or nested lists as a tensor without gradient: what torch cannot share
-    memory with is copied.
-
-    Raises:
-        TypeError, ValueError or RuntimeError: they are none of these, or of a type that torch does
-            not have.
-    """
-    if isinstance(images, Tensor):
-        return images.detach()
-    if hasattr(images, "__array_interface__"):
-        import numpy as np
-
-        array = np.asarray(images)
-        # Flipped ones have negative strides; those of a Pillow image may not be written to.
-        if not (array.flags.c_contiguous and array.flags.writeable and array.dtype.isnative):
-            array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
-        return torch.from_numpy(array)
-    return torch.as_tensor(images)
-
-
-def check_images(images: "Tensor | np.ndarray[Any, Any] | Sequence[Any]") -> Tensor:
-    """Images as a tensor (N, 1, 28, 28), uint8, or float32 from 0 to 1.
-
-    Raises:
-        ConfigError: another shape, type or range.
-    """
-    try:
-        tensor = as_tensor(images)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(
-            f"images: {type(images).__name__} cannot be read as an array: {error}"
-        ) from error
-    shape = tuple(tensor.shape)
-    if tensor.ndim == 2:
-        tensor = tensor[None]
-    if tensor.ndim == 3:
-        tensor = tensor[:, None]
-    if tensor.ndim != 4 or tensor.shape[1:] != (1, IMAGE_SIZE, IMAGE_SIZE):
-        raise ConfigError(
-            f"images: shape {shape}; must be (N, 28, 28), (N, 1, 28, 28) or (28, 28)."
-        )
-    if tensor.dtype == torch.uint8:
-        return tensor
-    if not tensor.is_floating_point():
-        raise ConfigError(
-            f"images: type {tensor.dtype}; must be uint8 from 0 to 255, or floating point from 0"
-            " to 1."
-        )
-    tensor = tensor.to(torch.float32)
-    if len(tensor) and not (float(tensor.min()) >= 0 and float(tensor.max()) <= 1):
-        low, high = float(tensor.min()), float(tensor.max())
-        raise ConfigError(
-            f"images: floating point from {low:g} to {high:g}; must be from 0 to 1. Pixels 0 to 255"
-            " go in as uint8."
-        )
-    return tensor

@@ -1,18 +1,15 @@
-"""Overrides, the ``key=value`` words of a command line: parsed, and held to the groups and keys
-that exist.
+"""Parse overrides, and hold them to the groups and keys that exist.
 
 No torch here: a mistake is answered before it is imported.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from hydra._internal.hydra import Hydra
-from hydra.core.global_hydra import GlobalHydra
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig
 
 from mnist_trainer.config.reader import OVERLAY_GROUPS
 from mnist_trainer.config.shipped import group_choices, group_names
@@ -20,75 +17,80 @@ from mnist_trainer.errors import ConfigError
 from mnist_trainer.system.messages import nearest, unknown_key
 
 
-def parse_overrides(words: list[str]) -> list[Override]:
-    """Hydra's grammar of overrides.
+def parse_overrides(words: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
+    """Parse overrides by Hydra's grammar.
+
+    Args:
+        loader: knows the choices that a glob stands for.
 
     Raises:
         ConfigError: a word that is no override, or lacks its value.
     """
     for word in words:
-        if "=" not in word and not word.startswith("~"):
-            known = [*group_names(), "seed", "name", "sweep"]
-            raise ConfigError(
-                f"{word!r} is not a setting: settings are key=value words, such as model=cnn or"
-                f" trainer.epochs=5.{nearest(word, known)}"
-            )
-        key, _, value = word.partition("=")
-        if "=" in word and not value and key.lstrip("+") in group_names():
-            raise ConfigError(
-                f"{key}= lacks its value. Choose one of:"
-                f" {', '.join(group_choices(key.lstrip('+')))}"
-            )
-        if "=" in word and not value:
-            raise ConfigError(f"{key}= lacks its value. To set nothing: {key}=null")
+        _check_word(word)
     try:
-        # Without the loader a glob does not know what there is to choose from.
-        loader = (
-            GlobalHydra.instance().config_loader()
-            if GlobalHydra.instance().is_initialized()
-            else None
-        )
-        return OverridesParser.create(config_loader=loader).parse_overrides(words)
+        return OverridesParser.create(config_loader=loader).parse_overrides(list(words))
     except HydraException as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"{reason}\nA value with spaces, commas or brackets needs quotes twice: 'name=\"my"
-            " run\"', 'model.hidden=[300,100]'"
+            f"{reason}\nA value with spaces, commas or brackets needs quotes twice:"
+            " 'name=\"my run\"', 'model.hidden=[300,100]'"
         ) from error
 
 
-def check_groups(overrides: list[Override]) -> None:
-    """Refuse a choice that its group does not offer; folders of the user's own are left to Hydra."""
-    problems = []
+def _check_word(word: str) -> None:
+    """Raise ``ConfigError`` where a word is no override, or lacks its value."""
+    key, separator, value = word.partition("=")
+    if not separator and not word.startswith("~"):
+        known = [*group_names(), "seed", "name", "sweep"]
+        raise ConfigError(
+            f"{word!r} is not a setting: settings are key=value words, such as model=cnn or"
+            f" trainer.epochs=5.{nearest(word, known)}"
+        )
+    if separator and not value:
+        choices = ", ".join(group_choices(key.lstrip("+")))
+        valid = f"Choose one of: {choices}" if choices else f"To set nothing: {key}=null"
+        raise ConfigError(f"{key}= lacks its value. {valid}")
+
+
+def check_groups(overrides: Sequence[Override], loader: ConfigLoader) -> None:
+    """Refuse a choice that its group does not offer.
+
+    Raises:
+        ConfigError: names each such choice, with what the group offers.
+    """
+    # What folders hold that are added by an override is not known yet: Hydra answers.
     added_paths = any(override.key_or_group == "hydra.searchpath" for override in overrides)
-    for override in overrides:
-        group = str(override.key_or_group)
-        if group not in group_names() or override.is_delete():
-            continue
-        offered = group_choices(group)
-        values = _values(override)
-        takes = (str, list, dict) if group in OVERLAY_GROUPS else (str, dict)
-        if wrong := [value for value in values if not isinstance(value, takes)]:
-            problems.append(f"{group}={wrong[0]}: choose one of: {', '.join(offered)}")
-        values = [
-            each for value in values for each in (value if isinstance(value, list) else [value])
-        ]
-        problems += [
-            f"{group}={value}: there is no such {group}.{nearest(str(value), offered)} Valid:"
-            f" {', '.join(offered)}"
-            for value in values
-            if isinstance(value, str)
-            and value not in offered
-            and not added_paths
-            and not _elsewhere(group, value)
-        ]
+    choices = [o for o in overrides if o.key_or_group in group_names() and not o.is_delete()]
+    problems = [
+        problem for o in choices for problem in _choice_problems(o, loader, checked=not added_paths)
+    ]
     if problems:
         raise ConfigError("\n".join(problems))
 
 
+def _choice_problems(override: Override, loader: ConfigLoader, *, checked: bool) -> Iterator[str]:
+    """A sentence for each value of a group's override that the group does not offer."""
+    group = str(override.key_or_group)
+    offered = group_choices(group)
+    values = _values(override)
+    takes = (str, list, dict) if group in OVERLAY_GROUPS else (str, dict)
+    if wrong := [value for value in values if not isinstance(value, takes)]:
+        yield f"{group}={wrong[0]}: choose one of: {', '.join(offered)}"
+    if not checked:
+        return
+    names = [each for value in values for each in (value if isinstance(value, list) else [value])]
+    for name in names:
+        if isinstance(name, str) and name not in [*offered, *loader.get_group_options(group)]:
+            guess = nearest(name, offered)
+            yield f"{group}={name}: there is no such {group}.{guess} Valid: {', '.join(offered)}"
+
+
 def refuse_empty(swept: list[Override]) -> None:
-    """Raises:
-    ConfigError: a swept setting has no values, so there would be no jobs.
+    """Refuse a swept setting without values: there would be no jobs.
+
+    Raises:
+        ConfigError: names the setting.
     """
     for override in swept:
         if not each_value(override):
@@ -104,48 +106,40 @@ def refuse_empty(swept: list[Override]) -> None:
             )
 
 
-def check_keys(hydra: Hydra, config_name: str, overrides: list[Override]) -> None:
-    """After a failed composition: find every key that does not exist, with what does exist beside
-    it.
+def check_keys(base_of: Callable[[list[str]], Any], overrides: Sequence[Override]) -> None:
+    """Find every key that does not exist, after a failed composition.
+
+    Args:
+        base_of: composes choices of groups alone, as plain values.
 
     Raises:
-        ConfigError: where at least one key is unknown.
+        ConfigError: names each unknown key, with what does exist beside it.
     """
-    # Only choices: options that are given to a group as a mapping may be what composition failed
-    # at.
-    choices = [
-        o
+    # Options that are given to a group as a mapping may be what composition failed at.
+    groups = [o for o in overrides if o.key_or_group in group_names() and not o.is_delete()]
+    base = base_of([first_value(o) for o in groups if not isinstance(o.value(), dict)])
+    keys = [
+        str(o.key_or_group)
         for o in overrides
-        if o.key_or_group in group_names() and not o.is_delete() and not isinstance(o.value(), dict)
+        if o.key_or_group not in group_names() and not (o.is_add() or o.is_force_add())
     ]
-    groups = [first_value(o) for o in choices]
-    base = hydra.compose_config(
-        config_name, groups, run_mode=RunMode.RUN, with_log_configuration=False, from_shell=False
-    )
-    problems = []
-    for override in overrides:
-        key = str(override.key_or_group)
-        if key in group_names() or override.is_add() or override.is_force_add():
-            continue
-        node: Any = base
-        walked: list[str] = []
-        for part in key.split("."):
-            if not isinstance(node, DictConfig) or part not in node:
-                known = (
-                    [str(k) for k in node if k != "hydra"] if isinstance(node, DictConfig) else []
-                )
-                problems.append(unknown_key(".".join([*walked, part]), known))
-                break
-            walked.append(part)
-            node = node._get_node(part)
+    problems = [problem for key in keys if (problem := _unknown_part(base, key))]
     if problems:
         raise ConfigError("\n".join(problems))
 
 
-def _elsewhere(group: str, choice: str) -> bool:
-    """Whether a choice that is not shipped is to be found in a folder that the user added."""
-    loader: Any = GlobalHydra.instance().config_loader()
-    return choice in loader.get_group_options(group)
+def _unknown_part(node: Any, key: str) -> str | None:
+    """What is wrong with a dotted key that does not exist; None for one that does."""
+    walked: list[str] = []
+    for part in key.split("."):
+        if not isinstance(node, dict) or part not in node:
+            known = (
+                [str(name) for name in node if name != "hydra"] if isinstance(node, dict) else []
+            )
+            return unknown_key(".".join([*walked, part]), known)
+        walked.append(part)
+        node = node[part]
+    return None
 
 
 def _values(override: Override) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The activation functions that every model knows by name, as modules."""
+"""Activation functions by name, as modules."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from mnist_trainer.models.formulas import activations as formulas
 from mnist_trainer.models.formulas.activations import Activation
 
 
-class _OfFormula(nn.Module):
-    """A module for a formula that PyTorch has no module for."""
+class _FormulaModule(nn.Module):
+    """An activation that PyTorch has no module for."""
 
     formula: Activation
 
@@ -21,25 +21,25 @@ class _OfFormula(nn.Module):
         return a
 
 
-class Erf(_OfFormula):
+class Erf(_FormulaModule):
     """erf(√π/2 · z)"""
 
     formula = formulas.ACTIVATIONS["erf"]
 
 
-class Algebraic(_OfFormula):
+class Algebraic(_FormulaModule):
     """z / √(1 + z²)"""
 
     formula = formulas.ACTIVATIONS["algebraic"]
 
 
-class Arctan(_OfFormula):
+class Arctan(_FormulaModule):
     """2/π · arctan(π/2 · z)"""
 
     formula = formulas.ACTIVATIONS["arctan"]
 
 
-class Gudermannian(_OfFormula):
+class Gudermannian(_FormulaModule):
     """2/π · gd(π/2 · z)"""
 
     formula = formulas.ACTIVATIONS["gd"]
@@ -62,14 +62,14 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 MONOTONIC = frozenset(ACTIVATIONS) - {"gelu", "silu"}
-"""Those for which z ≤ z' means f(z) ≤ f(z'), but for what rounding does to them."""
+"""Activations with f(z) ≤ f(z') for z ≤ z', up to rounding."""
 
 
 def activation(name: str) -> nn.Module:
-    """A new module of the named activation.
+    """Build the activation of a name.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: the name is unknown.
     """
     if name not in ACTIVATIONS:
         raise ConfigError(f"activation={name}: valid are {', '.join(ACTIVATIONS)}")
@@ -77,11 +77,10 @@ def activation(name: str) -> nn.Module:
 
 
 def formula_of(module: nn.Module) -> Activation | None:
-    """The formula that a module computes; None where it is no activation, or one with other options
-    than ours."""
+    """The formula of a module; None if it is no activation of this table with default options."""
     for name, make in ACTIVATIONS.items():
         ours = make()
-        # What a module prints names its options: a LeakyReLU of another slope is another function.
+        # The repr has the options: a LeakyReLU of another slope is another function.
         if type(ours) is type(module) and repr(ours) == repr(module):
             return formulas.ACTIVATIONS[name]
     return None

@@ -1,38 +1,33 @@
-"""Networks of linear layers only."""
+"""Fully connected networks, and the dense head that ends every network."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
 
-from mnist_trainer.models.activations import activation
+from mnist_trainer.config.settings import IMAGE_SIZE
+from mnist_trainer.models.activations import activation as make_activation
 from mnist_trainer.models.initialization import initialize
 
-IMAGE_SIZE = 28
 
-
-def hidden_layers(
-    widths: Sequence[int], activation_name: str, dropout: float
-) -> Iterator[nn.Module]:
-    """Linear, activation and dropout from each width to the next."""
-    for fan_in, fan_out in pairwise(widths):
-        yield nn.Linear(fan_in, fan_out)
-        yield activation(activation_name)
-        if dropout > 0:
-            yield nn.Dropout(dropout)
-
-
-def classifier(
-    widths: Sequence[int], activation_name: str, dropout: float, num_classes: int
+def dense_head(
+    widths: Sequence[int], activation: str, dropout: float, *, drop_features: bool = True
 ) -> nn.Sequential:
-    """From feature maps to logits: flatten, drop, hidden layers, output layer; ``widths[0]`` is the
-    number of features."""
-    return nn.Sequential(
-        nn.Flatten(),
-        *([nn.Dropout(dropout)] if dropout > 0 else []),
-        *hidden_layers(widths, activation_name, dropout),
-        nn.Linear(widths[-1], num_classes),
-    )
+    """Build the layers from features to logits: flatten, then linear layers with activations.
+
+    Args:
+        widths: number of features, width of each hidden layer, number of classes.
+        dropout: probability that an input of a linear layer is dropped in training.
+        drop_features: whether that holds for the features too, or for hidden units only.
+    """
+    layers: list[nn.Module] = [nn.Flatten()]
+    for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
+        if index > 0:
+            layers.append(make_activation(activation))
+        if dropout > 0 and (index > 0 or drop_features):
+            layers.append(nn.Dropout(dropout))
+        layers.append(nn.Linear(fan_in, fan_out))
+    return nn.Sequential(*layers)
 
 
 class FCN(nn.Module):
@@ -48,12 +43,8 @@ class FCN(nn.Module):
         init: str = "default",
     ) -> None:
         super().__init__()
-        widths = [image_size**2, *hidden]
-        self.layers = nn.Sequential(
-            nn.Flatten(),
-            *hidden_layers(widths, activation, dropout),
-            nn.Linear(widths[-1], num_classes),
-        )
+        widths = [image_size**2, *hidden, num_classes]
+        self.layers = dense_head(widths, activation, dropout, drop_features=False)
         initialize(self, init)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A model explained, layer by layer: how its shapes, parameters and multiply-adds come about."""
+"""Explain a model layer by layer: the arithmetic of shapes, parameters and multiply-adds."""
 
 from dataclasses import dataclass
 
@@ -23,20 +23,20 @@ NOT_COUNTED = "not counted"
 
 @dataclass(frozen=True)
 class Explained:
-    """One layer, a step between layers, or parameters beside them."""
+    """A row of the explanation: a layer, a step between layers, or parameters outside of them."""
 
     name: str
     kind: str
     output: str
     sizes: list[str]
-    """How the output comes to have its shape."""
-    parameters: str | None
-    macs: str | None
+    """The arithmetic of the output shape, line by line."""
+    parameters: str | None = None
+    macs: str | None = None
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model with what surrounds it."""
+    """A model with its loss, the shape of its images and the number of classes."""
 
     module: nn.Module
     criterion: nn.Module
@@ -45,110 +45,89 @@ class Model:
 
 
 def explain_layers(model: Model) -> list[Explained]:
-    """Each layer, in the order in which an image passes it; then what holds parameters and is no
-    such layer.
+    """Explain each layer in the order of the calls, then parameters outside of all layers.
 
     Raises:
-        ConfigError: the arithmetic does not fit; names the layer.
+        ConfigError: a layer does not fit its input; names the layer.
     """
     trace = trace_image(model.module, model.image_shape, model.num_classes)
     explained: list[Explained] = []
     seen: set[nn.Module] = set()
-    for passage in trace.passages:
-        explained += between_layers(passage.origin)
-        explained.append(explain_layer(passage, used_before=passage.layer in seen))
-        seen.add(passage.layer)
+    for call in trace.calls:
+        explained += between_layers(call.origin)
+        explained.append(explain_call(call, used_before=call.layer in seen))
+        seen.add(call.layer)
     return [*explained, *between_layers(trace.output), *map(explain_remainder, trace.remainders)]
 
 
-def explain_layer(passage: LayerCall, *, used_before: bool) -> Explained:
-    """One layer that the image passes."""
-    layer, whole = passage.layer, passage.whole
-    uncounted = NOT_COUNTED if leaves_uncounted(layer, whole=whole) else None
+def explain_call(call: LayerCall, *, used_before: bool) -> Explained:
+    """Explain one layer."""
+    layer, whole = call.layer, call.whole
     parameters = parameters_written_out(layer, whole=whole)
-    if parameters and passage.parameters == 0:
+    if parameters and call.parameters == 0:
         parameters = "those of its first use" if used_before else "those of a layer above"
-    elif passage.parameters < sum(
-        parameter.numel() for parameter in layer.parameters(recurse=whole)
-    ):
-        parameters = f"{parameters}, of which {passage.parameters:,} are not in a layer above"
+    elif call.parameters < sum(each.numel() for each in layer.parameters(recurse=whole)):
+        parameters = f"{parameters}, of which {call.parameters:,} are not in a layer above"
+    uncounted = NOT_COUNTED if leaves_uncounted(layer, whole=whole) else None
     return Explained(
-        name=passage.name,
+        name=call.name,
         kind=type(layer).__name__,
-        output=times(passage.output_shape),
-        sizes=sizes_written_out(layer, passage.input_shape, passage.output_shape),
+        output=times(call.output_shape),
+        sizes=sizes_written_out(layer, call.input_shape, call.output_shape),
         parameters=parameters,
-        macs=macs_written_out(layer, passage.output_shape) or uncounted,
+        macs=macs_written_out(layer, call.output_shape) or uncounted,
     )
 
 
 def explain_remainder(rest: Remainder) -> Explained:
-    """Parameters in no layer that the image passes."""
-    said = (
+    """Explain parameters outside of the layers that were called."""
+    use = (
         "its own, beside its layers"
         if rest.called
         else "never called: unused, or its numbers are used elsewhere"
     )
+    parameters = parameters_written_out(rest.layer)
     uncounted = NOT_COUNTED if has_matrix(rest.layer) else None
-    return Explained(
-        rest.name,
-        type(rest.layer).__name__,
-        "",
-        [said],
-        parameters_written_out(rest.layer),
-        uncounted,
-    )
+    return Explained(rest.name, type(rest.layer).__name__, "", [use], parameters, uncounted)
 
 
 def between_layers(origin: TensorSource | None) -> list[Explained]:
-    """What a model's own ``forward`` does without a layer before a tensor goes on: one line, or
-    none where it does nothing."""
-    if origin is None or (origin.follows and origin.as_it_is):
+    """Explain what a model's own ``forward`` did to a tensor; empty where it did nothing."""
+    if origin is None or (origin.direct and origin.unchanged):
         return []
-    said = []
     if origin.source is None:
-        said.append("computed without a layer")
-    elif not origin.follows:
-        said.append(f"{origin.source} again")
-    if origin.source is not None and not origin.as_it_is:
-        said.append(
-            f"{product(origin.source_shape)} becomes {product(origin.shape)}, not by a layer"
-        )
-    return [Explained("(forward)", "", times(origin.shape), said, None, None)]
+        return [Explained("(forward)", "", times(origin.shape), ["computed without a layer"])]
+    lines = [] if origin.direct else [f"{origin.source} again"]
+    if not origin.unchanged:
+        before, after = product(origin.source_shape), product(origin.shape)
+        lines.append(f"{before} becomes {after}, not by a layer")
+    return [Explained("(forward)", "", times(origin.shape), lines)]
 
 
 def totals(model: Model) -> list[tuple[str, str]]:
-    """Parameters and multiply-adds in all, as sums; and what is not in them.
+    """Parameters and multiply-adds of the model, as sums, and what they leave out.
 
     Raises:
         ConfigError: as ``explain_layers``.
     """
     trace = trace_image(model.module, model.image_shape)
-    own = [
-        *(passage.parameters for passage in trace.passages),
-        *(rest.parameters for rest in trace.remainders),
-    ]
-    work = [macs(each.layer, each.output_shape) for each in trace.passages]
+    counts = [call.parameters for call in trace.calls]
+    counts += [rest.parameters for rest in trace.remainders]
+    work = [macs(each.layer, each.output_shape) for each in trace.calls]
+    rows = [("parameters", written_sum(counts)), ("multiply-adds", written_sum(work))]
     uncounted = [
-        each.name for each in trace.passages if leaves_uncounted(each.layer, whole=each.whole)
+        each.name for each in trace.calls if leaves_uncounted(each.layer, whole=each.whole)
     ]
     uncounted += [rest.name for rest in trace.remainders if has_matrix(rest.layer)]
-    rows = [("parameters", written_sum(own)), ("multiply-adds", written_sum(work))]
-    rows += (
-        [(NOT_COUNTED, f"multiply-adds of {', '.join(dict.fromkeys(uncounted))}")]
-        if uncounted
-        else []
-    )
-    frozen = sum(own) - count_parameters(model.module)
-    return [*rows, ("not trained", f"{frozen:,}")] if frozen else rows
+    if uncounted:
+        rows.append((NOT_COUNTED, f"multiply-adds of {', '.join(dict.fromkeys(uncounted))}"))
+    if frozen := sum(counts) - count_parameters(model.module):
+        rows.append(("not trained", f"{frozen:,}"))
+    return rows
 
 
 def written_sum(numbers: list[int]) -> str:
-    """A sum with what it is made of."""
-    counted = [number for number in numbers if number]
-    total = f"{sum(counted):,}"
-    return (
-        total
-        if len(counted) < 2
-        else f"{' + '.join(f'{number:,}' for number in counted)} = {total}"
-    )
+    """A sum with its terms, such as ``260 + 10 = 270``."""
+    terms = [f"{number:,}" for number in numbers if number]
+    total = f"{sum(numbers):,}"
+    return total if len(terms) < 2 else f"{' + '.join(terms)} = {total}"

@@ -1,4 +1,4 @@
-"""Initial weights: PyTorch's own, or such as match the activation."""
+"""Weight initialization: PyTorch's default, or Kaiming with the gain of the activation."""
 
 import math
 
@@ -13,15 +13,15 @@ INITIALIZATIONS = ("default", "matched")
 
 
 def initialize(model: nn.Module, init: str) -> None:
-    """Give a fresh model its initial weights.
+    """Initialize the weights of a new model.
 
-    ``default`` leaves what PyTorch drew: uniform within ±1/√fan_in, whatever the activation.
-    ``matched`` draws anew: normal, of standard deviation gain/√fan_in, biases 0, with the gain of
-    the activation that a layer's input comes from. Each z then begins with a mean square of about
-    1, in every layer (He et al. 2015, section 2.2, for any activation).
+    ``default`` keeps what PyTorch drew: uniform within ±1/√fan_in, whatever the activation.
+    ``matched`` is Kaiming initialization for any activation: normal with standard deviation
+    gain/√fan_in, biases 0, where the gain is that of the activation before the layer. Every z then
+    has a mean square of about 1 at the start (He et al. 2015, section 2.2).
 
     Raises:
-        ConfigError: neither of the two.
+        ConfigError: ``init`` is neither of the two.
     """
     if init not in INITIALIZATIONS:
         raise ConfigError(f"model.init={init}: must be one of: {', '.join(INITIALIZATIONS)}")
@@ -31,10 +31,9 @@ def initialize(model: nn.Module, init: str) -> None:
 
 @torch.no_grad()
 def kaiming_with_gain(model: nn.Module) -> None:
-    """Draw the weights of all linear and convolutional layers, whose order in the model must be
-    that of the data.
+    """Draw the weights of all linear and convolutional layers, given in the order of the data.
 
-    Pooling is left out of account. The images count as standardised: their gain is 1.
+    Pooling is ignored. The images count as standardized: their gain is 1.
     """
     input_gain = 1.0
     for layer in model.modules():
@@ -49,7 +48,7 @@ def kaiming_with_gain(model: nn.Module) -> None:
 
 
 def gain(formula: Activation) -> float:
-    """1 / √E[f(z)²] for a standard normal z: what brings the mean square of activations back to 1.
+    """1 / √E[f(z)²] for a standard normal z, which scales the mean square of activations to 1.
 
     For ReLU this is √2 (He et al. 2015, eq. 10), for the identity 1 (LeCun et al. 1998, "Efficient
     BackProp", eq. 16).

@@ -1,12 +1,14 @@
-"""The arithmetic of layers, as numbers and written out: output sizes, parameters, multiply-adds.
+"""Arithmetic of layers, as numbers and as text: output sizes, parameters, multiply-adds.
 
-    Out = floor((In - Kernel + 2*Padding)/Stride) + 1        for height and width (Dumoulin and
-    Visin 2016, relation 6)
+    Out = floor((In - Kernel + 2*Padding)/Stride) + 1
+
+for height and width (Dumoulin and Visin 2016, relation 6).
 
 Text is ASCII, so that every terminal can show it.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -24,7 +26,7 @@ COUNTED = (nn.Conv2d, nn.Linear)
 
 @dataclass(frozen=True)
 class SlidingWindow:
-    """How a kernel or pooling window moves along one axis."""
+    """A kernel or pooling window along one axis."""
 
     kernel: int
     stride: int
@@ -32,19 +34,19 @@ class SlidingWindow:
     """Zeros at both ends together, in pixels."""
     dilation: int = 1
     ceil: bool = False
-    """Whether a last place that is not whole counts too."""
+    """Whether a last window that covers the end only in part counts too (``ceil_mode``)."""
 
     @property
     def span(self) -> int:
-        """Pixels from the first to the last that the kernel touches."""
+        """Pixels from the first to the last that the kernel covers."""
         return self.dilation * (self.kernel - 1) + 1
 
     def fits(self, size: int) -> bool:
-        """Whether an axis of ``size`` pixels has a place for the window."""
+        """Whether the window fits an axis of ``size`` pixels."""
         return size + self.padding >= self.span and self.output_size(size) >= 1
 
     def output_size(self, size: int) -> int:
-        """Places for the window on an axis of ``size`` pixels; less than 1 where it does not fit."""
+        """Positions of the window on an axis of ``size`` pixels; below 1 where it does not fit."""
         return self._places(size) - self._leaves_out_last(size)
 
     def _places(self, size: int) -> int:
@@ -52,12 +54,11 @@ class SlidingWindow:
         return (-(-room // self.stride) if self.ceil else room // self.stride) + 1
 
     def _leaves_out_last(self, size: int) -> bool:
-        """Whether the last window would begin beyond the image and its padding in front (PyTorch,
-        pooling with ceil_mode)."""
+        """Whether ``ceil_mode`` drops the last window, which would begin beyond image and padding."""
         return self.ceil and (self._places(size) - 1) * self.stride >= size + self.padding // 2
 
     def last_left_out(self, size: int) -> str | None:
-        """Why the last window does not count, with its numbers; None where it counts."""
+        """Why the last window is dropped, as arithmetic; None where it is not."""
         if not self._leaves_out_last(size):
             return None
         before, front = self._places(size) - 1, self.padding // 2
@@ -82,82 +83,62 @@ class SlidingWindow:
 
 
 def windows(layer: nn.Module) -> tuple[SlidingWindow, SlidingWindow] | None:
-    """How a layer's window moves down and along; None for a layer that has none."""
-    if isinstance(layer, nn.Conv2d):
-        dilations, kernels = layer.dilation, layer.kernel_size
-        paddings = (
-            tuple(2 * padding for padding in layer.padding)
-            if not isinstance(layer.padding, str)
-            else (0, 0)
-        )
-        if layer.padding == "same":
-            paddings = tuple(d * (k - 1) for d, k in zip(dilations, kernels, strict=True))
-        down, along = (
-            SlidingWindow(*each)
-            for each in zip(kernels, layer.stride, paddings, dilations, strict=True)
-        )
-        return down, along
-    if isinstance(layer, _Pool):
-        kernels, strides, paddings = (
-            pair(layer.kernel_size),
-            pair(layer.stride),
-            pair(layer.padding),
-        )
-        dilations = pair(layer.dilation) if isinstance(layer, nn.MaxPool2d) else (1, 1)
-        down, along = (
-            SlidingWindow(kernel, stride, 2 * padding, dilation, layer.ceil_mode)
-            for kernel, stride, padding, dilation in zip(
-                kernels, strides, paddings, dilations, strict=True
-            )
-        )
-        return down, along
-    return None
+    """Windows along height and width; None for a layer that is no convolution or pooling."""
+    if not isinstance(layer, nn.Conv2d | _Pool):
+        return None
+    kernels = pair(layer.kernel_size)
+    dilations = (1, 1) if isinstance(layer, nn.AvgPool2d) else pair(layer.dilation)
+    paddings: Sequence[int] = (0, 0)
+    if layer.padding == "same":
+        paddings = [d * (k - 1) for d, k in zip(dilations, kernels, strict=True)]
+    elif not isinstance(layer.padding, str):
+        paddings = [2 * padding for padding in pair(layer.padding)]
+    ceil = not isinstance(layer, nn.Conv2d) and layer.ceil_mode
+    height, width = (
+        SlidingWindow(*each, ceil)
+        for each in zip(kernels, pair(layer.stride), paddings, dilations, strict=True)
+    )
+    return height, width
 
 
 def pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
-    """One number for both axes, or a number each."""
+    """Expand one number to both axes."""
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def sizes_written_out(layer: nn.Module, input_shape: Shape, output_shape: Shape) -> list[str]:
-    """How the output comes to have its shape, a line each; empty for a layer that this page of
-    arithmetic does not know."""
+    """The arithmetic of the output shape, line by line; empty for an unknown kind of layer."""
     moving = windows(layer)
     if moving and len(input_shape) == 3:
-        (height, width), (down, along) = input_shape[1:], moving
-        axes = (
-            {"": (height, down)}
-            if (height, down) == (width, along)
-            else {"height: ": (height, down), "width: ": (width, along)}
-        )
-        lines = [
-            (f"{axis}{window.written_out(size)}", window.last_left_out(size))
-            for axis, (size, window) in axes.items()
-        ]
-        return [line for pair in lines for line in pair if line is not None]
-    if isinstance(layer, nn.Flatten):
-        return (
-            [f"{product(input_shape)} = {math.prod(input_shape):,}"] if len(input_shape) > 1 else []
-        )
+        return _windows_written_out(input_shape[1:], moving)
+    if isinstance(layer, nn.Flatten) and len(input_shape) > 1:
+        return [f"{product(input_shape)} = {math.prod(input_shape):,}"]
     if isinstance(layer, nn.Linear):
         return [f"every output sees all {layer.in_features:,} inputs"]
     if isinstance(layer, nn.Dropout):
         return [f"in training each number is dropped with probability {layer.p:g}"]
     if isinstance(layer, _Norm):
         return ["each channel: mean 0, deviation 1"]
-    return (
-        ["each number alone"]
-        if input_shape == output_shape and not list(layer.parameters())
-        else []
-    )
+    elementwise = input_shape == output_shape and not list(layer.parameters())
+    return ["each number alone"] if elementwise and not isinstance(layer, nn.Flatten) else []
+
+
+def _windows_written_out(sizes: Shape, moving: tuple[SlidingWindow, SlidingWindow]) -> list[str]:
+    axes = list(zip(("height: ", "width: "), sizes, moving, strict=True))
+    if axes[0][1:] == axes[1][1:]:
+        axes = [("", *axes[0][1:])]
+    lines = []
+    for axis, size, window in axes:
+        lines.append(f"{axis}{window.written_out(size)}")
+        lines += filter(None, [window.last_left_out(size)])
+    return lines
 
 
 def parameters_written_out(layer: nn.Module, *, whole: bool = False) -> str | None:
-    """How many numbers a layer learns, such as ``10*(1*5*5) + 10 = 260``; None where it learns
-    none.
+    """Number of parameters as arithmetic, such as ``10*(1*5*5) + 10 = 260``; None for none.
 
     Args:
-        whole: those of the layers within it are among them.
+        whole: include the parameters of layers within.
     """
     parameters = list(layer.parameters(recurse=whole))
     count = sum(parameter.numel() for parameter in parameters)
@@ -165,9 +146,7 @@ def parameters_written_out(layer: nn.Module, *, whole: bool = False) -> str | No
         return None
     if isinstance(layer, COUNTED) and not whole:
         biases = f" + {len(layer.weight)}" if layer.bias is not None else ""
-        sees = layer.weight.shape[1:]
-        each = f"({product(sees)})" if len(sees) > 1 else str(sees[0])
-        return f"{len(layer.weight)}*{each}{biases} = {count:,}"
+        return f"{len(layer.weight)}*{_fan_in(layer)}{biases} = {count:,}"
     if isinstance(layer, _Norm):
         return f"{layer.num_features} scales + {layer.num_features} shifts = {count:,}"
     terms = [product(tuple(parameter.shape)) or "1" for parameter in parameters]
@@ -175,63 +154,76 @@ def parameters_written_out(layer: nn.Module, *, whole: bool = False) -> str | No
 
 
 def leaves_uncounted(layer: nn.Module, *, whole: bool = False) -> bool:
-    """Whether a layer may make multiply-adds with a matrix of its own that are not counted here."""
-    if isinstance(layer, COUNTED):
-        return False
-    known_to_make_none = isinstance(layer, _Norm | nn.LayerNorm | nn.Embedding)
-    return not known_to_make_none and has_matrix(layer, whole=whole)
+    """Whether a layer may multiply with a matrix of its own that ``macs`` does not count."""
+    known = isinstance(layer, (*COUNTED, _Norm, nn.LayerNorm, nn.Embedding))
+    return not known and has_matrix(layer, whole=whole)
 
 
 def has_matrix(layer: nn.Module, *, whole: bool = False) -> bool:
-    """Whether a layer learns a matrix, as one needs that multiplies and adds."""
+    """Whether a layer has a parameter of two dimensions or more."""
     return any(parameter.dim() > 1 for parameter in layer.parameters(recurse=whole))
 
 
 def macs_written_out(layer: nn.Module, output_shape: Shape) -> str | None:
-    """The work for one image, such as ``10*24*24 * (1*5*5) = 144,000``; None where there is none to
-    speak of."""
-    total = macs(layer, output_shape)
-    if not total or not isinstance(layer, COUNTED):
+    """Multiply-adds for one image, such as ``10*24*24 * (1*5*5) = 144,000``, if counted."""
+    if not isinstance(layer, COUNTED):
         return None
-    sees = layer.weight.shape[1:]
-    each = f"({product(sees)})" if len(sees) > 1 else str(sees[0])
-    return f"{product(output_shape)} * {each} = {total:,}"
+    return f"{product(output_shape)} * {_fan_in(layer)} = {macs(layer, output_shape):,}"
+
+
+def _fan_in(layer: nn.Conv2d | nn.Linear) -> str:
+    """Inputs of one output number, such as ``(1*5*5)``."""
+    shape = layer.weight.shape[1:]
+    return f"({product(shape)})" if len(shape) > 1 else str(shape[0])
 
 
 def macs(layer: nn.Module, output_shape: Shape) -> int:
-    """Multiplications with a following addition that a layer makes for one image; of other layers
-    than these none are counted."""
+    """Multiply-adds of a layer for one image; 0 for layers where none are counted."""
     if isinstance(layer, COUNTED):
         return math.prod(output_shape) * layer.weight[0].numel()
     return 0
 
 
 def shape_mismatch(layer: nn.Module, shape: Shape) -> str | None:
-    """Why a layer cannot take what arrives, as arithmetic; None where this page of arithmetic sees
-    no reason."""
+    """Why a layer cannot take an input of this shape, as arithmetic; None where no reason is found.
+
+    Args:
+        shape: of the input, without the batch.
+    """
     if isinstance(layer, nn.Linear):
-        if not shape or shape[-1] == layer.in_features:
-            return None
-        arriving = f"{product(shape)} = {math.prod(shape):,}" if len(shape) > 1 else f"{shape[0]:,}"
-        flatten = (
-            " A Flatten is missing before it."
-            if len(shape) > 1 and math.prod(shape) == layer.in_features
-            else ""
-        )
-        return f"in_features is {layer.in_features:,}, and {arriving} numbers come.{flatten}"
+        return _linear_mismatch(layer, shape)
     if isinstance(layer, nn.Conv2d | _Pool | nn.BatchNorm2d) and len(shape) != 3:
         return f"it takes channels x height x width, and {times(shape)} comes."
     if isinstance(layer, nn.Conv2d) and shape[0] != layer.in_channels:
         return f"in_channels is {layer.in_channels}, and {shape[0]} come."
     if isinstance(layer, _Norm) and shape and shape[0] != layer.num_features:
         return f"num_features is {layer.num_features}, and {shape[0]} channels come."
-    for window, size in zip(windows(layer) or (), shape[-2:], strict=False):
-        if min(window.kernel, window.stride, window.dilation) < 1 or window.padding < 0:
-            # What PyTorch says of it is better than arithmetic that has no meaning.
+    return _window_mismatch(windows(layer), shape)
+
+
+def _window_mismatch(
+    moving: tuple[SlidingWindow, SlidingWindow] | None, shape: Shape
+) -> str | None:
+    for window, size in zip(moving or (), shape[-2:], strict=False):
+        if min(window.kernel, window.stride, window.dilation, window.padding + 1) < 1:
+            # PyTorch's own message is better than arithmetic that has no meaning.
             return None
         if not window.fits(size):
             return f"Out = {window.written_out(size)}: the image is smaller than the window."
     return None
+
+
+def _linear_mismatch(layer: nn.Linear, shape: Shape) -> str | None:
+    if not shape or shape[-1] == layer.in_features:
+        return None
+    count = math.prod(shape)
+    if len(shape) == 1:
+        return f"in_features is {layer.in_features:,}, and {count:,} numbers come."
+    flatten = " A Flatten is missing before it." if count == layer.in_features else ""
+    return (
+        f"in_features is {layer.in_features:,}, and {product(shape)} = {count:,} numbers"
+        f" come.{flatten}"
+    )
 
 
 def product(shape: Shape) -> str:
@@ -240,5 +232,5 @@ def product(shape: Shape) -> str:
 
 
 def times(shape: Shape) -> str:
-    """A shape for people, such as 10 x 24 x 24."""
+    """A shape as text, such as 10 x 24 x 24."""
     return " x ".join(map(str, shape)) or "one number"

@@ -1,9 +1,8 @@
-"""The losses of the group ``loss``: logits (N, C) and labels (N,) to their mean over the batch, a
-scalar.
+"""The losses of the group ``loss``: logits (N, C) and labels (N,) to the mean over the batch.
 
-``cross_entropy`` is PyTorch's own, in one kernel. The others take ln p_t, the logarithm of the
-probability of the right class, from that kernel too, and go on by their formula. Under autocast all
-of them compute in float32.
+``cross_entropy`` is PyTorch's own, in one kernel. The others take ln p_t, the log-probability of
+the target class, from that kernel too, and continue by their formula. Under autocast all of them
+compute in float32.
 """
 
 from collections.abc import Sequence
@@ -17,10 +16,12 @@ from mnist_trainer.models.formulas import losses as formulas
 from mnist_trainer.models.formulas.losses import Loss, TargetProbabilityLoss
 
 
-class _OfTheRightClass(nn.Module):
-    """The mean of a function of the probability of the right class."""
+class _TargetProbability(nn.Module):
+    """The mean of a function of the probability of the target class."""
 
-    formula: TargetProbabilityLoss
+    def __init__(self, formula: TargetProbabilityLoss) -> None:
+        super().__init__()
+        self.formula = formula
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Logits (N, C) and labels (N,) to a scalar."""
@@ -41,13 +42,9 @@ class NLL(nn.Module):
 
 
 class MSE(nn.Module):
-    """Squared distance of the softmax of the logits, or of the logits themselves, from labels as
-    zeros and a one."""
+    """Squared distance of the softmax of the logits, or of the logits, from one-hot labels."""
 
     def __init__(self, of: str) -> None:
-        """Raises:
-        ConfigError: neither.
-        """
         super().__init__()
         if of not in ("softmax", "logits"):
             raise ConfigError(f"loss.of={of}: must be one of: softmax, logits")
@@ -56,60 +53,49 @@ class MSE(nn.Module):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Logits (N, C) and labels (N,) to a scalar."""
         z = at_least_float32(logits)
-        y = formulas.one_hot(torch, labels, z)
-        loss: Tensor = self.formula.value(torch, z, y)
+        loss: Tensor = self.formula.value(torch, z, formulas.one_hot(torch, labels, z))
         return loss
 
 
-class Poly1(_OfTheRightClass):
+class Poly1(_TargetProbability):
     """Cross entropy + ε (1 − p_t): Poly-1 (Leng et al. 2022)."""
 
     def __init__(self, epsilon: float) -> None:
-        super().__init__()
-        self.formula = formulas.Poly(checked_epsilons([epsilon], "loss.epsilon"))
+        super().__init__(formulas.Poly(checked_epsilons([epsilon], "loss.epsilon")))
 
 
-class PolyN(_OfTheRightClass):
+class PolyN(_TargetProbability):
     """Cross entropy + Σ ε_j (1 − p_t)^j: Poly-N (Leng et al. 2022)."""
 
     def __init__(self, epsilons: Sequence[float]) -> None:
-        super().__init__()
-        self.formula = formulas.Poly(checked_epsilons(epsilons, "loss.epsilons"))
+        super().__init__(formulas.Poly(checked_epsilons(epsilons, "loss.epsilons")))
 
 
-class PolySeries(_OfTheRightClass):
-    """The first terms of the series of cross entropy, Σ (1 − p_t)^j / j (Leng et al. 2022)."""
+class PolySeries(_TargetProbability):
+    """The first ``terms`` terms of −ln p_t = Σ (1 − p_t)^j / j (Leng et al. 2022)."""
 
     def __init__(self, terms: int) -> None:
-        """Raises:
-        ConfigError: no term is left.
-        """
-        super().__init__()
         if terms < 1:
             raise ConfigError(f"loss.terms={terms}: must be at least 1")
-        self.formula = formulas.TruncatedPoly(terms)
+        super().__init__(formulas.TruncatedPoly(terms))
 
 
-class Focal(_OfTheRightClass):
-    """(1 − p_t)^γ times cross entropy (Lin et al. 2017, eq. 4)."""
+class Focal(_TargetProbability):
+    """(1 − p_t)^γ times cross entropy (Lin et al. 2017, eq. 4); unbounded for γ < 0."""
 
     def __init__(self, gamma: float) -> None:
-        """Raises:
-        ConfigError: a negative γ, whose loss has no bound.
-        """
-        super().__init__()
         if gamma < 0:
             raise ConfigError(f"loss.gamma={gamma}: must be at least 0")
-        self.formula = formulas.Focal(gamma)
+        super().__init__(formulas.Focal(gamma))
 
 
 def at_least_float32(logits: Tensor) -> Tensor:
-    """The logits in a precision in which a sum of exponentials keeps its digits."""
+    """Convert half precision, in which a sum of exponentials loses its digits, to float32."""
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 
 def checked_epsilons(epsilons: Sequence[float], key: str) -> tuple[float, ...]:
-    """The ε_j, of which none may turn the sign of its term, whose coefficient is 1/j + ε_j.
+    """Check that no ε_j turns the sign of its term, whose coefficient is 1/j + ε_j.
 
     Raises:
         ConfigError: there is none, or one is below −1/j.
@@ -127,8 +113,7 @@ def checked_epsilons(epsilons: Sequence[float], key: str) -> tuple[float, ...]:
 
 
 def formula_of(criterion: nn.Module) -> Loss | None:
-    """The formula that a loss computes, with its gradient; None for a loss that is not of this
-    package's group."""
+    """The formula of a loss and its gradient; None for a loss outside the group ``loss``."""
     if type(criterion) is nn.CrossEntropyLoss:
         plain = (
             criterion.weight is None
@@ -136,6 +121,6 @@ def formula_of(criterion: nn.Module) -> Loss | None:
             and criterion.ignore_index == -100
         )
         return formulas.CrossEntropy(criterion.label_smoothing) if plain else None
-    if isinstance(criterion, _OfTheRightClass | NLL | MSE):
+    if isinstance(criterion, _TargetProbability | NLL | MSE):
         return criterion.formula
     return None

@@ -1,4 +1,4 @@
-"""What a model is made of: layers, shapes, parameters, multiply-adds."""
+"""Summary of a model: layers, output shapes, parameters, multiply-adds."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,22 @@ from mnist_trainer.models.trace import trace_image
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer, or the parameters that stand beside the layers."""
+    """One layer, or the parameters that a module holds outside its layers."""
 
     name: str
     kind: str
     output_shape: tuple[int, ...]
-    """Without the batch; empty for parameters beside the layers."""
+    """Without the batch; empty for parameters outside the layers."""
     parameters: int
-    """Those that no layer before it counts."""
+    """Number of parameters that no layer before it counts."""
     macs: int
-    """For one image."""
+    """Multiply-adds for one image."""
 
 
 def summarize(
     model: nn.Module, image_shape: Shape = (1, 28, 28), num_classes: int | None = None
 ) -> list[LayerSummary]:
-    """The layers in the order in which one image passes them, then parameters that are in none of
-    them.
+    """The layers in the order of their calls, then parameters outside of all layers.
 
     Raises:
         ConfigError: as ``trace_image``.
@@ -35,13 +34,13 @@ def summarize(
     return [
         *(
             LayerSummary(
-                name=passage.name,
-                kind=type(passage.layer).__name__,
-                output_shape=passage.output_shape,
-                parameters=passage.parameters,
-                macs=macs(passage.layer, passage.output_shape),
+                name=call.name,
+                kind=type(call.layer).__name__,
+                output_shape=call.output_shape,
+                parameters=call.parameters,
+                macs=macs(call.layer, call.output_shape),
             )
-            for passage in trace.passages
+            for call in trace.calls
         ),
         *(
             LayerSummary(rest.name, type(rest.layer).__name__, (), rest.parameters, 0)
@@ -51,5 +50,5 @@ def summarize(
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Numbers that training adjusts."""
+    """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

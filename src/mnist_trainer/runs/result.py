@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_trainer.errors import DivergedError, ExitCode, UserError
+from mnist_trainer.errors import DivergedError, ExitCode, PrunedError, UserError
 from mnist_trainer.system.signals import InterruptedRunError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Status(StrEnum):
     FAILED = "failed"
     DIVERGED = "diverged"
     INTERRUPTED = "interrupted"
+    PRUNED = "pruned"
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,19 @@ def describe_failure(error: BaseException, seconds: float) -> dict[str, Any]:
         "error": type(error).__name__,
         "message": str(error) if is_told else f"{type(error).__name__}: {error}",
         "exit_code": int(error.exit_code) if isinstance(error, UserError) else int(ExitCode.BUG),
+        "seconds": {"total": round(seconds, 3)},
+    }
+
+
+def describe_pruned(error: PrunedError, seconds: float) -> dict[str, Any]:
+    """How far a trial had come when it was pruned, in the layout of result.json."""
+    validation: Any = error.validation
+    return {
+        "status": Status.PRUNED,
+        "message": str(error),
+        "exit_code": int(error.exit_code),
+        "validation": scored(validation),
+        "epochs": error.epoch,
         "seconds": {"total": round(seconds, 3)},
     }
 

@@ -3,6 +3,7 @@
 No torch here: a mistake is answered before it is imported.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +26,20 @@ FREE = (
 )  # fmt: skip
 
 
+# A run folder may come from somebody else: where data are kept or fetched is typed anew.
+PLACES = {"data.root", "data.mirror"}
+NOT_TAKEN_OVER = {"resume", "resume_allow_changes", "hydra", *PLACES}
+
+
 @dataclass(frozen=True)
 class Resumption:
     """A run to go on with."""
 
     folder: RunFolder
     overrides: list[str]
-    """What was typed when the run was started, less what has been typed now."""
+    """Overrides that the run was started with, less those typed now."""
+    ignored: list[str]
+    """Overrides of that time that choose a place, and so are not taken over."""
 
 
 def find_run(asked: str) -> RunFolder:
@@ -75,13 +83,15 @@ def load_saved_overrides(folder: RunFolder, typed_keys: set[str]) -> Resumption:
         ) from error
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise CheckpointError(f"{path}: not a list of settings.")
-    kept = [
-        word
-        for word in words
-        if word.lstrip("+~").partition("=")[0]
-        not in typed_keys | {"resume", "resume_allow_changes"}
-    ]
-    return Resumption(folder, kept)
+    kept = [word for word in words if _key(word) not in typed_keys | NOT_TAKEN_OVER]
+    ignored = [word for word in words if _key(word) in PLACES - typed_keys]
+    return Resumption(folder, kept, ignored)
+
+
+def _key(word: str) -> str:
+    """The key of an override; ``hydra`` for each of Hydra's own."""
+    key = word.lstrip("+~").partition("=")[0]
+    return "hydra" if re.match(r"hydra\b", key) else key
 
 
 def check_config_unchanged(folder: RunFolder, plain: Mapping[str, Any]) -> None:
@@ -116,7 +126,7 @@ def _differences(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]
         yield key, old, new
 
 
-def finished(folder: RunFolder, epochs: int) -> str | None:
+def completed_message(folder: RunFolder, epochs: int) -> str | None:
     """What to say of a run that has nothing left to do; None where it has."""
     result = read_result(folder.result)
     if result is None or result.get("status") != Status.COMPLETED:

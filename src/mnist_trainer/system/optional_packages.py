@@ -9,8 +9,11 @@ from mnist_trainer.errors import MachineError
 
 
 def is_installed(module: str) -> bool:
-    """Whether a top-level package could be imported; it is not."""
-    return importlib.util.find_spec(module) is not None
+    """Whether a module could be imported; of a dotted name, the packages above it are."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def require_extra(extra: str, *modules: str) -> None:

@@ -1,4 +1,4 @@
-"""Where the time of a run went."""
+"""Wall-clock time of a run, by purpose."""
 
 import time
 from collections import defaultdict
@@ -11,7 +11,7 @@ from mnist_trainer.runs.result import Seconds
 
 
 class Clock:
-    """Sums up wall-clock time by purpose; waits for the device before it reads the time."""
+    """Accumulates wall-clock time by purpose; synchronizes the device before it reads the time."""
 
     def __init__(
         self, device: Device, started: float, earlier: Mapping[str, float] | None = None
@@ -24,32 +24,32 @@ class Clock:
         self.started = started
         self.earlier = earlier or {}
         self.spent: dict[str, float] = defaultdict(float)
-        self.under_way: dict[str, float] = {}
-        """Since when what is being measured has been."""
+        self.running: dict[str, float] = {}
+        """Start of each measurement that has not ended."""
 
     @contextmanager
     def measure(self, purpose: str) -> Iterator[None]:
-        """Count the time within under a purpose."""
-        self.under_way[purpose] = self.now()
+        """Add the time spent within the context to a purpose."""
+        self.running[purpose] = self.now()
         try:
             yield
         finally:
-            self.spent[purpose] += self.now() - self.under_way.pop(purpose)
+            self.spent[purpose] += self.now() - self.running.pop(purpose)
 
     def now(self) -> float:
-        """Seconds on a clock that never goes back, with the device's work done."""
+        """Seconds on a monotonic clock, with the device's work done."""
         self.device.synchronize()
         return time.perf_counter()
 
     def mark_setup(self) -> None:
-        """All time until now was set-up."""
+        """Count all time until now as set-up."""
         self.spent["setup"] = self.now() - self.started
 
     def seconds(self) -> Seconds:
-        """Of all sessions until now; what is being measured counts as far as it has come."""
+        """Time of all sessions until now, running measurements included."""
         now = self.now()
         spent = {**self.spent, "total": now - self.started}
-        for purpose, since in self.under_way.items():
+        for purpose, since in self.running.items():
             spent[purpose] = spent.get(purpose, 0.0) + now - since
         return Seconds(
             **{

@@ -1,13 +1,12 @@
-"""The step as a CUDA graph: recorded once, then replayed with one call, which spares the host a few
-hundred.
+"""The training step as a CUDA graph: captured once, then replayed with one call instead of
+hundreds.
 
-Recording begins after some updates that are real ones: they warm up what is made when first used
-(the optimizer's state, cuDNN's choice of algorithms, the scaler's scale) and count as training, so
-that nothing has to be undone afterwards. A recording repeats the same operations on the same
-addresses. So images and labels are copied into buffers, and the learning rate is a tensor that is
-written before each replay; everywhere else it stays the float that schedules, checkpoints and logs
-know. Dropout draws from the default CUDA generator, which counts on through replays: its state in a
-checkpoint is what it would be without graphs.
+Capture follows some warm-up updates that are real ones: they make what is made on first use (the
+optimizer's state, cuDNN's choice of algorithms, the scaler's scale) and count as training, so that
+nothing has to be undone. A graph repeats the same operations on the same addresses. So images and
+labels are copied into static buffers, and the learning rate is a tensor that is written before each
+replay; everywhere else it stays a float. Dropout draws from the default CUDA generator, which
+advances through replays: its state in a checkpoint is what it would be without graphs.
 
 https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
@@ -23,36 +22,35 @@ from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import SGD, Optimizer
 
-from mnist_trainer.compute.rng import host_random_mark
+from mnist_trainer.compute.rng import host_rng_state
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.training.step import StepOutput
-from mnist_trainer.training.update import EagerStep, Step, Update
+from mnist_trainer.training.step import Step, StepOutput, TrainStep
 
 log = logging.getLogger(__name__)
 
 WARM_UP = 3
-"""Updates before the recording; PyTorch's documentation asks for a few."""
+"""Updates before the capture; PyTorch's documentation asks for a few."""
 TURN_OFF = "Leave it out with device.graph=false"
 
 Work = Callable[[], StepOutput]
 
 
-class Recorder(Protocol):
-    """Records what a piece of work gives the device to do, and repeats it."""
+class Graph(Protocol):
+    """Captures the operations of a piece of work, and replays them."""
 
     def warm_up(self, work: Work) -> tuple[StepOutput, str | None]:
-        """Do the work, and tell why it cannot be recorded (None: it can)."""
+        """Do the work; tell why it cannot be captured, None where it can."""
         ...
 
-    def record(self, work: Work) -> StepOutput:
-        """Record the work without doing it; the outcome is filled by each replay."""
+    def capture(self, work: Work) -> StepOutput:
+        """Capture the work without doing it; each replay fills the output."""
         ...
 
     def replay(self) -> None: ...
 
 
-class CudaRecorder:
-    """CUDA's own."""
+class CudaGraph:
+    """A graph of CUDA's."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -60,31 +58,29 @@ class CudaRecorder:
         self.graph = torch.cuda.CUDAGraph()
 
     def warm_up(self, work: Work) -> tuple[StepOutput, str | None]:
-        """On a side stream, which capturing wants; PyTorch tells of operations that wait for the
-        device."""
+        """On a side stream, as capture requires; PyTorch warns of operations that synchronize."""
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
-        mark, mode = host_random_mark(), torch.cuda.get_sync_debug_mode()
+        before, mode = host_rng_state(), torch.cuda.get_sync_debug_mode()
         with warnings.catch_warnings(record=True) as caught, torch.cuda.stream(self.stream):
             warnings.simplefilter("always")
             torch.cuda.set_sync_debug_mode("warn")
             try:
-                outcome = work()
+                output = work()
             finally:
                 torch.cuda.set_sync_debug_mode(mode)
         current.wait_stream(self.stream)
         if any("called a synchronizing CUDA operation" in str(each.message) for each in caught):
-            return outcome, "the step waits for the device, as .item() does"
-        if host_random_mark() != mark:
+            return output, "the step waits for the device, as .item() does"
+        if host_rng_state() != before:
             return (
-                outcome,
+                output,
                 "the step draws random numbers outside the device, which a replay would repeat",
             )
-        return outcome, None
+        return output, None
 
-    def record(self, work: Work) -> StepOutput:
-        # The outer context puts the stream back where a recording fails: torch.cuda.graph then does
-        # not.
+    def capture(self, work: Work) -> StepOutput:
+        # The outer context restores the stream where capture fails: torch.cuda.graph does not.
         with (
             torch.cuda.stream(torch.cuda.current_stream(self.device)),
             torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"),
@@ -96,79 +92,75 @@ class CudaRecorder:
 
 
 class GraphStep:
-    """Updates of full size from a recording; the last, smaller one of an epoch, and all where none
-    can be made, eagerly."""
+    """Replays full-size updates from a graph. The smaller last update of an epoch, and all where
+    no graph can be captured, run operation by operation."""
 
-    def __init__(self, update: Update, full_size: int, recorder: Recorder, required: bool) -> None:
+    def __init__(self, eager: TrainStep, full_size: int, graph: Graph, required: bool) -> None:
         """Args:
+        eager: the step to capture.
         full_size: images of an update that is replayed.
-        required: raise, instead of going on eagerly, where the step turns out not to be recordable.
+        required: raise, instead of going on eagerly, where the step cannot be captured.
         """
-        self.update = update
+        self.eager = eager
         self.full_size = full_size
-        self.recorder = recorder
+        self.graph = graph
         self.required = required
-        self.eager = EagerStep(update)
         self.full_step: Step = self._warm_up
         self.warmed_up = 0
-        self.groups = update.state.optimizer.param_groups
-        self.rates = [torch.zeros((), device=update.device.torch_device) for _ in self.groups]
+        self.groups = eager.state.optimizer.param_groups
+        self.rates = [torch.zeros((), device=eager.device.torch_device) for _ in self.groups]
 
     def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
-        """Raises:
-        ConfigError: a recording is required, and cannot be made.
-        """
+        """Raises ConfigError where a graph is required and cannot be captured."""
         step = self.full_step if len(labels) == self.full_size else self.eager
         return step(images, labels, measure_norm=measure_norm)
 
     def _warm_up(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:  # noqa: ARG002
-        """A real update, made just as it is going to be recorded."""
-        with self._rates_on_the_device():
-            outcome, problem = self.recorder.warm_up(
-                lambda: self.update.compute(images, labels, True)
-            )
-        self.update.count(len(labels))
+        """A real update, computed exactly as it will be captured."""
+        with self._rates_on_device():
+            output, problem = self.graph.warm_up(lambda: self.eager.compute(images, labels, True))
+        self.eager.count(len(labels))
         self.warmed_up += 1
-        # What happens only the first time is no obstacle.
+        # What happens only in the first updates does not prevent capture.
         if self.warmed_up == WARM_UP:
-            self.full_step = self._record
+            self.full_step = self._capture
             if problem:
-                self._give_up(problem)
-        return outcome
+                self._run_eagerly(problem)
+        return output
 
-    def _record(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
+    def _capture(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
         self.images, self.labels = images.clone(), labels.clone()
         try:
-            with self._rates_on_the_device():
-                self.outcome = self.recorder.record(
-                    lambda: self.update.compute(self.images, self.labels, True)
+            with self._rates_on_device():
+                self.output = self.graph.capture(
+                    lambda: self.eager.compute(self.images, self.labels, True)
                 )
         except RuntimeError as error:
-            # Recording executes nothing, so the state is what it was before.
-            self._give_up(f"the step cannot be recorded: {str(error).splitlines()[0]}")
+            # Capture executes nothing, so the state is what it was before.
+            self._run_eagerly(f"the step cannot be recorded: {str(error).splitlines()[0]}")
             return self.eager(images, labels, measure_norm=measure_norm)
-        self.recorded_options = self._options()
+        self.captured_options = self._options()
         self.full_step = self._replay
         log.info("Recorded the training step as a CUDA graph")
         return self._replay(images, labels, measure_norm=measure_norm)
 
     def _replay(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
-        if self._options() != self.recorded_options:
-            self._give_up("the schedule changes more than the learning rate")
+        if self._options() != self.captured_options:
+            self._run_eagerly("the schedule changes more than the learning rate")
             return self.eager(images, labels, measure_norm=measure_norm)
         self._write_rates()
         self.images.copy_(images)
         self.labels.copy_(labels)
-        self.recorder.replay()
-        self.update.count(len(labels))
-        return self.outcome
+        self.graph.replay()
+        self.eager.count(len(labels))
+        return self.output
 
-    def _give_up(self, problem: str) -> None:
-        refuse(problem, self.required)
+    def _run_eagerly(self, problem: str) -> None:
+        reject_capture(problem, self.required)
         self.full_step = self.eager
 
     def _options(self) -> list[dict[str, Any]]:
-        """Numbers of the optimizer that a recording holds as they were."""
+        """Options of the optimizer that a graph holds as constants."""
         return [
             {key: value for key, value in group.items() if key not in ("params", "lr")}
             for group in self.groups
@@ -179,8 +171,8 @@ class GraphStep:
             rate.fill_(group["lr"])
 
     @contextlib.contextmanager
-    def _rates_on_the_device(self) -> Iterator[None]:
-        """The optimizer reads its learning rates from tensors that stay, and gets its floats back."""
+    def _rates_on_device(self) -> Iterator[None]:
+        """Let the optimizer read its learning rates from static tensors within the context."""
         self._write_rates()
         floats = [group["lr"] for group in self.groups]
         for rate, group in zip(self.rates, self.groups, strict=True):
@@ -192,39 +184,35 @@ class GraphStep:
                 group["lr"] = value
 
 
-def choose_step(update: Update, full_size: int, asked: Literal["auto"] | bool) -> Step:
-    """The way in which updates are made: from a graph where the device has graphs, else eagerly.
+def choose_step(eager: TrainStep, full_size: int, asked: Literal["auto"] | bool) -> Step:
+    """The step as a graph where the device has graphs, else as it is.
 
     Raises:
-        ConfigError: a graph is asked for, and this step cannot be one.
+        ConfigError: a graph is asked for, and this step cannot be captured.
     """
-    if not update.device.graphs:
-        return EagerStep(update)
-    if problem := capture_blocker(update.state.optimizer, update.state.scaler):
-        refuse(problem, asked is True)
-        return EagerStep(update)
-    return GraphStep(update, full_size, CudaRecorder(update.device.torch_device), asked is True)
+    if not eager.device.graphs:
+        return eager
+    if problem := capture_blocker(eager.state.optimizer, eager.state.scaler):
+        reject_capture(problem, asked is True)
+        return eager
+    return GraphStep(eager, full_size, CudaGraph(eager.device.torch_device), asked is True)
 
 
 def capture_blocker(optimizer: Optimizer, scaler: GradScaler) -> str | None:
-    """What keeps the optimizer's step out of a graph; None where nothing does."""
+    """Why the optimizer's step cannot be captured; None where it can."""
     name = type(optimizer).__name__
     if isinstance(optimizer, SGD):
         if not all(group.get("fused") for group in optimizer.param_groups):
             return f"{name} reads its learning rate from the device only where it is fused"
     elif not all(group.get("capturable") for group in optimizer.param_groups):
         return f"{name} keeps part of its state outside the device (it has no capturable=True)"
-    if scaler.is_enabled() and not getattr(optimizer, "_step_supports_amp_scaling", False):
+    if scaler.is_enabled() and not all(group.get("fused") for group in optimizer.param_groups):
         return f"in fp16 only a fused optimizer skips an update by itself, and {name} is not fused"
     return None
 
 
-def refuse(problem: str, required: bool) -> None:
-    """Say why there is no graph.
-
-    Raises:
-        ConfigError: there must be one.
-    """
+def reject_capture(problem: str, required: bool) -> None:
+    """Log why there is no graph; raise ConfigError where one is required."""
     if required:
         raise ConfigError(f"device.graph=true: {problem}. {TURN_OFF}, or device.graph=auto")
     log.info("No CUDA graph: %s", problem)

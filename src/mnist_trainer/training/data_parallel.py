@@ -1,4 +1,4 @@
-"""A step that several processes make together."""
+"""Data-parallel training: each process computes its shard of an update, gradients are all-reduced."""
 
 import logging
 from collections.abc import Iterator
@@ -6,54 +6,48 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mnist_trainer.compute.ranks import shard_of
 from mnist_trainer.compute.world import World
 from mnist_trainer.config.settings import RunConfig
-from mnist_trainer.data.batches import Batches, EpochPlan, stream_seed
+from mnist_trainer.data.batches import Batches, EpochSampler, stream_seed
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.training.step import StepOutput
-from mnist_trainer.training.update import Update
+from mnist_trainer.training.step import StepOutput, TrainStep
 
 log = logging.getLogger(__name__)
 
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 NUMBERS = 4
-"""Loss, right answers, and the two of ``World.stop_flags``."""
-COUNTED_EVERY = 16
-"""Steps between two looks at the votes where to look means to wait for the device."""
+"""Loss, correct predictions, and the two of ``World.stop_flags``."""
+FLAGS_EVERY = 16
+"""Steps between two reads of the stop flags where reading waits for the device."""
 
 
 class ShardedBatches:
-    """This process's part of each update's images; nothing where an update has fewer images than
-    there are processes."""
+    """This process's shard of each update; empty where an update has fewer images than there are
+    processes."""
 
     def __init__(self, inner: Batches, update_size: int, world: World) -> None:
         """Args:
-        inner: cuts the images of a plan into portions of this process's part of a whole update.
+        inner: yields batches of the size of this process's shard of a whole update.
+        update_size: images of an update, in all processes together.
         """
         self.inner = inner
         self.update_size = update_size
-        self.place = world.rank_info
+        self.rank_info = world.rank_info
 
-    def epoch(self, plan: EpochPlan, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-        parts = [shard_of(len(update), self.place) for update in plan.order.split(self.update_size)]
-        places = [
-            torch.arange(part.start, part.stop) + i * self.update_size
-            for i, part in enumerate(parts)
-        ]
-        mine = plan.select(torch.cat(places))
-        yield from self.inner.epoch(mine, start)
-        if not len(places[-1]):
-            images, labels = next(
-                self.inner.epoch(plan.select(torch.zeros(1, dtype=torch.int64)), 0)
-            )
+    def epoch(self, sampler: EpochSampler, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+        updates = torch.arange(len(sampler.indices)).split(self.update_size)
+        shards = [update[shard_of(len(update), self.rank_info)] for update in updates]
+        yield from self.inner.epoch(sampler.select(torch.cat(shards)), start)
+        if not len(shards[-1]):
+            first = sampler.select(torch.zeros(1, dtype=torch.int64))
+            images, labels = next(self.inner.epoch(first, 0))
             yield images[:0], labels[:0]
 
 
 class AllReduce:
-    """Sums over all processes what a step of each has come to: one message, in one buffer that
-    stays where it is."""
+    """All-reduces the results of a step in one message, from one static buffer."""
 
     def __init__(self, world: World, model: nn.Module) -> None:
         self.world = world
@@ -61,67 +55,59 @@ class AllReduce:
         self.statistics = [
             buffer
             for module in model.modules()
-            if isinstance(module, _BatchNorm)
+            if isinstance(module, BATCH_NORMS)
             for buffer in (module.running_mean, module.running_var)
             if buffer is not None
         ]
-        self.layout: FlatBuffer | None = None
-        self.made = 0
+        self.flat: FlatBuffer | None = None
+        self.num_steps = 0
 
     @torch.no_grad()
-    def __call__(self, loss: Tensor, correct: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        """Leave the sums in the gradients and in the statistics of batch normalisation.
+    def __call__(
+        self, loss: Tensor, num_correct: Tensor, loss_weight: float
+    ) -> tuple[Tensor, Tensor]:
+        """Sum the gradients and the statistics of batch normalisation in place.
 
         Args:
-            loss: of the images of this process, weighed by their share in the update.
-            correct: how many of them were classified rightly.
-            share: of this process in the images of the update; weighs the statistics.
+            loss: of the images of this process, times ``loss_weight``.
+            num_correct: images of this process that were classified correctly.
+            loss_weight: share of this process in the images of the update; weights the statistics.
 
         Returns:
-            Mean loss and number of right answers over all images of the update.
+            Mean loss and number of correct predictions over all images of the update.
 
         Raises:
             ConfigError: which parameters have gradients changes from step to step.
-            MachineError: a process has gone.
+            MachineError: a process has ended.
         """
-        layout = self.layout = self.layout or FlatBuffer(
-            self._trained(), self.statistics, loss.device
-        )
-        self._require(layout.trained)
-        layout.fill(loss, correct, share, self.world.stop_flags())
-        self.world.all_reduce_sum(layout.buffer)
-        layout.copy_back()
-        self._count_votes(layout)
-        return layout.numbers[0].clone(), layout.numbers[1].round().to(torch.int64)
-
-    def _trained(self) -> list[nn.Parameter]:
-        """The parameters that the first step has given a gradient in any process."""
-        somewhere = torch.tensor(
-            [float(parameter.grad is not None) for parameter in self.parameters]
-        )
-        self.world.all_reduce_sum(somewhere)
-        return [
-            parameter
-            for parameter, count in zip(self.parameters, somewhere.tolist(), strict=True)
-            if count > 0
-        ]
-
-    def _require(self, trained: list[nn.Parameter]) -> None:
-        if sum(parameter.grad is not None for parameter in self.parameters) > len(trained):
+        flat = self.flat = self.flat or FlatBuffer(self._trained(), self.statistics, loss.device)
+        if sum(parameter.grad is not None for parameter in self.parameters) > len(flat.trained):
             raise ConfigError(
                 "model: which of its parameters have gradients changes from step to step, and"
                 " several processes cannot follow that. Train it in one process: mnist-train ..."
             )
+        flat.fill(loss, num_correct, loss_weight, self.world.stop_flags())
+        self.world.all_reduce_sum(flat.buffer)
+        flat.copy_back()
+        flat.stop_flags.add_(flat.numbers[2:])
+        self.num_steps += 1
+        if flat.buffer.device.type == "cpu" or self.num_steps % FLAGS_EVERY == 0:
+            self.world.apply_stop_flags(flat.stop_flags)
+        return flat.numbers[0].clone(), flat.numbers[1].round().to(torch.int64)
 
-    def _count_votes(self, layout: "FlatBuffer") -> None:
-        layout.votes.add_(layout.numbers[2:])
-        self.made += 1
-        if layout.buffer.device.type == "cpu" or self.made % COUNTED_EVERY == 0:
-            self.world.apply_stop_flags(layout.votes)
+    def _trained(self) -> list[nn.Parameter]:
+        """The parameters that have a gradient after the first step in any process."""
+        counts = torch.tensor([float(p.grad is not None) for p in self.parameters])
+        self.world.all_reduce_sum(counts)
+        return [
+            parameter
+            for parameter, count in zip(self.parameters, counts.tolist(), strict=True)
+            if count > 0
+        ]
 
 
 class FlatBuffer:
-    """Where in the one buffer everything lies."""
+    """One buffer for the numbers, gradients and statistics of a step, with a view of each."""
 
     def __init__(
         self, trained: list[nn.Parameter], statistics: list[Tensor], device: torch.device
@@ -135,28 +121,33 @@ class FlatBuffer:
             size, dtype=torch.float64 if wide else torch.float32, device=device
         )
         self.numbers = self.buffer[:NUMBERS]
-        self.votes = torch.zeros_like(self.numbers[2:])
+        self.stop_flags = torch.zeros_like(self.numbers[2:])
         sections = self.buffer[NUMBERS:].split([tensor.numel() for tensor in tensors])
         views = [like(tensor, section) for tensor, section in zip(tensors, sections, strict=True)]
         self.gradients, self.means = views[: len(trained)], views[len(trained) :]
 
-    def fill(self, loss: Tensor, correct: Tensor, share: float, votes: tuple[float, float]) -> None:
-        """Write what this process has."""
+    def fill(
+        self,
+        loss: Tensor,
+        num_correct: Tensor,
+        loss_weight: float,
+        stop_flags: tuple[float, float],
+    ) -> None:
+        """Copy the results of this process into the buffer."""
         self.numbers[0].copy_(loss)
-        self.numbers[1].copy_(correct)
-        for place, vote in enumerate(votes, start=2):
-            self.numbers[place].fill_(vote)
+        self.numbers[1].copy_(num_correct)
+        for index, flag in enumerate(stop_flags, start=2):
+            self.numbers[index].fill_(flag)
         for parameter, view in zip(self.trained, self.gradients, strict=True):
             if parameter.grad is None:
                 view.zero_()
             else:
                 view.copy_(parameter.grad)
         for statistic, view in zip(self.statistics, self.means, strict=True):
-            view.copy_(statistic).mul_(share)
+            view.copy_(statistic).mul_(loss_weight)
 
     def copy_back(self) -> None:
-        """Give what the buffer has now to whom it belongs; gradients stay in it where they are of
-        its type."""
+        """Copy the sums back; gradients of the buffer's dtype become views of it."""
         for parameter, view in zip(self.trained, self.gradients, strict=True):
             parameter.grad = view if view.dtype == parameter.dtype else view.to(parameter.dtype)
         for statistic, view in zip(self.statistics, self.means, strict=True):
@@ -164,10 +155,10 @@ class FlatBuffer:
 
 
 def like(tensor: Tensor, section: Tensor) -> Tensor:
-    """A piece of memory with the shape of a tensor, and its strides where it fills its memory
-    without gaps.
+    """View a section of the buffer with the shape of a tensor, and with its strides where the
+    tensor is dense.
 
-    Fused optimizers go through weights and gradients side by side, so both have to lie alike.
+    Fused optimizers need weights and gradients in the same memory layout.
     """
     ends = (
         sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
@@ -181,42 +172,42 @@ def like(tensor: Tensor, section: Tensor) -> Tensor:
 
 
 class DataParallelStep:
-    """An update from this process's part of its images."""
+    """An update from this process's shard of its images."""
 
     def __init__(
-        self, update: Update, world: World, update_size: int, num_images: int, seed: int
+        self, step: TrainStep, world: World, update_size: int, num_images: int, seed: int
     ) -> None:
         """Args:
         update_size: images of an update, in all processes together.
         num_images: images of an epoch.
         """
-        self.update = replace(update, exchange=AllReduce(world, update.state.model))
+        self.step = replace(step, all_reduce=AllReduce(world, step.state.model))
         self.update_size = update_size
         self.num_images = num_images
         self.seed = seed
         self.rank = world.rank_info.rank
 
     def __call__(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:
-        progress = self.update.state.progress
+        progress = self.step.state.progress
         seed_step(stream_seed(self.seed, progress.step, self.rank), images.device)
         # The trainer has counted this update already.
         total = min(self.update_size, self.num_images - (progress.batch - 1) * self.update_size)
-        outcome = self.update.compute(images, labels, measure_norm, total)
-        self.update.count(total)
-        return outcome
+        output = self.step.compute(images, labels, measure_norm, total)
+        self.step.count(total)
+        return output
 
 
 def seed_step(seed: int, device: torch.device) -> None:
-    """Random numbers of a step, such as dropout's: unlike in each process, and the same after a
-    resume without being saved."""
+    """Seed a step's random numbers, such as dropout's: different in each process, and the same
+    after a resume without being saved."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
 
 
 def warn_of_batch_statistics(config: RunConfig, model: nn.Module, world: World) -> None:
-    """Say that batch normalisation does not see whole batches, where there is any."""
-    if world.is_main_process and any(isinstance(module, _BatchNorm) for module in model.modules()):
+    """Warn that batch normalisation does not see whole batches, where the model has any."""
+    if world.is_main_process and any(isinstance(module, BATCH_NORMS) for module in model.modules()):
         size = config.trainer.batch_size
         log.warning(
             "model=%s: batch normalisation takes its statistics from each process's own images (%d"

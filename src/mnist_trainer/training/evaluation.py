@@ -1,5 +1,7 @@
 """Exact evaluation: every image once, the last partial batch included."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -7,9 +9,12 @@ from torch import Tensor, nn
 
 from mnist_trainer.compute.device import Device
 from mnist_trainer.compute.world import World
+from mnist_trainer.config.settings import TrainerSettings
+from mnist_trainer.data.batches import EvaluationImages
 from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.runs.predictions import Predictions
-from mnist_trainer.training.accumulators import BatchPredictions, make_accumulator
+from mnist_trainer.training.accumulators import MetricAccumulator
+from mnist_trainer.training.clock import Clock
 
 # Shifts in pixels, down and right, by the number of views.
 VIEWS: dict[int, tuple[tuple[int, int], ...]] = {
@@ -30,40 +35,38 @@ def evaluate(
     translations: int = 1,
     record: "PredictionRecord | None" = None,
 ) -> Metrics:
-    """Loss and accuracy of a model, in evaluation mode; the mode it came in is restored.
+    """Loss and accuracy of a model in evaluation mode; its own mode is restored afterwards.
 
     Args:
-        images: (N, 1, H, W), prepared, on the device.
+        images: (N, 1, H, W), preprocessed, on the device.
         labels: (N,), on the device.
         batch_size: images in a forward pass; the result does not depend on it.
         translations: views of each image to average, a key of ``VIEWS``.
-        record: takes down the answer to each image, of this same pass.
+        record: collects the prediction for each image, of this same pass.
     """
-    meter = make_accumulator(device.torch_device)
+    accumulator = MetricAccumulator(device.torch_device)
     was_training = model.training
     model.eval()
-    # Nothing to do where there are fewer images than processes; split would give one portion
-    # without any.
-    portions = (
+    # Of no images ``split`` would make one empty batch: where there are fewer than processes.
+    batches = (
         zip(images.split(batch_size), labels.split(batch_size), strict=True) if len(labels) else ()
     )
-    for batch, batch_labels in portions:
+    for batch, batch_labels in batches:
         with torch.inference_mode(), device.autocast():
             logits = averaged_logits(model, batch, translations)
             loss = criterion(logits, batch_labels)
-            answers = BatchPredictions.of(logits, batch_labels)
-            meter.add(loss, answers, len(batch_labels))
+            predicted = logits.argmax(dim=1)
+            accumulator.add(loss, (predicted == batch_labels).sum(), len(batch_labels))
             if record is not None:
-                record.add(logits, answers.predicted)
+                record.add(logits, predicted)
     model.train(was_training)
-    return meter.read()
+    return accumulator.read()
 
 
 def averaged_logits(model: nn.Module, images: Tensor, translations: int) -> Tensor:
-    """Logits (N, C) of images (N, 1, H, W); of several views the logarithm of their mean
-    probability.
+    """Logits (N, C) of images (N, 1, H, W); of several views the log of their mean probability.
 
-    A shifted view shows the outermost pixels twice where the image has none left.
+    Shifted views are padded by replication.
     """
     if translations == 1:
         logits: Tensor = model(images)
@@ -74,55 +77,110 @@ def averaged_logits(model: nn.Module, images: Tensor, translations: int) -> Tens
         padded[..., 1 + down : 1 + down + height, 1 + right : 1 + right + width]
         for down, right in VIEWS[translations]
     ]
-    probabilities = torch.stack([model(view).float().softmax(dim=1) for view in views]).mean(
-        dim=0
-    )  # (N, C)
+    by_view = torch.stack([model(view).float().softmax(dim=1) for view in views])
+    probabilities = by_view.mean(dim=0)  # (N, C)
     return probabilities.clamp(min=torch.finfo(torch.float32).tiny).log()
 
 
 class PredictionRecord:
-    """The answer to each image of a pass, kept on the device until somebody asks."""
+    """The prediction for each image of a pass, kept on the device until it is read."""
 
     def __init__(self) -> None:
         self.predicted: list[Tensor] = []
         self.probability: list[Tensor] = []
 
     def add(self, logits: Tensor, predicted: Tensor) -> None:
-        """Take down the answers to a batch.
+        """Add a batch.
 
         Args:
             logits: (N, C).
-            predicted: (N,), the class of the largest logit, as in the accuracy: probabilities may
-                be rounded to equals.
+            predicted: (N,), the class of the largest logit, as the accuracy counts it:
+                probabilities may be rounded to equals.
         """
         self.predicted.append(predicted)
         self.probability.append(
             logits.float().softmax(dim=1).gather(1, predicted.unsqueeze(1)).squeeze(1)
         )
 
-    def share(self, world: World, count: int) -> None:
-        """Put together what several processes have answered, each to its part of ``count`` images."""
+    def all_gather(self, world: World, count: int) -> None:
+        """Gather the predictions of all processes, each of its shard of ``count`` images."""
         if world.size == 1:
             return
-        answers = torch.zeros(
-            2,
-            count,
-            dtype=torch.float64,
-            device=self.predicted[0].device if self.predicted else None,
-        )
-        part = world.shard(count)
+        device = self.predicted[0].device if self.predicted else None
+        gathered = torch.zeros(2, count, dtype=torch.float64, device=device)
+        shard = world.shard(count)
         if self.predicted:
-            answers[0, part] = torch.cat(self.predicted).to(answers.dtype)
-            answers[1, part] = torch.cat(self.probability).to(answers.dtype)
-        world.all_reduce_sum(answers)
-        self.predicted, self.probability = [answers[0].round().long()], [answers[1].float()]
+            gathered[0, shard] = torch.cat(self.predicted).to(gathered.dtype)
+            gathered[1, shard] = torch.cat(self.probability).to(gathered.dtype)
+        world.all_reduce_sum(gathered)
+        self.predicted, self.probability = [gathered[0].round().long()], [gathered[1].float()]
 
     def read(self, labels: Tensor, class_names: tuple[str, ...]) -> Predictions:
-        """The answers beside the labels (N,) of the images that the pass has seen; waits for the
-        device."""
+        """The predictions beside the labels (N,) of their images; waits for the device."""
         return Predictions(
             torch.cat(self.predicted).cpu().numpy().astype(np.uint16),
             torch.cat(self.probability).cpu().numpy(),
             labels.cpu().numpy().astype(np.uint16),
             class_names,
         )
+
+
+@dataclass(frozen=True)
+class EvalMetrics:
+    """Metrics at the end of an epoch; None for a split that was not evaluated."""
+
+    validation: Metrics | None
+    test: Metrics | None
+
+
+@dataclass
+class Evaluator:
+    """Evaluates the validation and the test images; each of several processes its shard."""
+
+    settings: TrainerSettings
+    device: Device
+    criterion: nn.Module
+    validation: EvaluationImages
+    """Empty where nothing is held out."""
+    test: EvaluationImages
+    clock: Clock
+    world: World
+    test_record: PredictionRecord = field(default_factory=PredictionRecord)
+    """Predictions for the test images of the last pass, of all processes."""
+
+    def evaluate_epoch(self, model: nn.Module) -> EvalMetrics:
+        """Evaluate the validation images; without any, the test images, for the curve."""
+        validation = self.evaluate_validation(model)
+        return EvalMetrics(validation, None if validation else self.evaluate_test(model))
+
+    def evaluate_validation(self, model: nn.Module) -> Metrics | None:
+        """Evaluate the validation images; None where there are none."""
+        return self._evaluate(model, self.validation, None) if len(self.validation) else None
+
+    def evaluate_test(self, model: nn.Module) -> Metrics:
+        """Evaluate the test images, and keep the prediction for each."""
+        self.test_record = PredictionRecord()
+        metrics = self._evaluate(model, self.test, self.test_record)
+        self.test_record.all_gather(self.world, len(self.test))
+        return metrics
+
+    def _evaluate(
+        self, model: nn.Module, split: EvaluationImages, record: PredictionRecord | None
+    ) -> Metrics:
+        shard = self.world.shard(len(split))
+        with self.clock.measure("eval"):
+            metrics = evaluate(
+                model,
+                self.criterion,
+                self.device,
+                split.images[shard],
+                split.labels[shard],
+                self.settings.eval_batch_size,
+                self.settings.translations,
+                record,
+            )
+            return self.world.reduce_metrics(metrics)
+
+    def read_predictions(self, class_names: tuple[str, ...]) -> Predictions:
+        """The predictions for all test images."""
+        return self.test_record.read(self.test.labels, class_names)

@@ -1,9 +1,8 @@
-"""Which epoch was the best, and when to stop waiting for a better one: by validation images only."""
+"""Selection of the best epoch, and early stopping: by validation images only."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_trainer.config.settings import TrainerSettings
 from mnist_trainer.runs.metrics import Metrics
 
 
@@ -16,16 +15,20 @@ class Best:
 
 
 class Selection:
-    """Keeps the best epoch in mind, and counts the epochs since."""
+    """The best epoch so far, and the number of epochs since."""
 
-    def __init__(self, settings: TrainerSettings) -> None:
-        self.monitor = settings.monitor
-        self.patience = settings.patience
+    def __init__(self, monitor: str = "accuracy", patience: int | None = None) -> None:
+        """Args:
+        monitor: what makes an epoch the best, ``accuracy`` or ``loss``.
+        patience: epochs without improvement after which training stops; None: never.
+        """
+        self.monitor = monitor
+        self.patience = patience
         self.best: Best | None = None
         self.last_epoch = 0
 
     def update(self, epoch: int, metrics: Metrics) -> bool:
-        """Take note of an epoch's validation metrics; True where it is the best so far.
+        """Record an epoch's validation metrics; True where it is the best so far.
 
         Of equal accuracies the one with the lower loss is better; of equals in both the earlier.
         """
@@ -39,7 +42,7 @@ class Selection:
         return (-metrics.loss,) if self.monitor == "loss" else (metrics.accuracy, -metrics.loss)
 
     @property
-    def exhausted(self) -> bool:
+    def should_stop(self) -> bool:
         """Whether patience has run out."""
         return (
             self.patience is not None

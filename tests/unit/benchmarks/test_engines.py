@@ -7,7 +7,7 @@ import torch
 from benchmarks.engines import PAGE, Reversed, Trained, compare, refresh, table
 from benchmarks.results import RESULTS
 
-from mnist_trainer.data.batches import EpochPlan
+from mnist_trainer.data.batches import EpochSampler
 
 
 def test_the_page_holds_the_table_of_the_results() -> None:
@@ -47,6 +47,6 @@ def test_the_control_shows_the_same_images_in_another_order() -> None:
         def epoch(self, *_: object) -> object:
             yield torch.tensor([[1.0], [2.0]]), torch.tensor([1, 2])
 
-    plan = EpochPlan(torch.arange(2), torch.empty(2, 0), 0)
-    ((images, labels),) = Reversed(Two()).epoch(plan, 0)  # type: ignore[arg-type]
+    sampler = EpochSampler(torch.arange(2), torch.empty(2, 0), 0)
+    ((images, labels),) = Reversed(Two()).epoch(sampler, 0)  # type: ignore[arg-type]
     assert (images.tolist(), labels.tolist()) == ([[2.0], [1.0]], [2, 1])

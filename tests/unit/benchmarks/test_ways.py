@@ -12,7 +12,7 @@ from benchmarks.quick_recipe import make_model, read_split
 from benchmarks.recipes import measure_recipes
 from benchmarks.results import UnavailableError
 
-from mnist_trainer.data.batches import EpochPlan
+from mnist_trainer.data.batches import EpochSampler
 from mnist_trainer.data.loading import cache_root, load_dataset
 from mnist_trainer.models.summary import count_parameters
 
@@ -54,7 +54,7 @@ def test_all_ways_prepare_an_image_alike(ways: Ways) -> None:
     assert torch.allclose(image, ways.bare.images[7], atol=1e-6)
     assert label == int(ways.bare.labels[7])
     test_image, _ = ways.tutorial.test_loader.dataset[7]
-    assert torch.allclose(test_image, ways.product.trainer.scorer.test.images[7], atol=1e-6)
+    assert torch.allclose(test_image, ways.product.trainer.evaluator.test.images[7], atol=1e-6)
 
 
 def test_a_turn_of_the_product_is_so_many_steps_of_its_own_loop(ways: Ways) -> None:
@@ -63,19 +63,21 @@ def test_a_turn_of_the_product_is_so_many_steps_of_its_own_loop(ways: Ways) -> N
     ways.product.train()
     ways.product.train()
     assert (progress.step - before, progress.batch) == (2 * STEPS, 2 * STEPS)
-    progress.batch = ways.product.trainer.steps_per_epoch - STEPS - 1
+    progress.batch = ways.product.trainer.data.steps_per_epoch - STEPS - 1
     ways.product.train()
     assert (progress.epoch, progress.batch) == (1, 0)
 
 
 def test_turns_go_through_an_epoch_without_gap_or_repetition() -> None:
     class Numbers:
-        def epoch(self, plan: EpochPlan, start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            return ((torch.tensor(number), plan.order) for number in range(start, 7))
+        def epoch(
+            self, sampler: EpochSampler, start: int
+        ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+            return ((torch.tensor(number), sampler.indices) for number in range(start, 7))
 
-    plan = EpochPlan(torch.arange(7), torch.empty(7, 0), 0)
+    sampler = EpochSampler(torch.arange(7), torch.empty(7, 0), 0)
     turns = InTurns(Numbers(), 3)
-    seen = [[int(images) for images, _ in turns.epoch(plan, start)] for start in (0, 3, 6, 0)]
+    seen = [[int(images) for images, _ in turns.epoch(sampler, start)] for start in (0, 3, 6, 0)]
     assert seen == [[0, 1, 2], [3, 4, 5], [6], [0, 1, 2]]
 
 

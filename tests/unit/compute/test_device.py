@@ -1,4 +1,4 @@
-"""The device is what was asked for, or a message that says what there is."""
+"""Device selection, and messages that name what is available."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from mnist_trainer.errors import ConfigError, ExitCode, MachineError
 from tests.conftest import Compose
 
 
-def test_the_cpu_computes_in_float32_without_scaling(compose: Compose) -> None:
+def test_cpu_computes_in_float32_without_scaling(compose: Compose) -> None:
     device = select_device(compose("device=cpu").device)
     assert (device.type, device.precision) == ("cpu", "fp32")
     assert not device.grad_scaler().is_enabled()
@@ -17,7 +17,7 @@ def test_the_cpu_computes_in_float32_without_scaling(compose: Compose) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
-def test_an_absent_device_is_told_with_those_that_are_here(compose: Compose) -> None:
+def test_absent_device_is_refused_with_the_available_ones(compose: Compose) -> None:
     with pytest.raises(MachineError, match=r"device=cuda.*This machine has: cpu") as caught:
         select_device(compose("device=cuda").device)
     assert caught.value.exit_code == ExitCode.ENVIRONMENT
@@ -26,7 +26,7 @@ def test_an_absent_device_is_told_with_those_that_are_here(compose: Compose) -> 
 @pytest.mark.skipif(
     torch.cuda.is_available() or torch.backends.mps.is_available(), reason="this machine has better"
 )
-def test_auto_takes_the_cpu_where_there_is_nothing_else(compose: Compose) -> None:
+def test_auto_selects_the_cpu_without_accelerator(compose: Compose) -> None:
     assert select_device(compose("device=auto").device).type == "cpu"
 
 
@@ -35,7 +35,7 @@ def test_threads_are_set(compose: Compose) -> None:
     assert torch.get_num_threads() == 1
 
 
-def test_fp16_is_not_for_the_cpu(compose: Compose) -> None:
+def test_fp16_is_refused_on_the_cpu(compose: Compose) -> None:
     with pytest.raises(ConfigError, match="bf16"):
         select_device(compose("device=cpu", "device.precision=fp16").device)
 

@@ -1,5 +1,4 @@
-"""The real process group, with one process in it: what is sent comes back, on every device that is
-here."""
+"""Collectives in a real process group of one process, on every available device."""
 
 import socket
 
@@ -25,7 +24,7 @@ DEVICES = [
 
 
 @pytest.mark.parametrize("kind", DEVICES)
-def test_a_group_of_one_gives_back_what_it_is_given(
+def test_collectives_of_one_process_are_the_identity(
     kind: str, compose: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as free:

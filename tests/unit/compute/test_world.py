@@ -1,4 +1,4 @@
-"""The place of a process among others, and what it takes of what is shared."""
+"""Ranks from torchrun's variables, shards, and errors before processes are connected."""
 
 import signal
 import subprocess
@@ -11,7 +11,7 @@ import torch
 from mnist_trainer.compute import world as distributed
 from mnist_trainer.compute.device import select_device
 from mnist_trainer.compute.distributed import init_distributed
-from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_place, shard_of
+from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo, find_rank_info, shard_of
 from mnist_trainer.compute.world import SINGLE_WORLD, report_on_local_main
 from mnist_trainer.errors import ConfigError, MachineError
 from tests.conftest import Compose
@@ -19,15 +19,17 @@ from tests.conftest import Compose
 BY_TORCHRUN = {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
 
 
-def test_the_place_is_torchruns() -> None:
-    assert find_place(BY_TORCHRUN) == RankInfo(rank=3, size=4, local_rank=1, local_size=2)
+def test_rank_is_read_from_torchruns_variables() -> None:
+    assert find_rank_info(BY_TORCHRUN) == RankInfo(rank=3, size=4, local_rank=1, local_size=2)
 
 
 @pytest.mark.parametrize(
     "environment", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "1", "RANK": "0"}, {"RANK": "5"}]
 )
-def test_without_others_a_process_is_alone(environment: dict[str, str], compose: Compose) -> None:
-    assert find_place(environment) == SINGLE_PROCESS
+def test_without_world_size_a_process_is_single(
+    environment: dict[str, str], compose: Compose
+) -> None:
+    assert find_rank_info(environment) == SINGLE_PROCESS
     assert (
         init_distributed(SINGLE_PROCESS, select_device(compose("device=cpu").device).torch_device)
         is SINGLE_WORLD
@@ -45,14 +47,14 @@ def test_without_others_a_process_is_alone(environment: dict[str, str], compose:
         {"LOCAL_RANK": "2"},
     ],
 )
-def test_a_place_that_makes_no_sense_is_refused(wrong: dict[str, str]) -> None:
+def test_inconsistent_rank_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="torchrun"):
-        find_place({**BY_TORCHRUN, **wrong})
+        find_rank_info({**BY_TORCHRUN, **wrong})
 
 
 @pytest.mark.parametrize("size", range(1, 9))
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 8, 64, 10_000])
-def test_parts_hold_everything_once_and_differ_by_at_most_one(size: int, count: int) -> None:
+def test_shards_are_a_partition_of_nearly_equal_sizes(size: int, count: int) -> None:
     parts = [
         range(count)[shard_of(count, RankInfo(rank, size, rank, size))] for rank in range(size)
     ]
@@ -60,7 +62,7 @@ def test_parts_hold_everything_once_and_differ_by_at_most_one(size: int, count: 
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_one_process_of_a_machine_says_what_all_find_out_and_the_others_give_it_time(
+def test_only_the_local_main_process_reports_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waited: list[float] = []
@@ -76,11 +78,11 @@ def test_one_process_of_a_machine_says_what_all_find_out_and_the_others_give_it_
         report_on_local_main(RankInfo(3, 4, 1, 2)),
     ):
         raise MachineError("no such device")
-    assert waited == [distributed.SECONDS_TO_FIND_OUT]
+    assert waited == [distributed.REPORT_SECONDS]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_who_waits_ends_at_once_when_asked_to_whatever_handled_the_signal(
+def test_signal_ends_a_waiting_process_at_once(
     number: signal.Signals,
 ) -> None:
     waiting = """
@@ -102,7 +104,7 @@ wait_for_termination(60)
         assert process.stdout.read() == ""
 
 
-def test_fewer_gpus_than_processes_are_told_with_the_way_out(
+def test_fewer_gpus_than_processes_are_refused_with_advice(
     compose: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -111,7 +113,7 @@ def test_fewer_gpus_than_processes_are_told_with_the_way_out(
         select_device(compose("device=cuda").device, RankInfo(1, 4, 1, 4))
 
 
-def test_what_several_processes_cannot_do_is_refused(
+def test_unsupported_distributed_settings_are_refused(
     compose: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = RankInfo(0, 2, 0, 2)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_trainer.config.allow_list import TRUST_VARIABLE, check_hydra_section, is_allowed
+from mnist_trainer.config.allow_list import TRUST_VARIABLE, is_allowed
 from mnist_trainer.config.instantiate import build
 from mnist_trainer.config.settings import Component
 from mnist_trainer.errors import ConfigError
@@ -110,24 +110,3 @@ def test_only_the_environment_admits_a_users_own_class(
     assert build_model(component, 7).out_features == 7
     with pytest.raises(ConfigError, match="not on the list"):
         build_model(Component("model", "mine", {"_target_": "my_nets.system"}), 10)
-
-
-@pytest.mark.parametrize(
-    "section",
-    [
-        {"launcher": {"_target_": "os.system"}},
-        {"callbacks": {"mine": {"_target_": "os.system"}}},
-        {"job_logging": {"handlers": {"x": {"()": "os.system", "command": "id"}}}},
-        {"job_logging": {"handlers": {"x": {"class": "logging.handlers.SocketHandler"}}}},
-        {"job_logging": {"formatters": {"x": {"class": "os.system"}}}},
-        {
-            "hydra_logging": {
-                "handlers": {"x": {"class": "logging.StreamHandler", "stream": "ext://os.environ"}}
-            }
-        },
-        {"job_logging": {"filters": {"x": {"()": "subprocess.Popen"}}}},
-    ],
-)
-def test_hydras_own_part_is_held_to_a_list_too(section: dict[str, object]) -> None:
-    with pytest.raises(ConfigError):
-        check_hydra_section(section)

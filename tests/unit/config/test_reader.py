@@ -3,7 +3,7 @@
 import pytest
 
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.launch.command_line import quote_value
+from mnist_trainer.launch.options import quote_value
 from tests.conftest import Compose
 
 

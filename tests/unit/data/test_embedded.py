@@ -1,4 +1,4 @@
-"""MNIST from inside the package: whole, repaired where it is not, and shared by many processes."""
+"""Embedded MNIST: verified, repaired, and shared by several processes."""
 
 import logging
 import multiprocessing
@@ -15,7 +15,7 @@ def raw(root: Path) -> Path:
     return root / "MNIST" / "raw"
 
 
-def test_it_is_the_real_mnist(mnist: DataSet) -> None:
+def test_embedded_files_are_mnist(mnist: DataSet) -> None:
     assert mnist.train.images.shape == (60_000, 1, 28, 28)
     assert mnist.test.images.shape == (10_000, 1, 28, 28)
     assert mnist.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
@@ -44,7 +44,7 @@ def test_torchvision_reads_the_cache(data_root: Path, mnist: DataSet) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "bit"])
-def test_a_damaged_cache_is_repaired_and_that_is_said(
+def test_damaged_cache_is_repaired_with_a_warning(
     damage: str, tmp_path: Path, mnist: DataSet, caplog: pytest.LogCaptureFixture
 ) -> None:
     load_mnist(tmp_path)
@@ -64,19 +64,19 @@ def test_a_damaged_cache_is_repaired_and_that_is_said(
     assert ("damaged" in caplog.text) is (damage != "missing")
 
 
-def test_stray_files_do_no_harm(tmp_path: Path, mnist: DataSet) -> None:
+def test_stray_files_are_ignored(tmp_path: Path, mnist: DataSet) -> None:
     raw(tmp_path).mkdir(parents=True)
     (raw(tmp_path) / "train-images-idx3-ubyte.gz").write_bytes(b"not gzip")
     (raw(tmp_path) / "extra").mkdir()
     assert torch.equal(load_mnist(tmp_path).train.labels, mnist.train.labels)
 
 
-def test_nothing_but_whole_files_is_left(tmp_path: Path) -> None:
+def test_no_temporary_file_is_left(tmp_path: Path) -> None:
     load_mnist(tmp_path)
     assert {path.name for path in raw(tmp_path).iterdir()} == set(SHA256)
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(
+def test_unwritable_cache_is_not_needed(
     tmp_path: Path, mnist: DataSet, caplog: pytest.LogCaptureFixture
 ) -> None:
     blocked = tmp_path / "file"
@@ -91,7 +91,7 @@ def _load(root: Path) -> int:
     return len(load_mnist(root).train)
 
 
-def test_four_processes_at_once_make_one_copy(tmp_path: Path) -> None:
+def test_concurrent_processes_share_one_copy(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         assert pool.map(_load, [tmp_path] * 4) == [60_000] * 4
     assert {path.name for path in raw(tmp_path).iterdir()} == set(SHA256)

@@ -1,4 +1,4 @@
-"""The IDX format: what is written is what is read, and nothing else is."""
+"""The IDX format: round trips, and refusal of anything else."""
 
 import struct
 
@@ -13,7 +13,7 @@ def idx(*shape: int, content: bytes) -> bytes:
     return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + content
 
 
-def test_an_array_is_read_in_row_order() -> None:
+def test_array_is_read_in_row_order() -> None:
     array = parse_idx(idx(2, 3, content=bytes(range(6))), "x")
     assert array.tolist() == [[0, 1, 2], [3, 4, 5]]
     assert array.dtype == torch.uint8
@@ -32,6 +32,6 @@ def test_an_array_is_read_in_row_order() -> None:
         idx(2**31, 2**31, content=bytes(4)),
     ],
 )
-def test_anything_else_is_refused_by_name(content: bytes) -> None:
+def test_invalid_file_is_refused_by_name(content: bytes) -> None:
     with pytest.raises(DataError, match="some-file"):
         parse_idx(content, "some-file")

@@ -1,4 +1,4 @@
-"""Transforms: pure, per image, and what their names say."""
+"""Image transforms: pure functions with parameters per image."""
 
 import pytest
 import torch
@@ -7,10 +7,10 @@ from torch import nn
 from mnist_trainer.data.transforms import CenterCrop, Normalize, RandomAffine, Transforms
 
 
-def test_preparing_is_scaling_then_normalising_and_leaves_the_argument_alone() -> None:
+def test_preprocess_scales_and_normalizes_out_of_place() -> None:
     images = torch.randint(0, 256, (4, 1, 28, 28), dtype=torch.uint8)
     copy = images.clone()
-    prepared = Transforms((Normalize(0.1307, 0.3081),), ()).prepare(images)
+    prepared = Transforms((Normalize(0.1307, 0.3081),), ()).preprocess(images)
     assert torch.allclose(prepared, (copy.double() / 255 - 0.1307).div(0.3081).float(), atol=1e-6)
     assert torch.equal(images, copy)
 
@@ -24,12 +24,12 @@ def affine(
     return RandomAffine(degrees, translate, scale, shear)
 
 
-def test_an_affine_map_of_nothing_changes_nothing() -> None:
+def test_identity_affine_map_changes_nothing() -> None:
     images = torch.rand(5, 1, 28, 28)
     assert torch.allclose(affine()(images, torch.rand(5, 5)), images, atol=1e-5)
 
 
-def test_a_shift_by_whole_pixels_moves_pixels() -> None:
+def test_shift_by_whole_pixels_is_exact() -> None:
     images = torch.zeros(1, 1, 28, 28)
     images[0, 0, 10, 12] = 1
     draws = torch.tensor([[0.5, 0.5, 0.5, 1.0, 0.5]])  # the largest shift along x, none along y
@@ -37,7 +37,7 @@ def test_a_shift_by_whole_pixels_moves_pixels() -> None:
     assert torch.allclose(moved, images.roll(-3, dims=3), atol=1e-4)
 
 
-def test_a_quarter_turn_turns() -> None:
+def test_rotation_by_90_degrees_is_exact() -> None:
     images = torch.rand(1, 1, 28, 28)
     images -= images.min()
     turned = affine(degrees=90.0)(images, torch.tensor([[1.0, 0.5, 0.5, 0.5, 0.5]]))
@@ -46,14 +46,14 @@ def test_a_quarter_turn_turns() -> None:
     )
 
 
-def test_what_comes_in_from_outside_is_background() -> None:
+def test_pixels_from_outside_are_background() -> None:
     images = Normalize(0.1307, 0.3081)(torch.zeros(1, 1, 28, 28))
     images[0, 0, 14, 14] = 3
     moved = affine(translate=4.0)(images, torch.ones(1, 5))
     assert moved.min() == pytest.approx(-0.1307 / 0.3081, abs=1e-4)
 
 
-def test_images_are_drawn_for_one_by_one() -> None:
+def test_each_image_has_its_own_random_params() -> None:
     image = torch.rand(1, 1, 28, 28)
     transform = affine(degrees=20.0, translate=2.0, scale=(0.9, 1.1), shear=5.0)
     draws = torch.rand(8, 5)
@@ -63,7 +63,7 @@ def test_images_are_drawn_for_one_by_one() -> None:
     assert not torch.allclose(together[0], together[1], atol=1e-2)
 
 
-def test_draws_are_handed_out_in_order() -> None:
+def test_random_params_are_split_in_order() -> None:
     first, second = affine(degrees=10.0), affine(translate=2.0)
     both = Transforms((), (first, second))
     images, draws = torch.rand(3, 1, 28, 28), torch.rand(3, 10)
@@ -73,7 +73,7 @@ def test_draws_are_handed_out_in_order() -> None:
     )
 
 
-def test_a_crop_is_the_middle() -> None:
+def test_crop_is_the_center() -> None:
     images = torch.rand(2, 1, 28, 28)
     assert torch.equal(CenterCrop(24)(images), images[..., 2:26, 2:26])
 
@@ -82,10 +82,10 @@ def make_transforms(recipe: str | None, *fixed: nn.Module) -> Transforms:
     return Transforms(fixed, (), recipe)
 
 
-def test_images_are_prepared_once_for_all_runs_of_a_process() -> None:
+def test_preprocessed_images_are_cached() -> None:
     images = torch.randint(0, 256, (5, 1, 28, 28), dtype=torch.uint8)
     first = make_transforms("a", Normalize(0.1, 0.3)).preprocess_cached(images)
-    assert torch.equal(first, Transforms((Normalize(0.1, 0.3),), ()).prepare(images))
+    assert torch.equal(first, Transforms((Normalize(0.1, 0.3),), ()).preprocess(images))
     assert make_transforms("a", Normalize(0.1, 0.3)).preprocess_cached(images) is first
     other = make_transforms("b", Normalize(0.2, 0.3)).preprocess_cached(images)
     assert not torch.equal(other, first)
@@ -98,7 +98,7 @@ def test_images_are_prepared_once_for_all_runs_of_a_process() -> None:
     assert torch.equal(make_transforms("b", Normalize(0.2, 0.3)).preprocess_cached(images), before)
 
 
-def test_not_where_random_numbers_were_drawn_or_nobody_knows_what_was_done() -> None:
+def test_random_or_unknown_transforms_are_not_cached() -> None:
     class Noise(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images + torch.rand(1)

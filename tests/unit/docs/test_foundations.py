@@ -1,4 +1,4 @@
-"""The chapters of docs/foundations hold: their code, their figures, their commands and their links."""
+"""The chapters of docs/foundations: code, figures, commands and links."""
 
 import importlib.util
 import itertools
@@ -18,7 +18,7 @@ FOUNDATIONS = Path(__file__).parents[3] / "docs" / "foundations"
 
 
 def load_runner() -> ModuleType:
-    """make_figures.py, which is a script beside the chapters and no part of a package."""
+    """Load make_figures.py, a script outside of any package."""
     spec = importlib.util.spec_from_file_location("make_figures", FOUNDATIONS / "make_figures.py")
     assert spec is not None
     assert spec.loader is not None
@@ -31,7 +31,7 @@ def load_runner() -> ModuleType:
 
 runner = load_runner()
 PAGES = [FOUNDATIONS / "README.md", *runner.CHAPTERS]
-FIGURE_LINK = re.compile(r"^!\[(.+)\]\(figures/([\w-]+\.png)\)$", re.MULTILINE)
+FIGURE_LINK = re.compile(r"^!\[([^\]]+)\]\(figures/([\w-]+\.png)\)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)\)")
 SOURCE_LINK = re.compile(r"\[`([^`]+)`\]\(([^)#]+\.py)\)")
 IN_THIS_PACKAGE = re.compile(r"^\*\*In this package:\*\*.*?(?=\n\n)", re.MULTILINE | re.DOTALL)
@@ -47,7 +47,7 @@ def figures_of(chapter: Path) -> list[str]:
 
 
 def commands_of(page: Path) -> Iterator[list[str]]:
-    """The words after ``mnist-train`` in the console blocks of a page; a sweep as each of its jobs."""
+    """Arguments of ``mnist-train`` in the console blocks of a page; one list per job of a sweep."""
     for block in runner.blocks(page):
         typed = (
             re.findall(r"^\$ mnist-train (.+)$", block.source, re.MULTILINE)
@@ -68,7 +68,7 @@ COMMANDS = sorted({shlex.join(words) for page in PAGES for words in commands_of(
 
 
 @pytest.mark.parametrize("chapter", runner.CHAPTERS, ids=stem)
-def test_a_chapter_holds_and_shows_the_figures_that_it_draws(chapter: Path, tmp_path: Path) -> None:
+def test_chapter_runs_and_shows_the_figures_it_draws(chapter: Path, tmp_path: Path) -> None:
     shown = figures_of(chapter)
     can_draw = importlib.util.find_spec("matplotlib") is not None
 
@@ -91,18 +91,18 @@ def test_a_chapter_holds_and_shows_the_figures_that_it_draws(chapter: Path, tmp_
 
 
 def pixels(path: Path) -> np.ndarray:
-    """An image file in grey, 0 to 255."""
+    """Read an image file in grey, 0 to 255."""
     return np.asarray(Image.open(path).convert("L"), dtype=np.float64)
 
 
-def test_no_figure_is_left_over() -> None:
+def test_every_figure_is_shown() -> None:
     shown = {name for chapter in runner.CHAPTERS for name in figures_of(chapter)}
 
     assert {path.name for path in (FOUNDATIONS / "figures").iterdir()} == shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_shown_is_one_that_mnist_train_takes(command: str, tmp_path: Path) -> None:
+def test_every_command_shown_is_valid(command: str, tmp_path: Path) -> None:
     shown = [sys.executable, "-m", "mnist_trainer", *shlex.split(command)]
     asks = any(word.startswith(("--cfg", "--explain")) for word in shown)
     asked = shown if asks else [*shown, "--cfg", "job"]
@@ -113,7 +113,7 @@ def test_every_command_shown_is_one_that_mnist_train_takes(command: str, tmp_pat
 
 
 @pytest.mark.parametrize("page", PAGES, ids=stem)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     targets = [
         target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target
     ]
@@ -123,7 +123,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("chapter", runner.CHAPTERS, ids=stem)
-def test_a_name_said_to_be_in_a_source_file_is_in_it(chapter: Path) -> None:
+def test_names_linked_to_a_source_file_are_in_it(chapter: Path) -> None:
     text = chapter.read_text(encoding="utf-8")
 
     for shown, target in SOURCE_LINK.findall(text):
@@ -166,7 +166,7 @@ def test_the_contents_list_every_chapter_in_order() -> None:
         assert heading == f"# {number}. {title}"
 
 
-def test_a_failing_block_names_the_line_of_its_chapter(tmp_path: Path) -> None:
+def test_failing_block_names_its_line(tmp_path: Path) -> None:
     chapter = tmp_path / "01-wrong.md"
     chapter.write_text(
         "# 1. Wrong\n\n```python\nx = 1\n```\n\ntext\n\n```python\n\nassert x == 2\n```\n"
@@ -178,7 +178,7 @@ def test_a_failing_block_names_the_line_of_its_chapter(tmp_path: Path) -> None:
     assert (caught.traceback[-1].path, caught.traceback[-1].lineno + 1) == (chapter, 11)
 
 
-def test_a_chapter_leaves_the_random_stream_and_the_folder_as_they_were(tmp_path: Path) -> None:
+def test_chapter_restores_random_state_and_folder(tmp_path: Path) -> None:
     import torch
 
     chapter = tmp_path / "01-noisy.md"

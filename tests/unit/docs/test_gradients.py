@@ -1,4 +1,4 @@
-"""docs/gradients.md says what the gradient check finds."""
+"""docs/gradients.md is what its generator writes."""
 
 import math
 import re
@@ -9,7 +9,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 NUMBER = re.compile(r"\b\de[+-]\d\d\b")
 
 
-def test_the_page_is_up_to_date() -> None:
+def test_gradients_page_is_up_to_date() -> None:
     written = runpy.run_path(str(DOCS / "make_gradients.py"))["page"]()
     kept = (DOCS / "gradients.md").read_text(encoding="utf-8")
     assert NUMBER.sub("#", kept) == NUMBER.sub("#", written), "run: python docs/make_gradients.py"

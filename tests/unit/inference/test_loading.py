@@ -15,7 +15,7 @@ from mnist_trainer import load_run
 from mnist_trainer.data.loading import load_dataset
 from mnist_trainer.data.split import split
 from mnist_trainer.errors import CheckpointError, ConfigError
-from mnist_trainer.inference.loading import Predictions, check_images
+from mnist_trainer.inference.trained_model import Predictions, check_images
 from mnist_trainer.training.evaluation import evaluate
 from tests.conftest import Compose
 from tests.saved_runs import SMALL, save_run

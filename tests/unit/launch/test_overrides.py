@@ -4,6 +4,8 @@ import pytest
 
 from mnist_trainer.config.shipped import group_choices
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.launch.hydra.loader import open_loader
+from mnist_trainer.launch.options import parse_command_line
 from mnist_trainer.launch.overrides import each_value, parse_overrides
 from tests.conftest import Compose
 
@@ -26,7 +28,7 @@ def test_a_sweep_without_values_is_refused_by_name(
     assert valid in str(refused.value)
 
 
-def test_a_glob_stands_for_what_a_group_offers(compose: Compose) -> None:
-    compose("-m", "model=glob(*)")
-    (override,) = parse_overrides(["model=glob(*)"])
+def test_glob_stands_for_the_choices_of_a_group() -> None:
+    loader = open_loader(parse_command_line(["-m", "model=glob(*)"]))
+    (override,) = parse_overrides(["model=glob(*)"], loader)
     assert each_value(override) == [f"model={choice}" for choice in group_choices("model")]

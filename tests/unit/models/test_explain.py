@@ -1,4 +1,4 @@
-"""Models explained: every shipped one, a user's own, and the graph of the way back."""
+"""Explanations of shipped and custom models, and the autograd graph."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def model_of(module: nn.Module, size: int = 28) -> Model:
 
 
 @pytest.mark.parametrize("choice", group_choices("model"))
-def test_every_model_is_explained_and_the_sums_are_right(choice: str, compose: Compose) -> None:
+def test_every_model_is_explained_with_correct_sums(choice: str, compose: Compose) -> None:
     model = configured_model(compose(f"model={choice}"))
     layers = explain_layers(model)
     assert [layer.name for layer in layers] == [
@@ -69,7 +69,7 @@ def test_known_numbers_of_classes_are_those_of_the_data_sets() -> None:
 
 
 class OwnForward(nn.Module):
-    """Does without layers what others do with them, and uses one layer twice."""
+    """Computes in its own forward between layers, and calls one layer twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,18 +87,19 @@ class OwnForward(nn.Module):
 
 
 class Forgetful(OwnForward):
-    """Its mistake is in no layer."""
+    """Fails in its own forward, outside of every layer."""
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, 28, 28) to nothing."""
         return super().forward(images).reshape(3)
 
 
-def test_a_models_own_forward_shows_between_its_layers() -> None:
+def test_custom_forward_is_shown_between_layers() -> None:
     model = model_of(OwnForward())
     layers = explain_layers(model)
     assert [(layer.name, layer.output) for layer in layers] == [
-        ("(forward)", "784"), ("inner", "784"), ("(forward)", "784"), ("inner", "784"), ("(forward)", "196"), ("outer", "10"),
+        ("(forward)", "784"), ("inner", "784"), ("(forward)", "784"), ("inner", "784"),
+        ("(forward)", "196"), ("outer", "10"),
         ("(forward)", "10"), ("OwnForward", ""), ("unused", ""),
     ]  # fmt: skip
     assert layers[0].sizes == ["1*28*28 becomes 784, not by a layer"]
@@ -117,7 +118,7 @@ def test_a_models_own_forward_shows_between_its_layers() -> None:
 
 
 class Branches(nn.Module):
-    """A skip connection, and what views and changes in place are easily taken for."""
+    """A skip connection, views and changes in place."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,7 +139,7 @@ class Branches(nn.Module):
         return left
 
 
-def test_branches_are_told_by_what_a_layer_is_given() -> None:
+def test_branches_are_found_by_the_inputs_of_layers() -> None:
     layers = explain_layers(model_of(Branches()))
     assert [
         (layer.name, layer.output, *layer.sizes)
@@ -157,8 +158,7 @@ def test_branches_are_told_by_what_a_layer_is_given() -> None:
 
 
 class Attentive(nn.Module):
-    """Attention over rows, a matrix of its own, a weight of another layer's, a recurrent layer that
-    puts out a tuple."""
+    """Attention over rows, a parameter of its own, a tied weight, a layer that returns a tuple."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class Attentive(nn.Module):
         return self.head(self.tied(hidden[:, -1] @ self.matrix))  # type: ignore[no-any-return]
 
 
-def test_every_parameter_stands_in_one_line_and_what_is_not_counted_is_said() -> None:
+def test_every_parameter_is_listed_once() -> None:
     module = Attentive()
     model = model_of(module)
     by_name = {layer.name: layer for layer in explain_layers(model)}
@@ -192,7 +192,7 @@ def test_every_parameter_stands_in_one_line_and_what_is_not_counted_is_said() ->
     assert sum(layer.parameters for layer in summarize(module)) == count_parameters(module)
 
 
-def test_the_way_back_through_layers_that_put_out_several_tensors() -> None:
+def test_backward_through_layers_with_several_outputs() -> None:
     backward = explain_backward(model_of(Attentive()))
     assert ("recurrent", "28 x 5") in backward.passes
     assert {name for name, _ in backward.keeps} == {
@@ -200,7 +200,7 @@ def test_the_way_back_through_layers_that_put_out_several_tensors() -> None:
     }
 
 
-def test_a_parameter_beside_the_layers_is_counted_with_them_once() -> None:
+def test_parameter_outside_of_layers_is_counted_once() -> None:
     class Scaled(nn.Sequential):
         def __init__(self) -> None:
             super().__init__(nn.Flatten(), nn.Linear(784, 10))
@@ -243,7 +243,7 @@ def test_parametrized_and_attention_blocks_add_up() -> None:
     assert sum(layer.parameters for layer in summarize(module)) == count_parameters(module)
 
 
-def test_a_model_that_does_not_fit_names_the_layer() -> None:
+def test_shape_mismatch_names_the_layer() -> None:
     body = [nn.Conv2d(1, 2, 3), nn.Flatten()]
     with pytest.raises(
         ConfigError,
@@ -259,9 +259,7 @@ def test_a_model_that_does_not_fit_names_the_layer() -> None:
 
 
 @pytest.mark.parametrize("choice", group_choices("loss"))
-def test_the_way_back_begins_at_the_loss_and_ends_in_every_parameter(
-    choice: str, compose: Compose
-) -> None:
+def test_graph_leads_from_the_loss_to_every_parameter(choice: str, compose: Compose) -> None:
     model = configured_model(compose("model=lenet5", f"loss={choice}"))
     backward = explain_backward(model)
     assert backward.functions[0].output_of == "the loss"
@@ -280,7 +278,7 @@ def test_the_way_back_begins_at_the_loss_and_ends_in_every_parameter(
     ]
 
 
-def test_tensors_without_a_gradient_are_named_with_the_reason() -> None:
+def test_tensors_without_gradient_are_listed_with_reason() -> None:
     backward = explain_backward(model_of(OwnForward()))
     assert dict(backward.without) == {
         "the images": "1 x 28 x 28: data, requires_grad is false",
@@ -296,8 +294,8 @@ def test_tensors_without_a_gradient_are_named_with_the_reason() -> None:
     }
 
 
-def test_a_first_layer_without_a_bias_is_a_function_too() -> None:
-    """It hands on to a single leaf, as a transposition does, which is left out."""
+def test_first_layer_without_bias_is_in_the_graph() -> None:
+    """Its node has a single leaf, as a transpose node has, which is left out."""
     backward = explain_backward(
         model_of(nn.Sequential(nn.Conv2d(1, 10, 28, bias=False), nn.Flatten()))
     )

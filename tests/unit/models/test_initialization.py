@@ -1,5 +1,4 @@
-"""Initial weights: PyTorch's own unless asked, else such that every layer begins with numbers of
-the same size."""
+"""Weight initialization: PyTorch's by default, or Kaiming with the gain of the activation."""
 
 import math
 
@@ -29,7 +28,7 @@ from mnist_trainer.models.initialization import gain, initialize
         ),  # Williams 1998: E[erf²] is an arcsine
     ],
 )
-def test_gains_that_are_known_otherwise(name: str, expected: float) -> None:
+def test_gain_equals_published_values(name: str, expected: float) -> None:
     assert gain(FORMULAS[name]) == pytest.approx(expected, rel=1e-4 if name == "tanh" else 1e-6)
 
 
@@ -46,14 +45,14 @@ def test_matched_weights_keep_the_mean_square_through_ten_layers(name: str) -> N
     assert all(0.5 < size < 2 for size in sizes), sizes
 
 
-def test_without_it_numbers_shrink_from_layer_to_layer() -> None:
+def test_default_weights_shrink_the_mean_square() -> None:
     torch.manual_seed(0)
     model = FCN([400] * 10, "relu", 0.0, 400, image_size=20)
     assert model(torch.randn(256, 1, 20, 20)).square().mean() < 0.01
 
 
 @pytest.mark.parametrize("name", ["relu", "gd"])
-def test_every_model_takes_it(name: str) -> None:
+def test_every_model_accepts_matched_weights(name: str) -> None:
     blocks = [{"channels": 64, "kernel_size": 3}, {"channels": 64, "kernel_size": 3}]
     models = {
         "fcn": FCN([64, 64], name, 0.1, 10, init="matched"),
@@ -73,9 +72,8 @@ def test_every_model_takes_it(name: str) -> None:
             assert not layer.bias.any()
 
 
-def test_a_normalised_layer_counts_as_one_before_its_activation() -> None:
-    """Convolution, normalisation, activation, linear layer: the gain is that of the activation, and
-    only the last layer's."""
+def test_batch_norm_keeps_the_gain_of_the_activation() -> None:
+    """Convolution, normalization, activation, linear: only the last layer has the gain."""
     torch.manual_seed(0)
     model = ConvNet(
         [{"channels": 32, "kernel_size": 3}], True, [], "relu", 0.0, 100, init="matched"
@@ -84,7 +82,7 @@ def test_a_normalised_layer_counts_as_one_before_its_activation() -> None:
     assert output.weight.std().item() == pytest.approx(math.sqrt(2 / output.in_features), rel=0.05)
 
 
-def test_by_default_weights_are_exactly_pytorchs() -> None:
+def test_default_weights_equal_pytorchs() -> None:
     torch.manual_seed(5)
     ours = FCN([32, 16], "tanh", 0.0, 10)
     torch.manual_seed(5)
@@ -93,12 +91,12 @@ def test_by_default_weights_are_exactly_pytorchs() -> None:
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), expected, strict=True))
 
 
-def test_another_word_is_refused() -> None:
+def test_unknown_init_is_refused() -> None:
     with pytest.raises(ConfigError, match="default, matched"):
         initialize(nn.Linear(2, 2), "xavier")
 
 
-def test_only_a_module_that_computes_the_formula_has_it() -> None:
+def test_formula_is_found_for_equal_modules_only() -> None:
     for name in ACTIVATIONS:
         assert formula_of(activation(name)) is FORMULAS[name]
     for other in (

@@ -1,4 +1,4 @@
-"""The arithmetic of layers against the layers themselves, and against examples done by hand."""
+"""Layer arithmetic against PyTorch's layers, and against examples by hand."""
 
 import itertools
 import math
@@ -18,7 +18,7 @@ from mnist_trainer.models.layer_shapes import (
 )
 
 
-def test_convolutions_of_every_kind_come_out_as_computed() -> None:
+def test_convolution_output_sizes_equal_pytorchs() -> None:
     for size, kernel, stride, padding, dilation in itertools.product(
         (9, 10, 28), (1, 2, 5), (1, 2, 3), (0, 1, 2), (1, 2)
     ):
@@ -33,7 +33,7 @@ def test_convolutions_of_every_kind_come_out_as_computed() -> None:
 
 @pytest.mark.parametrize("ceil", [False, True])
 @pytest.mark.parametrize("kind", [nn.MaxPool2d, nn.AvgPool2d])
-def test_pooling_of_every_kind_comes_out_as_computed(kind: type[nn.Module], ceil: bool) -> None:
+def test_pooling_output_sizes_equal_pytorchs(kind: type[nn.Module], ceil: bool) -> None:
     for size, kernel, stride, padding in itertools.product(
         (5, 8, 11, 28), (2, 3, 4), (1, 2, 3, 5), (0, 1)
     ):
@@ -44,7 +44,7 @@ def test_pooling_of_every_kind_comes_out_as_computed(kind: type[nn.Module], ceil
 
 
 @pytest.mark.parametrize("kind", [nn.MaxPool2d, nn.AvgPool2d])
-def test_what_is_written_out_of_pooling_comes_out_when_calculated(kind: type[nn.Module]) -> None:
+def test_written_pooling_arithmetic_evaluates_to_its_result(kind: type[nn.Module]) -> None:
     for size, kernel, stride, padding in itertools.product(
         (5, 8, 24, 28), (2, 3, 4), (1, 2, 3, 5), (0, 1)
     ):
@@ -56,7 +56,7 @@ def test_what_is_written_out_of_pooling_comes_out_when_calculated(kind: type[nn.
         assert bool(more) == (" - 1 = " in first)
 
 
-def test_a_last_window_that_is_left_out_is_written_out() -> None:
+def test_dropped_last_window_is_explained() -> None:
     assert sizes_written_out(nn.MaxPool2d(2, 3, ceil_mode=True), (1, 24, 24), (1, 8, 8)) == [
         "ceil((24 - 2 + 2*0)/3) + 1 - 1 = 8",
         "- 1: the last window would begin at 8*3 = 24, not before 24",
@@ -72,15 +72,13 @@ def test_a_last_window_that_is_left_out_is_written_out() -> None:
 
 @pytest.mark.parametrize("layer", [nn.Conv2d(1, 1, 3), nn.MaxPool2d(2)], ids=str)
 @pytest.mark.parametrize("key", ["kernel_size", "stride", "dilation"])
-def test_a_window_that_no_arithmetic_holds_for_is_left_to_pytorch(
-    layer: nn.Module, key: str
-) -> None:
+def test_invalid_window_is_left_to_pytorch(layer: nn.Module, key: str) -> None:
     setattr(layer, key, (0, 0))
     assert shape_mismatch(layer, (1, 28, 28)) is None
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_padding_by_name_and_windows_that_are_not_square(padding: str) -> None:
+def test_named_padding_and_rectangular_windows(padding: str) -> None:
     layer = nn.Conv2d(1, 1, (3, 4), padding=padding, dilation=(1, 2))
     moving = windows(layer)
     assert moving is not None
@@ -88,7 +86,7 @@ def test_padding_by_name_and_windows_that_are_not_square(padding: str) -> None:
     assert (moving[0].output_size(20), moving[1].output_size(17)) == expected
 
 
-def test_the_examples_of_the_chapter_on_convolution() -> None:
+def test_examples_of_the_convolution_chapter() -> None:
     layer = nn.Conv2d(5, 10, 3)
     assert sizes_written_out(layer, (5, 100, 100), (10, 98, 98)) == [
         "floor((100 - 3 + 2*0)/1) + 1 = 98"
@@ -113,8 +111,8 @@ def test_the_examples_of_the_chapter_on_convolution() -> None:
     ],
     ids=str,
 )
-def test_what_is_written_out_is_right(layer: nn.Module) -> None:
-    """The text is Python, but for the words and the commas of thousands."""
+def test_written_parameter_counts_are_correct(layer: nn.Module) -> None:
+    """The text is Python, apart from words and thousands separators."""
     text = parameters_written_out(layer)
     assert text is not None
     left, _, right = text.replace("scales", "").replace("shifts", "").partition(" = ")
@@ -123,7 +121,7 @@ def test_what_is_written_out_is_right(layer: nn.Module) -> None:
     assert not right or int(right.replace(",", "")) == count
 
 
-def test_multiply_adds_count_what_a_convolution_does_place_by_place() -> None:
+def test_multiply_adds_equal_a_count_per_position() -> None:
     layer = nn.Conv2d(4, 6, (3, 5), groups=2)
     assert macs(layer, (6, 8, 9)) == sum(3 * 5 * 2 for _ in range(6 * 8 * 9))
     assert macs(nn.ReLU(), (6, 8, 9)) == 0
@@ -145,7 +143,7 @@ def test_multiply_adds_count_what_a_convolution_does_place_by_place() -> None:
     ],
     ids=lambda value: str(value) if isinstance(value, nn.Module) else "",
 )
-def test_a_misfit_is_explained_and_is_one(
+def test_shape_mismatch_is_explained_and_real(
     layer: nn.Module, shape: tuple[int, ...], said: str
 ) -> None:
     assert said in str(shape_mismatch(layer, shape))
@@ -153,7 +151,7 @@ def test_a_misfit_is_explained_and_is_one(
         layer(torch.zeros(2, *shape))
 
 
-def test_what_fits_is_no_misfit() -> None:
+def test_fitting_input_is_no_mismatch() -> None:
     for layer, shape in (
         (nn.Linear(10, 3), (10,)),
         (nn.Conv2d(1, 2, 28), (1, 28, 28)),

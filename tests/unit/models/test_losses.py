@@ -1,4 +1,4 @@
-"""The losses that training uses: equal to their formulas, exact under autocast, and able to teach."""
+"""Loss modules: equal to their formulas, float32 under autocast, and able to train."""
 
 import math
 
@@ -39,7 +39,7 @@ def batch(dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tenso
 
 
 @pytest.mark.parametrize("name", CRITERIA)
-def test_a_module_computes_its_formula_and_autograd_the_stated_gradient(name: str) -> None:
+def test_module_and_gradient_equal_the_formula(name: str) -> None:
     logits, labels = batch(torch.float64)
     formula = formula_of(CRITERIA[name])
     assert formula is not None
@@ -51,12 +51,12 @@ def test_a_module_computes_its_formula_and_autograd_the_stated_gradient(name: st
     assert torch.allclose(logits.grad, formula.gradient(torch, logits, y), rtol=0, atol=1e-14)
 
 
-def test_nll_is_cross_entropy_to_the_last_bit() -> None:
+def test_nll_equals_cross_entropy_bitwise() -> None:
     logits, labels = batch()
     assert torch.equal(NLL()(logits, labels), F.cross_entropy(logits, labels))
 
 
-def test_options_that_change_nothing_leave_cross_entropy() -> None:
+def test_neutral_options_give_cross_entropy() -> None:
     logits, labels = batch()
     for criterion in (Poly1(0.0), PolyN([0.0, 0.0]), Focal(0.0)):
         assert torch.allclose(criterion(logits, labels), F.cross_entropy(logits, labels))
@@ -64,7 +64,7 @@ def test_options_that_change_nothing_leave_cross_entropy() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", CRITERIA)
-def test_a_loss_of_16_bit_logits_is_computed_in_32(name: str, dtype: torch.dtype) -> None:
+def test_half_precision_logits_are_computed_in_float32(name: str, dtype: torch.dtype) -> None:
     # The largest logits of fp16 are 65,504: their exponentials and squares exist in no 16 bits.
     logits = torch.tensor(
         [[60_000.0, -60_000, 0], [1, 2, 3], [0, 0, 0]], dtype=dtype, requires_grad=True
@@ -81,7 +81,7 @@ def test_a_loss_of_16_bit_logits_is_computed_in_32(name: str, dtype: torch.dtype
 
 
 @pytest.mark.parametrize("name", CRITERIA)
-def test_sure_answers_leave_finite_gradients(name: str) -> None:
+def test_confident_predictions_have_finite_gradients(name: str) -> None:
     logits = torch.tensor([[500.0, 0, 0], [0, 500, 0]], requires_grad=True)
     CRITERIA[name](logits, torch.tensor([0, 0])).backward()
     assert logits.grad is not None
@@ -97,7 +97,7 @@ def test_sure_answers_leave_finite_gradients(name: str) -> None:
         if (name, way) != ("mse of logits", ("fp32", 3))  # Refused: averaged views have no logits.
     ],
 )
-def test_an_evaluation_reports_the_configured_loss(
+def test_evaluation_reports_the_configured_loss(
     name: str, precision: str, translations: int, compose: Compose
 ) -> None:
     device: Device = select_device(compose("device=cpu", f"device.precision={precision}").device)
@@ -119,10 +119,8 @@ def test_an_evaluation_reports_the_configured_loss(
 
 
 @pytest.mark.parametrize("choice", group_choices("loss"))
-def test_every_loss_of_the_group_teaches(
-    choice: str, compose: Compose, some_images: LabelledImages
-) -> None:
-    """A small network comes to know 640 images by heart, whichever loss it learns by."""
+def test_every_loss_trains(choice: str, compose: Compose, some_images: LabelledImages) -> None:
+    """A small network memorizes 640 images with any of the losses."""
     torch.manual_seed(0)
     criterion = build_loss(compose(f"loss={choice}").loss)
     model = FCN([64], "relu", 0.0, 10, init="matched")
@@ -142,11 +140,11 @@ def test_every_loss_of_the_group_teaches(
     assert accuracy > 0.95
 
 
-def test_cross_entropy_stays_the_fused_kernel(compose: Compose) -> None:
+def test_cross_entropy_is_pytorchs_kernel(compose: Compose) -> None:
     assert type(build_loss(compose().loss)) is nn.CrossEntropyLoss
 
 
-def test_a_loss_of_another_kind_has_no_formula() -> None:
+def test_foreign_loss_has_no_formula() -> None:
     assert formula_of(nn.CrossEntropyLoss(label_smoothing=0.2)) == CrossEntropy(0.2)
     for other in (
         nn.CrossEntropyLoss(weight=torch.ones(10)),
@@ -168,7 +166,7 @@ def test_a_loss_of_another_kind_has_no_formula() -> None:
         ("MSE", {"of": "tanh"}, "softmax, logits"),
     ],
 )
-def test_options_out_of_range_are_refused_wherever_they_come_from(
+def test_options_out_of_range_are_refused(
     target: str, options: dict[str, object], said: str
 ) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -1,4 +1,4 @@
-"""The networks: shapes, options, and what training does to them."""
+"""The networks: shapes, options, and equality with textbook definitions."""
 
 import itertools
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.activations import ACTIVATIONS, MONOTONIC, activation
-from mnist_trainer.models.convnet import Block, ConvNet
+from mnist_trainer.models.blocks import Block
+from mnist_trainer.models.convnet import ConvNet
 from mnist_trainer.models.convolutional import CNN, LeNet5
 from mnist_trainer.models.dense import FCN, Linear, TwoLayer
 
@@ -26,7 +27,7 @@ EVERY_MODEL: dict[str, Callable[[str, float, int], nn.Module]] = {
 
 @pytest.mark.parametrize("name", EVERY_MODEL)
 @pytest.mark.parametrize("function", ACTIVATIONS)
-def test_logits_have_a_column_for_each_class(name: str, function: str) -> None:
+def test_logits_have_one_column_per_class(name: str, function: str) -> None:
     assert EVERY_MODEL[name](function, 0.0, 26)(torch.rand(3, 1, 28, 28)).shape == (3, 26)
 
 
@@ -46,7 +47,7 @@ def test_linear_is_one_matrix() -> None:
     assert torch.allclose(model(images), images.flatten(1) @ weight.T + bias, atol=1e-6)
 
 
-def test_the_cnn_is_convolution_activation_pooling_in_that_order() -> None:
+def test_cnn_is_convolution_activation_pooling() -> None:
     model = CNN([10, 20], 5, 0, 2, [], "relu", 0.0, 10)
     convolution_1, convolution_2 = (
         layer for layer in model.modules() if isinstance(layer, nn.Conv2d)
@@ -71,7 +72,7 @@ def test_the_cnn_is_convolution_activation_pooling_in_that_order() -> None:
     ids=["cnn", "lenet5", "lenet5 with averages"],
 )
 @pytest.mark.parametrize("function", ACTIVATIONS)
-def test_pooling_comes_first_only_where_that_changes_nothing(
+def test_pooling_first_equals_the_textbook_order(
     function: str, make: Callable[[str], CNN | LeNet5], pool: Callable[[Tensor, int], Tensor]
 ) -> None:
     """Against the textbook's order, activation before pooling: logits and gradients."""
@@ -92,18 +93,18 @@ def test_pooling_comes_first_only_where_that_changes_nothing(
 
 
 @pytest.mark.parametrize("function", ACTIVATIONS)
-def test_which_activations_never_fall(function: str) -> None:
+def test_monotonic_activations(function: str) -> None:
     """PyTorch's softplus becomes the identity at 20, where in float64 it falls by 2e-9."""
     values = activation(function)(torch.linspace(-30, 30, 600_001, dtype=torch.float64))
     assert (values.diff().min().item() >= -1e-8) == (function in MONOTONIC)
 
 
-def test_an_activation_that_does_not_exist_is_refused_with_those_that_do() -> None:
+def test_unknown_activation_is_refused_with_the_valid_ones() -> None:
     with pytest.raises(ConfigError, match=", ".join(ACTIVATIONS)):
         activation("swish")
 
 
-def test_a_network_of_blocks_by_hand() -> None:
+def test_convnet_shapes_by_hand() -> None:
     """24 -> (24 - 5) // 2 + 1 = 10 -> 10 - 3 + 1 = 8, pooled 4 -> 32 * 4 * 4 = 512."""
     blocks = [
         {"channels": 16, "kernel_size": 5, "stride": 2},
@@ -115,7 +116,7 @@ def test_a_network_of_blocks_by_hand() -> None:
     assert model(torch.rand(3, 1, 24, 24)).shape == (3, 10)
 
 
-def test_a_block_pools_first_and_a_norm_takes_the_place_of_a_bias() -> None:
+def test_block_pools_first_and_batch_norm_replaces_bias() -> None:
     blocks = [{"channels": 4, "kernel_size": 3, "padding": 1, "pool": 2}]
     model = ConvNet(blocks, True, [], "relu", 0.0, 10)
     kinds = [type(layer) for layer in model.features]
@@ -140,15 +141,13 @@ def test_a_block_pools_first_and_a_norm_takes_the_place_of_a_bias() -> None:
         ),
     ],
 )
-def test_blocks_that_do_not_fit_name_the_block_and_what_in_it(
-    blocks: list[dict[str, int]], said: str
-) -> None:
+def test_block_that_does_not_fit_is_named(blocks: list[dict[str, int]], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         ConvNet(blocks, False, [], "relu", 0.0, 10)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 28])
-def test_a_block_fits_exactly_where_its_layers_do(size: int) -> None:
+def test_block_fits_exactly_where_its_layers_do(size: int) -> None:
     for kernel, stride, padding, pool in itertools.product((1, 3, 6), (1, 2, 9), (0, 2), (1, 2, 7)):
         block = Block(1, kernel, stride, padding, pool)
         layers = nn.Sequential(nn.Conv2d(1, 1, kernel, stride, padding), nn.MaxPool2d(pool))
@@ -211,7 +210,7 @@ SOUND = {"channels": 4, "kernel_size": 3}
     ],
     ids=str,
 )
-def test_a_wrong_block_is_refused_with_the_place_and_what_is_valid(
+def test_invalid_block_is_refused_with_key_and_valid_values(
     entry: object, said: str, recwarn: pytest.WarningsRecorder
 ) -> None:
     with pytest.raises(ConfigError) as refused:
@@ -221,7 +220,7 @@ def test_a_wrong_block_is_refused_with_the_place_and_what_is_valid(
     assert not recwarn.list
 
 
-def test_mistakes_of_all_blocks_are_said_at_once_in_ten_lines_at_most() -> None:
+def test_mistakes_of_all_blocks_in_ten_lines_at_most() -> None:
     wrong: dict[str, Any] = {"channels": 0, "kernel_size": "a", "pool": 0}
     with pytest.raises(ConfigError) as refused:
         ConvNet([wrong, SOUND, wrong], False, [], "relu", 0.0, 10)
@@ -241,7 +240,7 @@ def test_blocks_must_be_a_list() -> None:
         ConvNet(5, False, [], "relu", 0.0, 10)  # type: ignore[arg-type]
 
 
-def test_pooling_that_does_not_fit_the_cnn_is_told_from_a_kernel_that_does_not() -> None:
+def test_cnn_mismatch_names_kernel_or_pooling() -> None:
     with pytest.raises(
         ConfigError, match=r"leaves 24x24 pixels, too few for pooling by 25: Out = floor\(\(24 - 25"
     ):
@@ -251,7 +250,7 @@ def test_pooling_that_does_not_fit_the_cnn_is_told_from_a_kernel_that_does_not()
 
 
 @pytest.mark.parametrize("size", [24, 20])
-def test_models_follow_the_size_of_the_images(size: int) -> None:
+def test_models_adapt_to_the_image_size(size: int) -> None:
     images = torch.rand(2, 1, size, size)
     for model in (
         CNN([4], 5, 0, 2, [], "relu", 0.0, 10, size),

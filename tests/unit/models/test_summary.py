@@ -1,4 +1,4 @@
-"""The table of layers against arithmetic done by hand."""
+"""The summary of layers against arithmetic by hand."""
 
 import pytest
 from torch import nn
@@ -28,7 +28,7 @@ def test_known_sizes() -> None:
     assert count_parameters(LeNet5("tanh", "max", 0.0, 10)) == 61_706
 
 
-def test_looking_at_a_model_leaves_it_as_it_was() -> None:
+def test_summary_leaves_the_model_unchanged() -> None:
     model = nn.Sequential(
         nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2 * 26 * 26, 10)
     )
@@ -39,11 +39,11 @@ def test_looking_at_a_model_leaves_it_as_it_was() -> None:
     assert not any(layer._forward_hooks for layer in model.modules())
 
 
-def test_a_model_whose_arithmetic_does_not_fit_names_the_layer() -> None:
+def test_summary_of_a_misfit_names_the_layer() -> None:
     with pytest.raises(ConfigError, match=r"2 \(Linear\)"):
         summarize(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(100, 10)))
 
 
-def test_too_many_blocks_are_refused_with_the_block() -> None:
+def test_too_many_blocks_name_the_block() -> None:
     with pytest.raises(ConfigError, match="block 2"):
         CNN([4, 8, 16, 32], 5, 0, 2, [], "relu", 0.0, 10)

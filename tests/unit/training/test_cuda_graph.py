@@ -19,16 +19,15 @@ from mnist_trainer.models.dense import FCN
 from mnist_trainer.runs.checkpoint import load_checkpoint
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.training import cuda_graph as graphs
-from mnist_trainer.training.accumulators import BatchPredictions, MetricAccumulator
 from mnist_trainer.training.cuda_graph import WARM_UP, GraphStep, capture_blocker, choose_step
+from mnist_trainer.training.engines.autograd import AutogradEngine
+from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
 from mnist_trainer.training.run import train
-from mnist_trainer.training.selection import Selection
-from mnist_trainer.training.state import MovingAverage, Progress, TrainingState
-from mnist_trainer.training.step import AutogradEngine, StepOutput
-from mnist_trainer.training.update import EagerStep, NonFiniteDetector, Step, Update
+from mnist_trainer.training.state import MovingAverage, TrainingState
+from mnist_trainer.training.step import Step, StepOutput, TrainStep
 from tests.conftest import Compose
-from tests.recording import OperatorRecorder, PretendCuda
+from tests.recording import OperatorGraph, PretendCuda
 
 CPU = torch.device("cpu")
 NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -46,9 +45,9 @@ def _capturable_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
-def make_update(
+def make_step(
     compose: Compose, *words: str, capturable: bool = True, batch_size: int = BATCH
-) -> Update:
+) -> TrainStep:
     config = compose("device=cpu", *words)
     torch.manual_seed(3)
     model = nn.Sequential(
@@ -65,20 +64,15 @@ def make_update(
         optimizer=optimizer,
         scheduler=build_scheduler(config.scheduler, optimizer, 5, 20),
         scaler=device.grad_scaler(),
-        selection=Selection(config.trainer),
-        epoch_accumulator=MetricAccumulator(CPU),
-        interval_accumulator=MetricAccumulator(CPU),
-        averaged=None if decay is None else MovingAverage(model, decay),
-        progress=Progress(),
+        ema=None if decay is None else MovingAverage(model, decay),
     )
     engine = AutogradEngine(model, nn.CrossEntropyLoss(), state.scaler, device)
-    return Update(
-        state, engine, device, NonFiniteDetector(device, 0), batch_size, config.trainer.clip_norm
-    )
+    detector = NonFiniteDetector(device)
+    return TrainStep(state, engine, device, detector, batch_size, config.trainer.clip_norm)
 
 
-def recorder_of(update: Update, problem: str | None = None) -> OperatorRecorder:
-    return OperatorRecorder(problem, update.state.averaged)
+def graph_of(step: TrainStep, problem: str | None = None) -> OperatorGraph:
+    return OperatorGraph(problem, step.state.ema)
 
 
 def batches(epochs: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -89,16 +83,14 @@ def batches(epochs: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield from zip(images.split(BATCH), labels.split(BATCH), strict=True)
 
 
-def train_with(step: Step, update: Update, epochs: int = 4) -> list[StepOutput]:
+def train_with(step: Step, state: TrainingState, epochs: int = 4) -> list[StepOutput]:
     torch.manual_seed(11)  # For dropout.
     outcomes = []
     for images, labels in batches(epochs):
         outcome = step(images, labels, measure_norm=True)
-        assert isinstance(outcome.right, BatchPredictions)
-        right = outcome.right.count()
-        values = (outcome.loss, right, outcome.gradient_norm, torch.as_tensor(outcome.finite))
+        values = (outcome.loss, outcome.num_correct, outcome.gradient_norm)
         outcomes.append(StepOutput(*(value.clone() for value in values if value is not None)))
-        update.state.scheduler.step()
+        state.scheduler.step()
     return outcomes
 
 
@@ -143,75 +135,75 @@ CASES = {
 
 @pytest.mark.parametrize("accumulation", [1, 4])
 @pytest.mark.parametrize("words", CASES.values(), ids=CASES)
-def test_replayed_training_is_bitwise_what_was_recorded(
+def test_replayed_training_equals_captured_bitwise(
     words: tuple[str, ...], accumulation: int, compose: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that a checkpoint holds, random numbers included, and the outcome of every step; partial
     batches are among them.
 
-    Against the same steps rehearsed for ever, and, up to what a rate in float32 rounds, against
+    Against the same steps in endless warm-up, and, up to the rounding of a rate in float32, against
     eager ones.
     """
     size = BATCH // accumulation
-    replayed, rehearsed, eager = (make_update(compose, *words, batch_size=size) for _ in range(3))
-    recorder = recorder_of(replayed)
-    outcomes = train_with(GraphStep(replayed, BATCH, recorder, required=True), replayed)
-    assert recorder.replays == 4 * 4 - WARM_UP
-    train_with(EagerStep(eager), eager)
+    replayed, warmed_up, eager = (make_step(compose, *words, batch_size=size) for _ in range(3))
+    graph = graph_of(replayed)
+    outcomes = train_with(GraphStep(replayed, BATCH, graph, required=True), replayed.state)
+    assert graph.replays == 4 * 4 - WARM_UP
+    train_with(eager, eager.state)
     monkeypatch.setattr(graphs, "WARM_UP", 1000)
     expected = train_with(
-        GraphStep(rehearsed, BATCH, recorder_of(rehearsed), required=True), rehearsed
+        GraphStep(warmed_up, BATCH, graph_of(warmed_up), required=True), warmed_up.state
     )
     for got, wanted in zip(outcomes, expected, strict=True):
         assert_equal_trees(dataclasses.astuple(got), dataclasses.astuple(wanted))
-    assert_equal_trees(replayed.state.state_dict(), rehearsed.state.state_dict())
+    assert_equal_trees(replayed.state.state_dict(), warmed_up.state.state_dict())
     assert_equal_trees(replayed.state.weights(), eager.state.weights(), rtol=1e-2)
 
 
-def test_a_recording_alone_changes_nothing(compose: Compose) -> None:
-    """The stand-in itself: what it takes back is all that was changed."""
-    update = make_update(compose, "optimizer=adam", "trainer.ema_decay=0.9")
+def test_capture_alone_changes_nothing(compose: Compose) -> None:
+    """The stand-in itself: it takes back all changes."""
+    eager = make_step(compose, "optimizer=adam", "trainer.ema_decay=0.9")
     (images, labels), *_ = batches(1)
-    EagerStep(update)(images, labels, measure_norm=True)
-    before = {name: value.clone() for name, value in update.state.model.state_dict().items()}
+    eager(images, labels, measure_norm=True)
+    before = {name: value.clone() for name, value in eager.state.model.state_dict().items()}
     random = torch.get_rng_state()
-    recorder_of(update).record(lambda: update.compute(images, labels, True))
-    assert_equal_trees(dict(update.state.model.state_dict()), before)
+    graph_of(eager).capture(lambda: eager.compute(images, labels, True))
+    assert_equal_trees(dict(eager.state.model.state_dict()), before)
     assert torch.equal(random, torch.get_rng_state())
 
 
 def test_checkpoints_go_from_graphs_to_eager_and_back(compose: Compose) -> None:
     """Two epochs in one go, and the second in a session of another kind: the same weights; saved
     rates are floats."""
-    whole = make_update(compose, *CASES["adam"])
-    train_with(EagerStep(whole), whole, epochs=2)
-    first = make_update(compose, *CASES["adam"])
-    train_with(GraphStep(first, BATCH, recorder_of(first), required=True), first, epochs=1)
+    whole = make_step(compose, *CASES["adam"])
+    train_with(whole, whole.state, epochs=2)
+    first = make_step(compose, *CASES["adam"])
+    train_with(GraphStep(first, BATCH, graph_of(first), required=True), first.state, epochs=1)
     saved = first.state.state_dict()
     assert [type(group["lr"]) for group in saved["optimizer"]["param_groups"]] == [float]
-    second = make_update(compose, *CASES["adam"], capturable=False)
+    second = make_step(compose, *CASES["adam"], capturable=False)
     second.state.load_state_dict(saved)
     assert second.state.optimizer.param_groups[0]["capturable"] is False
     assert first.state.optimizer.param_groups[0]["capturable"] is True
-    step = EagerStep(second)
+    step = second
     for images, labels in list(batches(2))[5:]:
         step(images, labels, measure_norm=False)
         second.state.scheduler.step()
     assert_equal_trees(
         second.state.state_dict()["model"], whole.state.state_dict()["model"], rtol=1e-3
     )
-    back = make_update(compose, *CASES["adam"])
+    back = make_step(compose, *CASES["adam"])
     back.state.load_state_dict(second.state.state_dict())
     assert back.state.optimizer.param_groups[0]["capturable"] is True
 
 
-def test_a_bad_step_is_found_after_replays_and_named(compose: Compose) -> None:
-    update = make_update(compose, "optimizer=sgd", "trainer.ema_decay=0.9")
-    step = GraphStep(update, BATCH, recorder_of(update), required=True)
+def test_a_nonfinite_step_is_found_after_replays(compose: Compose) -> None:
+    eager = make_step(compose, "optimizer=sgd", "trainer.ema_decay=0.9")
+    step = GraphStep(eager, BATCH, graph_of(eager), required=True)
     (images, labels), *_ = batches(1)
     for number in range(1, 10):
         step(images * float("nan") if number == 7 else images, labels, measure_norm=False)
-    assert update.watch.first_bad_step() == 7
+    assert eager.detector.first_bad_step(9) == 7
 
 
 class Looking(nn.Module):
@@ -222,72 +214,71 @@ class Looking(nn.Module):
         return loss * 2 if loss.item() > 1 else loss
 
 
-def looking(update: Update) -> Update:
-    """The same update with such a loss."""
-    state = update.state
+def looking(step: TrainStep) -> TrainStep:
+    """The same step with such a loss."""
+    state = step.state
     return dataclasses.replace(
-        update, engine=AutogradEngine(state.model, Looking(), state.scaler, update.device)
+        step, engine=AutogradEngine(state.model, Looking(), state.scaler, step.device)
     )
 
 
-def test_a_step_that_looks_at_the_device_cannot_be_recorded_and_says_so(compose: Compose) -> None:
-    update = looking(make_update(compose))
-    step = GraphStep(update, BATCH, recorder_of(update), required=True)
+def test_a_step_that_reads_the_device_cannot_be_captured(compose: Compose) -> None:
+    eager = looking(make_step(compose))
+    step = GraphStep(eager, BATCH, graph_of(eager), required=True)
     with pytest.raises(ConfigError, match=r"capturing(.|\n)*device\.graph=false"):
-        train_with(step, update)
-    assert type(update.state.optimizer.param_groups[0]["lr"]) is float
+        train_with(step, eager.state)
+    assert type(eager.state.optimizer.param_groups[0]["lr"]) is float
 
 
-def test_unless_a_graph_is_required_training_goes_on_as_if_none_had_been_tried(
+def test_failed_capture_changes_nothing_unless_required(
     compose: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:
-    eager, graph = (looking(make_update(compose)) for _ in range(2))
+    eager, graph = (looking(make_step(compose)) for _ in range(2))
     with caplog.at_level("INFO"):
-        train_with(GraphStep(graph, BATCH, recorder_of(graph), required=False), graph)
-    train_with(EagerStep(eager), eager)
+        train_with(GraphStep(graph, BATCH, graph_of(graph), required=False), graph.state)
+    train_with(eager, eager.state)
     assert "capturing" in caplog.text
     assert_equal_trees(graph.state.weights(), eager.state.weights(), rtol=1e-3)
 
 
-def test_where_the_rehearsal_finds_a_problem_training_goes_on_eagerly(
+def test_after_a_problem_in_warm_up_training_goes_on_eagerly(
     compose: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:
-    eager, graph = (make_update(compose, *CASES["adam"]) for _ in range(2))
-    recorder = recorder_of(graph, "it looks at the device")
+    eager, graph = (make_step(compose, *CASES["adam"]) for _ in range(2))
+    blocked = graph_of(graph, "it looks at the device")
     with caplog.at_level("INFO"):
-        train_with(GraphStep(graph, BATCH, recorder, required=False), graph)
+        train_with(GraphStep(graph, BATCH, blocked, required=False), graph.state)
     assert "it looks at the device" in caplog.text
-    assert recorder.replays == 0
-    train_with(EagerStep(eager), eager)
+    assert blocked.replays == 0
+    train_with(eager, eager.state)
     assert_equal_trees(graph.state.weights(), eager.state.weights(), rtol=1e-3)
     with pytest.raises(ConfigError, match=r"device\.graph=true: it looks at the device"):
-        train_with(GraphStep(graph, BATCH, recorder, required=True), graph)
+        train_with(GraphStep(graph, BATCH, blocked, required=True), graph.state)
 
 
 def test_a_schedule_of_more_than_the_rate_is_not_frozen(compose: Compose) -> None:
-    def cycled(make_step: Any) -> Update:
-        update = make_update(compose, "optimizer=sgd")
-        optimizer = update.state.optimizer
+    def cycled() -> TrainStep:
+        eager = make_step(compose, "optimizer=sgd")
+        optimizer = eager.state.optimizer
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=30)
-        update = dataclasses.replace(
-            update, state=dataclasses.replace(update.state, scheduler=schedule)
+        return dataclasses.replace(
+            eager, state=dataclasses.replace(eager.state, scheduler=schedule)
         )
-        train_with(make_step(update), update)
-        return update
 
-    eager = cycled(EagerStep)
-    graph = cycled(lambda update: GraphStep(update, BATCH, recorder_of(update), required=False))
+    eager, graph = cycled(), cycled()
+    train_with(eager, eager.state)
+    train_with(GraphStep(graph, BATCH, graph_of(graph), required=False), graph.state)
     assert_equal_trees(graph.state.weights(), eager.state.weights(), rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop", "adadelta"])
-def test_every_shipped_optimizer_can_be_recorded(name: str, compose: Compose) -> None:
-    state = make_update(compose, f"optimizer={name}").state
+def test_every_shipped_optimizer_can_be_captured(name: str, compose: Compose) -> None:
+    state = make_step(compose, f"optimizer={name}").state
     assert capture_blocker(state.optimizer, state.scaler) is None
 
 
-def test_optimizers_that_cannot_be_recorded_are_told_by_name(compose: Compose) -> None:
-    state = make_update(compose).state
+def test_optimizers_that_cannot_be_captured_are_named(compose: Compose) -> None:
+    state = make_step(compose).state
     parameters = list(state.model.parameters())
     for optimizer in (torch.optim.Adagrad(parameters), torch.optim.SGD(parameters, foreach=True)):
         reason = capture_blocker(optimizer, state.scaler)
@@ -296,24 +287,24 @@ def test_optimizers_that_cannot_be_recorded_are_told_by_name(compose: Compose) -
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # There is no CUDA to scale for.
         scaler = torch.amp.grad_scaler.GradScaler("cpu", enabled=True)
-    rmsprop = make_update(compose, "optimizer=rmsprop").state.optimizer
+    rmsprop = make_step(compose, "optimizer=rmsprop").state.optimizer
     assert "fp16" in str(capture_blocker(rmsprop, scaler))
     assert capture_blocker(state.optimizer, scaler) is None
 
 
-def test_the_way_is_chosen_once(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
-    update = make_update(compose)
-    assert isinstance(choose_step(update, BATCH, "auto"), EagerStep)
-    with_graphs = dataclasses.replace(
-        update, device=dataclasses.replace(update.device, graphs=True)
-    )
-    monkeypatch.setattr(graphs, "CudaRecorder", lambda _: OperatorRecorder())
+def test_graphs_are_chosen_where_the_device_has_them(
+    compose: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eager = make_step(compose)
+    assert choose_step(eager, BATCH, "auto") is eager
+    with_graphs = dataclasses.replace(eager, device=dataclasses.replace(eager.device, graphs=True))
+    monkeypatch.setattr(graphs, "CudaGraph", lambda _: OperatorGraph())
     assert isinstance(choose_step(with_graphs, BATCH, "auto"), GraphStep)
     state = dataclasses.replace(
-        update.state, optimizer=torch.optim.Adagrad(update.state.model.parameters())
+        eager.state, optimizer=torch.optim.Adagrad(eager.state.model.parameters())
     )
     unfit = dataclasses.replace(with_graphs, state=state)
-    assert isinstance(choose_step(unfit, BATCH, "auto"), EagerStep)
+    assert choose_step(unfit, BATCH, "auto") is unfit
     with pytest.raises(ConfigError, match="Adagrad"):
         choose_step(unfit, BATCH, True)
 
@@ -388,7 +379,7 @@ def test_no_step_on_cuda_waits_for_the_device(
     """PyTorch raises where an operation waits; log points, which may, are switched out."""
     from mnist_trainer.training.trainer import Trainer
 
-    usual = Trainer.step
+    usual = Trainer.train_step
 
     def guarded(self: Trainer, images: Tensor, labels: Tensor) -> StepOutput:
         # The first steps make what is made once, and recording waits.
@@ -398,7 +389,7 @@ def test_no_step_on_cuda_waits_for_the_device(
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(Trainer, "step", guarded)
+    monkeypatch.setattr(Trainer, "train_step", guarded)
     train_on_cuda(
         compose,
         data_root,

@@ -14,18 +14,17 @@ from mnist_trainer.compute.device import Device, select_device
 from mnist_trainer.compute.ranks import RankInfo, shard_of
 from mnist_trainer.compute.world import SINGLE_WORLD, World
 from mnist_trainer.config.settings import RunConfig
-from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches, plan_epoch
+from mnist_trainer.data.batches import Batches, DataLoaderBatches, ResidentBatches, sample_epoch
 from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.data.transforms import build_transforms
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.build import build_loss, build_model
-from mnist_trainer.training.accumulators import MetricAccumulator
 from mnist_trainer.training.data_parallel import AllReduce, DataParallelStep, ShardedBatches, like
+from mnist_trainer.training.engines.autograd import AutogradEngine
+from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.optim.build import build_optimizer
-from mnist_trainer.training.selection import Selection
-from mnist_trainer.training.state import MovingAverage, Progress, TrainingState
-from mnist_trainer.training.step import AutogradEngine
-from mnist_trainer.training.update import EagerStep, NonFiniteDetector, Step, Update
+from mnist_trainer.training.state import MovingAverage, TrainingState
+from mnist_trainer.training.step import Step, TrainStep
 from tests.conftest import Compose
 
 
@@ -110,14 +109,16 @@ def test_all_parts_together_are_the_update_in_every_step(
             return ResidentBatches(data, transforms, cpu, portion)
         return DataLoaderBatches(data, transforms, cpu, portion, 0)
 
-    plan = plan_epoch(count, transforms.num_random_params, seed=1, epoch=2)
-    whole = list(made(update_size).epoch(plan, 0))
+    sampler = sample_epoch(count, transforms.num_random_params, seed=1, epoch=2)
+    whole = list(made(update_size).epoch(sampler, 0))
     for start in (0, len(whole) - 1):
         parts = []
         for rank in range(size):
             world = Thread(rank, size, Table(size))
             portion = len(range(update_size)[shard_of(update_size, world.rank_info)])
-            parts.append(list(ShardedBatches(made(portion), update_size, world).epoch(plan, start)))
+            parts.append(
+                list(ShardedBatches(made(portion), update_size, world).epoch(sampler, start))
+            )
         assert {len(each) for each in parts} == {len(whole) - start}
         for index, (images, labels) in enumerate(whole[start:]):
             assert torch.equal(torch.cat([part[index][1] for part in parts]), labels)
@@ -133,17 +134,12 @@ def state_of(config: RunConfig) -> TrainingState:
         torch.manual_seed(5)
         model = build_model(config.model, 10)
     optimizer = build_optimizer(config.optimizer, model)
-    device = torch.device("cpu")
     return TrainingState(
         model=model,
         optimizer=optimizer,
         scheduler=torch.optim.lr_scheduler.ConstantLR(optimizer),
         scaler=torch.amp.GradScaler("cpu", enabled=False),
-        selection=Selection(config.trainer),
-        epoch_accumulator=MetricAccumulator(device),
-        interval_accumulator=MetricAccumulator(device),
-        averaged=MovingAverage(model, 0.9),
-        progress=Progress(),
+        ema=MovingAverage(model, 0.9),
     )
 
 
@@ -164,18 +160,15 @@ def train(
     part = len(range(update_size)[shard_of(update_size, world.rank_info)])
     inner = ResidentBatches(data, transforms, cpu, part)
     batches = inner if world is SINGLE_WORLD else ShardedBatches(inner, update_size, world)
-    watch = NonFiniteDetector(cpu, 0)
     engine = AutogradEngine(state.model, build_loss(config.loss), state.scaler, cpu)
-    update = Update(state, engine, cpu, watch, batch_size=part, clip_norm=0.5)
-    step: Step = (
-        EagerStep(update)
-        if world is SINGLE_WORLD
-        else DataParallelStep(update, world, update_size, len(data), config.seed)
-    )
+    eager = TrainStep(state, engine, cpu, NonFiniteDetector(cpu), part, clip_norm=0.5)
+    step: Step = eager
+    if world is not SINGLE_WORLD:
+        step = DataParallelStep(eager, world, update_size, len(data), config.seed)
     for epoch in range(epochs):
         state.progress.batch = 0
         for images, labels in batches.epoch(
-            plan_epoch(len(data), transforms.num_random_params, 1, epoch), 0
+            sample_epoch(len(data), transforms.num_random_params, 1, epoch), 0
         ):
             state.progress.batch += 1
             state.progress.step += 1

@@ -1,12 +1,15 @@
-"""Evaluation: every image, whatever the batch; views averaged as they are said to be."""
+"""Evaluation: every image once, averaged views, and which split is evaluated when."""
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mnist_trainer.compute.device import Device, select_device
+from mnist_trainer.compute.world import SINGLE_WORLD
+from mnist_trainer.data.batches import EvaluationImages
 from mnist_trainer.models.dense import FCN
-from mnist_trainer.training.evaluation import VIEWS, averaged_logits, evaluate
+from mnist_trainer.training.clock import Clock
+from mnist_trainer.training.evaluation import VIEWS, Evaluator, averaged_logits, evaluate
 from tests.conftest import Compose
 
 
@@ -61,3 +64,77 @@ def test_views_are_balanced() -> None:
         assert len(set(shifts)) == count
         assert (sum(down for down, _ in shifts), sum(right for _, right in shifts)) == (0, 0)
         assert (0, 0) in shifts
+
+
+CLASSES = tuple("0123456789")
+
+
+class CountingModel(nn.Module):
+    """A linear network that counts the images it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+        self.seen = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen += len(images)
+        logits: Tensor = self.layers(images)
+        return logits
+
+
+def split_of(count: int, seed: int) -> EvaluationImages:
+    generator = torch.Generator().manual_seed(seed)
+    return EvaluationImages(
+        torch.randn(count, 1, 28, 28, generator=generator),
+        torch.randint(0, 10, (count,), generator=generator),
+    )
+
+
+def make_evaluator(compose: Compose, held_out: int) -> Evaluator:
+    config = compose("device=cpu", "trainer.eval_batch_size=16")
+    device = select_device(config.device)
+    clock = Clock(device, 0.0)
+    return Evaluator(
+        config.trainer,
+        device,
+        nn.CrossEntropyLoss(),
+        split_of(held_out, 1),
+        split_of(45, 2),
+        clock,
+        SINGLE_WORLD,
+    )
+
+
+def test_an_epoch_is_evaluated_on_validation_images_alone(compose: Compose) -> None:
+    evaluator, model = make_evaluator(compose, held_out=30), CountingModel()
+    metrics = evaluator.evaluate_epoch(model)
+    assert metrics.validation is not None
+    assert (metrics.validation.count, metrics.test, model.seen) == (30, None, 30)
+
+
+def test_without_validation_images_an_epoch_is_tested(compose: Compose) -> None:
+    evaluator, model = make_evaluator(compose, held_out=0), CountingModel()
+    metrics = evaluator.evaluate_epoch(model)
+    assert metrics.test is not None
+    assert (metrics.validation, metrics.test.count, model.seen) == (None, 45, 45)
+    assert evaluator.evaluate_validation(model) is None
+
+
+def test_kept_predictions_are_those_of_the_last_test(
+    compose: Compose,
+) -> None:
+    evaluator, model = make_evaluator(compose, held_out=30), CountingModel()
+    evaluator.evaluate_test(CountingModel())
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(-1)
+    test = evaluator.evaluate_test(model)
+    evaluator.evaluate_validation(model)
+    predictions = evaluator.read_predictions(CLASSES)
+    logits = model(evaluator.test.images)
+    assert predictions.predicted.tolist() == logits.argmax(dim=1).tolist()
+    assert predictions.truth.tolist() == evaluator.test.labels.tolist()
+    assert int(predictions.right.sum()) == test.correct
+    assert abs(test.loss - nn.functional.cross_entropy(logits, evaluator.test.labels).item()) < 1e-6

@@ -7,9 +7,13 @@ from torch.amp.grad_scaler import GradScaler
 
 from mnist_trainer.compute.device import Device, select_device
 from mnist_trainer.models.dense import FCN
+from mnist_trainer.training.engines.autograd import AutogradEngine
+from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.optim.build import build_optimizer
-from mnist_trainer.training.step import AutogradEngine, StepOutput, train_step
+from mnist_trainer.training.state import TrainingState
+from mnist_trainer.training.step import StepOutput, TrainStep
 from tests.conftest import Compose
+from tests.recording import PretendCuda
 
 
 @pytest.fixture
@@ -17,18 +21,44 @@ def cpu(compose: Compose) -> Device:
     return select_device(compose("device=cpu").device)
 
 
+@pytest.fixture(params=["cpu", "pretended cuda"])
+def device(request: pytest.FixtureRequest, cpu: Device) -> Device:
+    """A device that is read after each step, and one that must not be."""
+    if request.param == "cpu":
+        return cpu
+    return PretendCuda(torch.device("cpu"), "fp32", torch.contiguous_format, "pretended")
+
+
+def make_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: Device,
+    *,
+    batch_size: int = 1000,
+    clip_norm: float | None = None,
+    scaler: GradScaler | None = None,
+) -> TrainStep:
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
+    state = TrainingState(model, optimizer, scheduler, scaler or device.grad_scaler())
+    engine = AutogradEngine(model, nn.CrossEntropyLoss(), state.scaler, device)
+    return TrainStep(state, engine, device, NonFiniteDetector(device), batch_size, clip_norm)
+
+
 def step(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    cpu: Device,
+    device: Device,
     images: torch.Tensor,
     labels: torch.Tensor,
-    **options: object,
+    *,
+    batch_size: int = 1000,
+    clip_norm: float | None = None,
 ) -> StepOutput:
-    settings = {"batch_size": len(labels), **options}
-    scaler = cpu.grad_scaler()
-    engine = AutogradEngine(model, nn.CrossEntropyLoss(), scaler, cpu)
-    return train_step(engine, optimizer, scaler, cpu, images, labels, **settings)  # type: ignore[arg-type]
+    """One step of finite numbers."""
+    train_step = make_step(model, optimizer, device, batch_size=batch_size, clip_norm=clip_norm)
+    output = train_step(images, labels, measure_norm=False)
+    assert train_step.detector.first_bad_step(1) is None
+    return output
 
 
 def test_two_steps_of_sgd_with_momentum_by_hand(cpu: Device, compose: Compose) -> None:
@@ -117,15 +147,47 @@ def test_a_gradient_below_the_limit_is_left_alone(cpu: Device) -> None:
     assert same(clipped, free, atol=1e-7)
 
 
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_not_finite_never_reaches_the_weights(poison: float, cpu: Device) -> None:
+def test_what_is_not_finite_never_reaches_the_weights(
+    poison: float, clip_norm: float | None, device: Device
+) -> None:
     model, untouched = networks(2)
     images, labels = problem()
     images[7, 0, 3, 3] = poison
-    outcome = step(
-        model, torch.optim.SGD(model.parameters(), 0.1, momentum=0.9), cpu, images, labels
+    train_step = make_step(
+        model,
+        torch.optim.SGD(model.parameters(), 0.1, momentum=0.9),
+        device,
+        clip_norm=clip_norm,
     )
-    assert not outcome.finite
+    train_step(images, labels, measure_norm=False)
+    assert train_step.detector.first_bad_step(1) == 1
+    assert same(model, untouched)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop", "adadelta", "muon"])
+def test_weights_stay_finite_after_a_nonfinite_step(
+    name: str, device: Device, compose: Compose
+) -> None:
+    """Whatever the optimizer, also in the steps until the trainer reads the flag."""
+    (model,) = networks(1)
+    optimizer = build_optimizer(compose(f"optimizer={name}").optimizer, model)
+    train_step = make_step(model, optimizer, device)
+    images, labels = problem()
+    for factor in (1.0, 1.0, float("nan"), 1.0, 1.0):
+        train_step(factor * images, labels, measure_norm=False)
+    assert train_step.detector.first_bad_step(5) == 3
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_gradients_stay_zero_after_a_nonfinite_step(device: Device) -> None:
+    """One meaning on every device: without momentum no weight moves from then on."""
+    model, untouched = networks(2)
+    train_step = make_step(model, torch.optim.SGD(model.parameters(), 0.1), device)
+    images, labels = problem()
+    for factor in (float("nan"), 1.0, 1.0):
+        train_step(factor * images, labels, measure_norm=False)
     assert same(model, untouched)
 
 
@@ -143,55 +205,66 @@ class Edge(nn.Module):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64])
-def test_a_gradient_alone_that_is_not_finite_is_found(dtype: torch.dtype, cpu: Device) -> None:
+def test_a_gradient_alone_that_is_not_finite_is_found(dtype: torch.dtype, device: Device) -> None:
     model = Edge(dtype)
     images, labels = problem()
     before = model.linear.weight.clone()
-    outcome = step(model, torch.optim.SGD(model.parameters(), 0.1), cpu, images, labels)
-    assert outcome.loss.isfinite()
-    assert not outcome.finite
+    train_step = make_step(model, torch.optim.SGD(model.parameters(), 0.1), device)
+    output = train_step(images, labels, measure_norm=False)
+    assert output.loss.isfinite()
+    assert train_step.detector.first_bad_step(1) == 1
     assert torch.equal(model.linear.weight, before)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
-def test_what_was_found_once_is_not_found_again(dtype: torch.dtype, cpu: Device) -> None:
+def test_one_run_does_not_find_what_another_found(dtype: torch.dtype, cpu: Device) -> None:
     images, labels = problem()
     broken, (sound,) = Edge(dtype), networks(1)
-    assert not step(
-        broken, torch.optim.SGD(broken.parameters(), 0.1), cpu, images * torch.nan, labels
-    ).finite
-    assert step(sound, torch.optim.SGD(sound.parameters(), 0.1), cpu, images, labels).finite
+    train_step = make_step(broken, torch.optim.SGD(broken.parameters(), 0.1), cpu)
+    train_step(images * torch.nan, labels, measure_norm=False)
+    assert train_step.detector.first_bad_step(1) == 1
+    step(sound, torch.optim.SGD(sound.parameters(), 0.1), cpu, images, labels)
 
 
-def test_a_gradient_that_overflows_in_fp16_is_no_error_and_lowers_the_scale(cpu: Device) -> None:
+def test_fp16_overflow_is_no_error_and_lowers_the_scale(cpu: Device) -> None:
     model, untouched = networks(2)
     images, labels = problem()
     scaler = GradScaler("cpu", init_scale=2.0**127)
-    engine = AutogradEngine(model, nn.CrossEntropyLoss(), scaler, cpu)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    outcome = train_step(
-        engine, optimizer, scaler, cpu, 1e6 * images, labels, batch_size=len(labels)
-    )
-    assert outcome.finite
+    train_step = make_step(model, optimizer, cpu, scaler=scaler)
+    train_step(1e6 * images, labels, measure_norm=False)
+    assert train_step.detector.first_bad_step(1) is None
     assert same(model, untouched)
     assert scaler.get_scale() < 2.0**127
 
 
-def test_a_sparse_gradient_is_looked_through(cpu: Device) -> None:
-    class Table(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.rows = nn.Embedding(4, 10, sparse=True)
+class Table(nn.Module):
+    """A network with a sparse gradient."""
 
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            logits: torch.Tensor = self.rows((images.flatten(1).sum(1) > 0).long())
-            return logits
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.Embedding(4, 10, sparse=True)
 
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        factor = images.flatten(1).sum(1, keepdim=True)
+        logits: torch.Tensor = self.rows((factor[:, 0] > 0).long()) * factor
+        return logits
+
+
+def test_a_sparse_gradient_is_checked(cpu: Device) -> None:
     images, labels = problem()
     model = Table()
-    assert step(model, torch.optim.SGD(model.parameters(), 0.1), cpu, images, labels).finite
+    before = model.rows.weight.clone()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    step(model, optimizer, cpu, images, labels)
     assert model.rows.weight.grad is not None
     assert model.rows.weight.grad.is_sparse
+    assert not torch.equal(model.rows.weight, before)
+    before = model.rows.weight.detach().clone()
+    train_step = make_step(model, optimizer, cpu)
+    train_step(images * torch.nan, labels, measure_norm=False)
+    assert train_step.detector.first_bad_step(1) == 1
+    assert torch.equal(model.rows.weight, before)
 
 
 def test_a_step_leaves_images_and_labels_as_they_were(cpu: Device) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from mnist_trainer.data.batches import plan_epoch
+from mnist_trainer.data.batches import sample_epoch
 from mnist_trainer.data.images import DataSet
 from mnist_trainer.data.split import split
 from mnist_trainer.errors import DivergedError
@@ -72,9 +72,9 @@ def test_training_equals_the_tutorials_loop_over_a_plain_dataloader(
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.5)
     for epoch in range(2):
-        order = plan_epoch(1000, 0, seed=4, epoch=epoch).order
+        indices = sample_epoch(1000, 0, seed=4, epoch=epoch).indices
         for batch, labels in DataLoader(
-            TensorDataset(images, parts.train.labels), 64, sampler=order.tolist()
+            TensorDataset(images, parts.train.labels), 64, sampler=indices.tolist()
         ):
             optimizer.zero_grad()
             loss = criterion(model(batch), labels)

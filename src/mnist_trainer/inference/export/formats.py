@@ -1,4 +1,4 @@
-"""Taking a trained network elsewhere: formats that are safe to load, each in a module of its own."""
+"""Export formats that are safe to load, each in a module of its own."""
 
 import importlib
 from collections.abc import Callable
@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnist_trainer.inference.loading import TrainedModel
+    from mnist_trainer.inference.trained_model import TrainedModel
 
 ELSEWHERE = "--output PATH"
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export came to."""
+    """Files and checks of an export."""
 
     files: tuple[Path, ...]
     """All that were written, the network first."""
     findings: tuple[tuple[str, str], ...]
-    """What was checked and what it came to, for people: name and value."""
+    """What was verified: name and value."""
 
 
 Export = Callable[["TrainedModel", Path], Exported]
@@ -27,14 +27,14 @@ Export = Callable[["TrainedModel", Path], Exported]
 
 @dataclass(frozen=True)
 class Format:
-    """A format by name: what is to be imported once somebody asks for it."""
+    """A format, whose module is imported when it is used."""
 
     function: str
     """``module:name`` of an ``Export``."""
     suffix: str
     about: str
     modules: tuple[str, ...]
-    """Modules of the extra ``export`` that it needs."""
+    """Modules of the extra ``onnx`` that it needs."""
 
     def load(self) -> Export:
         """The function that writes the format."""
@@ -54,10 +54,10 @@ FORMATS = {
         "mnist_trainer.inference.export.safetensors_file:write_safetensors",
         ".safetensors",
         "the weights and what they are",
-        ("safetensors",),
+        (),
     ),
     "html": Format(
-        "mnist_trainer.inference.export.html:write_html",
+        "mnist_trainer.inference.export.html_page:write_html",
         ".html",
         "a page to draw digits on; the network runs in the browser, offline",
         (),

@@ -1,8 +1,4 @@
-"""ONNX: one file that other runtimes compute with; normalisation inside, any number of images at
-once.
-
-The file is compared with PyTorch before it gets its name.
-"""
+"""Export to ONNX: normalization included, any batch size, verified against PyTorch."""
 
 import contextlib
 import io
@@ -18,12 +14,10 @@ from torch import Tensor, nn
 
 from mnist_trainer.data.transforms import Transforms
 from mnist_trainer.errors import MachineError
-from mnist_trainer.inference.export.card import write_card
-from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
+from mnist_trainer.inference.export.card import describe_accuracy, write_with_card
+from mnist_trainer.inference.export.formats import Exported
 from mnist_trainer.inference.export.provenance import INPUT, find_provenance
-from mnist_trainer.inference.loading import TrainedModel
-from mnist_trainer.runs.metrics import wilson_interval
-from mnist_trainer.system.files import atomic_write
+from mnist_trainer.inference.trained_model import TrainedModel
 
 OPSET = 18
 COMPARED = 1000
@@ -36,13 +30,14 @@ PORTIONS_COMPARED = (1, 7)
 """Numbers of images that are computed once more: the batch is as large as one likes."""
 
 INTERFACE = """\
-* `images`: uint8, (N, 28, 28), 0 to 255, bright ink on dark ground; any N. Scaling and normalisation are inside.
+* `images`: uint8, (N, 28, 28), 0 to 255, bright ink on dark ground; any N. Scaling and
+  normalisation are inside.
 * `logits`: float32, (N, C).
 * `probabilities`: float32, (N, C); each row sums to 1."""
 
 
 class PixelsToLogits(nn.Module):
-    """The network with all that comes before it."""
+    """The network preceded by its transforms."""
 
     def __init__(self, model: nn.Module, transforms: Transforms) -> None:
         super().__init__()
@@ -70,10 +65,12 @@ def write_onnx(trained: TrainedModel, path: Path) -> Exported:
     provenance = find_provenance(trained)
     proto = convert(trained)
     images = provenance.test_images.squeeze(1).numpy()
-    answers = run(proto.SerializeToString(), images)
+    logits_onnx = run(proto.SerializeToString(), images)
     expected = trained.logits(provenance.test_images[:COMPARED]).numpy()
-    difference = compare(proto.SerializeToString(), images[:COMPARED], answers[:COMPARED], expected)
-    correct = int((answers.argmax(axis=1) == provenance.test_labels.numpy()).sum())
+    difference = compare(
+        proto.SerializeToString(), images[:COMPARED], logits_onnx[:COMPARED], expected
+    )
+    correct = provenance.count_correct(logits_onnx)
     facts = provenance.describe(correct)
     onnx.helper.set_model_props(
         proto, {**facts, "input": INPUT, "largest_logit_difference": f"{difference:.3g}"}
@@ -82,31 +79,20 @@ def write_onnx(trained: TrainedModel, path: Path) -> Exported:
     proto.doc_string = f"{facts['model']} trained on {facts['data_set']}; input: {INPUT}"
     onnx.checker.check_model(proto, full_check=True)
     content = proto.SerializeToString()
-    with atomic_write(path, len(content), elsewhere=ELSEWHERE) as file:
-        file.write(content)
     example = (
         "import numpy as np\nimport onnxruntime\n\n"
         f'session = onnxruntime.InferenceSession("{path.name}")\n'
         "images = np.zeros((1, 28, 28), dtype=np.uint8)\n"
         'logits, probabilities = session.run(None, {"images": images})'
     )
-    card = write_card(path, facts, INTERFACE, example)
-    low, high = (100 * bound for bound in wilson_interval(correct, len(images)))
+    files = write_with_card(path, content, provenance, correct, INTERFACE, example)
+    agreement = f"largest difference from PyTorch {difference:.2g} on {len(expected):,} test images"
     findings = (
-        (
-            "logits",
-            f"largest difference from PyTorch {difference:.2g} on {len(expected):,} test images",
-        ),
-        (
-            "accuracy",
-            (
-                f"{100 * correct / len(images):.2f} % of {len(images):,} test images (95 % interval"
-                f" {low:.2f} to {high:.2f})"
-            ),
-        ),
+        ("logits", agreement),
+        ("accuracy", describe_accuracy(correct, len(images))),
         ("input", INPUT),
     )
-    return Exported((path, card), findings)
+    return Exported(files, findings)
 
 
 def convert(trained: TrainedModel) -> Any:
@@ -145,7 +131,7 @@ def convert(trained: TrainedModel) -> Any:
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Keep to itself what the exporter says while it works: progress, and warnings about itself."""
+    """Suppress progress output and warnings of the exporter."""
     former = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -176,7 +162,7 @@ def run(
 def compare(
     content: bytes,
     images: "np.ndarray[Any, Any]",
-    answers: "np.ndarray[Any, Any]",
+    logits_onnx: "np.ndarray[Any, Any]",
     expected: "np.ndarray[Any, Any]",
 ) -> float:
     """The largest difference between logits, whatever the number of images in a batch.
@@ -189,7 +175,7 @@ def compare(
         np.abs(run(content, some, portion) - expected[: len(some)]).max()
         for portion in PORTIONS_COMPARED
     ]
-    difference = float(max(np.abs(answers - expected).max(), *repeated))
+    difference = float(max(np.abs(logits_onnx - expected).max(), *repeated))
     bound = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     # Not "greater than": NaN must be refused as well.
     if not difference <= bound:

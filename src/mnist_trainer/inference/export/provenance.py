@@ -1,5 +1,4 @@
-"""Where exported weights come from: the facts that go into the metadata of every format and onto
-its card."""
+"""Provenance of exported weights, for metadata and model cards."""
 
 import hashlib
 import json
@@ -8,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.loading import load_dataset
 from mnist_trainer.data.split import split
-from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.models.summary import count_parameters
-from mnist_trainer.runs.metrics import Metrics, wilson_interval
+from mnist_trainer.runs.metrics import wilson_interval
 from mnist_trainer.system.version import __version__
 
 INPUT = (
@@ -29,7 +29,7 @@ PRIVATE_DATA_KEYS = ("root", "mirror")
 
 @dataclass(frozen=True)
 class Provenance:
-    """What is known of exported weights."""
+    """The trained network and the test images of its data set."""
 
     trained: TrainedModel
     test_images: Tensor
@@ -41,11 +41,15 @@ class Provenance:
     def config(self) -> RunConfig:
         return self.trained.config
 
+    def count_correct(self, logits: NDArray[Any]) -> int:
+        """Test images whose class the logits (N, C) predict correctly."""
+        return int((logits.argmax(axis=1) == self.test_labels.numpy()).sum())
+
     def describe(self, correct: int) -> dict[str, str]:
-        """Flat texts under fixed names, for metadata.
+        """Metadata as strings under fixed names.
 
         Args:
-            correct: right answers of the exported network on the test images.
+            correct: test images that the exported network classifies correctly.
         """
         trained, count = self.trained, len(self.test_labels)
         low, high = wilson_interval(correct, count)
@@ -83,8 +87,3 @@ def config_sha256(plain: Mapping[str, Any]) -> str:
     """Hash of all settings that are not about this machine's folders, in one canonical spelling."""
     data = {key: value for key, value in plain["data"].items() if key not in PRIVATE_DATA_KEYS}
     return hashlib.sha256(json.dumps({**plain, "data": data}, sort_keys=True).encode()).hexdigest()
-
-
-def count_right(logits: Tensor, labels: Tensor) -> Metrics:
-    """Right answers of logits (N, C); the loss is not of interest here."""
-    return Metrics(float("nan"), int((logits.argmax(dim=1) == labels).sum()), len(labels))

@@ -1,23 +1,23 @@
-"""safetensors: the weights, bit for bit, with what they are as texts."""
+"""Export to safetensors: the weights, bit for bit, and metadata."""
 
 import json
 from pathlib import Path
 
 import torch
+from safetensors.torch import load, save
 from torch import Tensor
 
 from mnist_trainer.errors import MachineError
-from mnist_trainer.inference.export.card import write_card
-from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
-from mnist_trainer.inference.export.provenance import count_right, find_provenance
-from mnist_trainer.inference.loading import TrainedModel
-from mnist_trainer.runs.metrics import wilson_interval
-from mnist_trainer.system.files import atomic_write
+from mnist_trainer.inference.export.card import describe_accuracy, write_with_card
+from mnist_trainer.inference.export.formats import Exported
+from mnist_trainer.inference.export.provenance import find_provenance
+from mnist_trainer.inference.trained_model import TrainedModel
 
 INTERFACE = """\
-The file holds the weights and buffers under their names in the PyTorch network; the metadata hold the settings that the
-network is built from (`model_settings`) and what its images go through (`transforms`), as JSON. Images are uint8
-(N, 28, 28), bright ink on dark ground, divided by 255 before the transforms. Out come logits, (N, C)."""
+The file holds the weights and buffers under their names in the PyTorch network; the metadata hold
+the settings that the network is built from (`model_settings`) and what its images go through
+(`transforms`), as JSON. Images are uint8 (N, 28, 28), bright ink on dark ground, divided by 255
+before the transforms. Out come logits, (N, C)."""
 
 
 def write_safetensors(trained: TrainedModel, path: Path) -> Exported:
@@ -26,13 +26,10 @@ def write_safetensors(trained: TrainedModel, path: Path) -> Exported:
     Raises:
         MachineError: what was written does not read back as it was; no file is left.
     """
-    from safetensors.torch import save
-
     provenance = find_provenance(trained)
-    right = count_right(trained.logits(provenance.test_images), provenance.test_labels)
-    facts = provenance.describe(right.correct)
+    correct = provenance.count_correct(trained.logits(provenance.test_images).numpy())
     metadata = {
-        **facts,
+        **provenance.describe(correct),
         "format": "pt",
         "model_settings": json.dumps(trained.config.model.node),
         "transforms": json.dumps([component.node for component in trained.config.fixed_transforms]),
@@ -44,34 +41,25 @@ def write_safetensors(trained: TrainedModel, path: Path) -> Exported:
     }
     content = save(weights, metadata)
     check_bits(content, weights)
-    with atomic_write(path, len(content), elsewhere=ELSEWHERE) as file:
-        file.write(content)
     example = (
         f'from safetensors import safe_open\n\nwith safe_open("{path.name}", framework="pt") as'
         " file:\n    facts = file.metadata()\n    weights = {name: file.get_tensor(name) for name"
         " in file.keys()}"
     )
-    card = write_card(path, facts, INTERFACE, example)
-    low, high = (100 * bound for bound in wilson_interval(right.correct, right.count))
+    files = write_with_card(path, content, provenance, correct, INTERFACE, example)
     findings = (
         ("weights", f"{len(weights)} tensors, read back bit for bit"),
-        (
-            "accuracy",
-            (
-                f"{100 * right.accuracy:.2f} % of {right.count:,} test images (95 % interval"
-                f" {low:.2f} to {high:.2f})"
-            ),
-        ),
+        ("accuracy", describe_accuracy(correct, len(provenance.test_labels))),
     )
-    return Exported((path, card), findings)
+    return Exported(files, findings)
 
 
 def check_bits(content: bytes, weights: dict[str, Tensor]) -> None:
-    """Raises:
-    MachineError: the bytes do not read back as these weights.
-    """
-    from safetensors.torch import load
+    """Read the bytes back and compare them with the weights.
 
+    Raises:
+        MachineError: they differ.
+    """
     again = load(content)
     same = again.keys() == weights.keys() and all(
         again[name].dtype == tensor.dtype

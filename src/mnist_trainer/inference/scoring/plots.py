@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: pure functions from arrays to a figure, for every command that draws.
+"""Plots of an evaluation: pure functions from arrays to a figure.
 
 Colours are those of Okabe and Ito (2008), which people with any colour vision tell apart. No figure
 touches pyplot's global state.
@@ -18,21 +18,20 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer, for the gallery."""
+    """A misclassified image, for the gallery."""
 
     image: Array
     """(28, 28), 0 to 255."""
     index: int
     """Place of the image in its split."""
-    truth: str
-    answer: str
+    true_label: str
+    predicted_label: str
     probability: float
-    """Of the wrong answer."""
+    """Of the predicted label."""
 
 
 def confusion_matrix(confusion: Array, names: Sequence[str], title: str) -> Figure:
-    """Images by true class and answer, (C, C); shaded are the mistakes, for the right answers would
-    outshine them."""
+    """Confusion matrix (C, C), true labels down; only mistakes are shaded, for visibility."""
     size = len(names)
     figure = Figure(
         figsize=(max(6.4, 0.42 * size + 2), max(5.8, 0.4 * size + 1.6)), layout="constrained"
@@ -60,7 +59,7 @@ def confusion_matrix(confusion: Array, names: Sequence[str], title: str) -> Figu
     turned = 45 if max(map(len, names)) > 3 else 0
     axes.set_xticks(range(size), names, rotation=turned, ha="right" if turned else "center")
     axes.set_yticks(range(size), names)
-    axes.set(xlabel="answer", ylabel="truth", title=title)
+    axes.set(xlabel="predicted label", ylabel="true label", title=title)
     axes.tick_params(length=0)
     return figure
 
@@ -74,13 +73,13 @@ def _tile(place: int) -> Any:
 def reliability_diagram(
     confidence: Array, accuracy: Array, count: Array, error: float, title: str
 ) -> Figure:
-    """Accuracy against confidence by bins, (B,) each, and how many answers there are in each."""
+    """Accuracy against confidence by bins, (B,) each, and the number of predictions in each."""
     bins = len(count)
     edges = np.arange(bins) / bins
     filled = count > 0
     figure = Figure(figsize=(6.4, 6.2), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    top.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="as sure as it is right")
+    top.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="perfectly calibrated")
     top.bar(
         edges[filled],
         accuracy[filled],
@@ -89,11 +88,11 @@ def reliability_diagram(
         color=BLUE,
         alpha=0.35,
         edgecolor=BLUE,
-        label="right",
+        label="accuracy",
     )
     top.plot(confidence[filled], accuracy[filled], "o", color=ORANGE, label="mean of the bin")
     top.set(
-        ylabel="share of right answers",
+        ylabel="accuracy",
         xlim=(0, 1),
         ylim=(-0.02, 1.02),
         title=f"{title}\nexpected calibration error {error:.4f}",
@@ -102,7 +101,7 @@ def reliability_diagram(
     bottom.bar(edges, count, width=1 / bins, align="edge", color=GREY, edgecolor="white")
     bottom.set_yscale("symlog", linthresh=1)
     bottom.set_ylim(bottom=0)
-    bottom.set(xlabel="probability of the answer", ylabel="answers")
+    bottom.set(xlabel="confidence", ylabel="predictions")
     return figure
 
 
@@ -134,7 +133,7 @@ def class_bars(
 
 
 def gallery(mistakes: Sequence[Mistake], title: str, columns: int = 8) -> Figure:
-    """The most confident wrong answers, the surest first."""
+    """The most confident mistakes, in descending order of confidence."""
     rows = max(1, -(-len(mistakes) // columns))
     figure = Figure(figsize=(1.35 * columns, 1.75 * rows + 0.6), layout="constrained")
     figure.suptitle(title if mistakes else f"{title}: none")
@@ -143,7 +142,7 @@ def gallery(mistakes: Sequence[Mistake], title: str, columns: int = 8) -> Figure
     ):
         axes.imshow(mistake.image, cmap="gray", vmin=0, vmax=255)
         axes.set_title(
-            f"{mistake.truth} taken for {mistake.answer}\n{100 * mistake.probability:.1f} %",
+            f"true {mistake.true_label}, predicted {mistake.predicted_label}\n{100 * mistake.probability:.1f} %",
             fontsize=8,
         )
         axes.set_xlabel(f"#{mistake.index}", fontsize=7, labelpad=2)

@@ -1,9 +1,9 @@
-"""An evaluation in the terminal: tables where a person watches, plain lines anywhere else."""
+"""Print an evaluation: rich tables in a terminal, plain lines elsewhere."""
 
 import sys
 from collections.abc import Sequence
 
-from mnist_trainer.inference.scoring.scored_run import EvaluationResult
+from mnist_trainer.inference.scoring.evaluation_result import EvaluationResult
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import wilson_interval
 
@@ -15,14 +15,20 @@ MAX_CONFUSIONS = 10
 
 
 def show(scored: EvaluationResult) -> None:
-    """Print everything."""
+    """Print the evaluation."""
     summary: list[Row] = [(f"{name}:", value) for name, value in summarize(scored)]
     tables: list[tuple[str, list[Row], bool]] = [
         ("", summary, False),
         ("By class", list(class_rows(scored)), True),
     ]
     if len(scored.class_names) <= MAX_COLUMNS:
-        tables.append(("Confusion: truth down, answer across", list(confusion_rows(scored)), True))
+        tables.append(
+            (
+                "Confusion: true label down, predicted label across",
+                list(confusion_rows(scored)),
+                True,
+            )
+        )
     tables.append(("Most frequent mistakes", list(mistake_rows(scored)), True))
     rich = sys.stdout.isatty()
     for title, rows, has_head in tables:
@@ -37,7 +43,8 @@ def summarize(scored: EvaluationResult) -> list[tuple[str, str]]:
     metrics, scores, checkpoint = scored.metrics, scored.scores, scored.trained.checkpoint
     low, high = (100 * bound for bound in wilson_interval(metrics.correct, metrics.count))
     views = ", ".join(
-        f"{count}: {100 * right / metrics.count:.2f} %" for count, right in scored.by_views.items()
+        f"{count}: {100 * correct / metrics.count:.2f} %"
+        for count, correct in scored.by_views.items()
     )
     used = (
         "one view of each image"
@@ -54,7 +61,7 @@ def summarize(scored: EvaluationResult) -> list[tuple[str, str]]:
             "accuracy",
             (
                 f"{100 * metrics.accuracy:.2f} % (95 % interval {low:.2f} to {high:.2f}),"
-                f" {metrics.correct:,} right"
+                f" {metrics.correct:,} correct"
             ),
         ),
         ("loss", f"{metrics.loss:.4f}"),
@@ -79,7 +86,7 @@ def class_rows(scored: EvaluationResult) -> list[Row]:
 
 
 def confusion_rows(scored: EvaluationResult) -> list[Row]:
-    """A head, then for each true class how often which answer was given; a dot is never."""
+    """Head and rows of the confusion matrix; a dot is 0."""
     short = [name[:6] for name in scored.class_names]
     rows = [
         (name, *(f"{n}" if n else "·" for n in row))
@@ -90,17 +97,17 @@ def confusion_rows(scored: EvaluationResult) -> list[Row]:
 
 def mistake_rows(scored: EvaluationResult) -> list[Row]:
     """A head, then the pairs of classes that were confused most often."""
-    answered = scored.trained.class_names
+    predicted_names = scored.trained.class_names
     pairs = [
-        (count, scored.class_names[truth], answered[answer])
-        for truth, row in enumerate(scored.scores.confusion.tolist())
-        for answer, count in enumerate(row)
-        if truth != answer and count
+        (count, scored.class_names[true], predicted_names[predicted])
+        for true, row in enumerate(scored.scores.confusion.tolist())
+        for predicted, count in enumerate(row)
+        if true != predicted and count
     ]
     pairs.sort(key=lambda pair: -pair[0])
     return [
-        ("truth", "answer", "images"),
-        *((truth, answer, f"{count:,}") for count, truth, answer in pairs[:MAX_CONFUSIONS]),
+        ("true label", "predicted label", "images"),
+        *((true, predicted, f"{count:,}") for count, true, predicted in pairs[:MAX_CONFUSIONS]),
     ]
 
 
@@ -122,10 +129,10 @@ def print_rich(title: str, rows: list[Row], has_head: bool) -> None:
             name, justify="right" if index and has_head else "left", header_style="dim"
         )
     for number, row in enumerate(body):
-        right = title.startswith("Confusion")
+        diagonal = title.startswith("Confusion")
         table.add_row(
             *(
-                f"[bold]{cell}[/]" if right and place == number + 1 else cell
+                f"[bold]{cell}[/]" if diagonal and place == number + 1 else cell
                 for place, cell in enumerate(row)
             )
         )

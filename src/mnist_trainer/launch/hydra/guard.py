@@ -1,162 +1,162 @@
-"""Hydra, held to this package's list of targets: nothing that a configuration says of Hydra itself
-runs unchecked.
+"""Check a composed configuration before Hydra or this package acts on anything in it.
 
-Hydra reads its own part of a configuration before a job starts: it imports packages to look for
-configurations in them, calls what a logging configuration names, and sets environment variables. So
-the check sits where every configuration comes from, whether of a run, of a sweep or of each job in
-it.
+A configuration may come from somebody else. Hydra instantiates the launcher, sweeper and callbacks
+that its section names, ``logging`` calls what a logging configuration names, and paths say where
+files are written. So what is composed is held to lists, and what may choose a place is taken from
+typed overrides and the shipped files alone.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.importlib_resources_config_source import (
-    ImportlibResourcesConfigSource as _Packages,
-)
-from hydra._internal.hydra import Hydra
-from hydra._internal.sources_registry import SourcesRegistry
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.plugins import Plugins
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.config.allow_list import (
     TRUST_VARIABLE,
-    check_hydra_section,
+    find_targets,
     is_trusted,
     refusal,
     refused_targets,
 )
+from mnist_trainer.config.shipped import config_dir
 from mnist_trainer.errors import RefusedError
-from mnist_trainer.launch.hydra.launchers import hazards
-from mnist_trainer.launch.hydra.plugins import forget_schemas
+from mnist_trainer.launch.hydra.launchers import TARGETS, launcher_problems, texts
 
-# Where Hydra keeps configurations of its own.
-HYDRAS_OWN = "hydra.conf"
-# Composed jobs that are kept until they start; each takes about a megabyte.
-MOST_KEPT = 64
+# Loggers: their classes, and the only file that they write to.
+LOGGING_CLASSES = frozenset(
+    f"logging.{name}" for name in ("StreamHandler", "FileHandler", "NullHandler", "Formatter")
+)
+LOGGING_STREAMS = frozenset({"ext://sys.stdout", "ext://sys.stderr"})
+LOG_FILE = re.compile(r"\$\{hydra\.runtime\.output_dir\}/(\$\{hydra\.job\.name\}|[\w-]+)\.log")
+# Keys that choose a place, a server or what is read: they are typed, or as they are shipped.
+PLACES = (
+    "hydra.run.dir",
+    "hydra.sweep.dir",
+    "hydra.sweep.subdir",
+    "hydra.output_subdir",
+    "hydra.job.name",
+    "hydra.job.chdir",
+    "hydra.job.env_set",
+    "hydra.job.env_copy",
+    "hydra.searchpath",
+    "hydra.mode",
+    "data.root",
+    "data.mirror",
+    "resume",
+)
+SHIPPED = {
+    "hydra.output_subdir": ".hydra",
+    "hydra.job.env_set": {},
+    "hydra.job.env_copy": [],
+    "hydra.searchpath": [],
+}
+HYDRA_PACKAGE = "pkg://hydra.conf"
 
 
-def create_guarded_hydra(job_name: str, search_path: ConfigSearchPath) -> Hydra:
-    """As ``Hydra.create_main_hydra2``, with every composed configuration checked."""
-    # Loads what reads "file://" and "pkg://", of which the latter is then replaced.
-    Plugins.instance()
-    SourcesRegistry.instance().types["pkg"] = ImportlibResourcesConfigSource
-    hydra = Hydra(task_name=job_name, config_loader=GuardedConfigLoader(search_path))
-    GlobalHydra.instance().initialize(hydra)
-    return hydra
+def check_search_path(entries: object) -> None:
+    """Refuse packages to look for configurations in: to find them, Hydra imports the package.
 
-
-class ImportlibResourcesConfigSource(_Packages):
-    """Configurations inside a Python package, which is imported to find them: so it has to be
-    trusted.
-
-    Named as the class that it replaces, because Hydra's registry goes by the name.
+    Raises:
+        RefusedError: a package is neither Hydra's own nor trusted.
     """
-
-    def __init__(self, provider: str, path: str) -> None:
-        """Raises:
-        RefusedError: the package is neither Hydra's own nor trusted.
-        """
-        super().__init__(provider=provider, path=path)
-        if (
-            self.path != HYDRAS_OWN
-            and not self.path.startswith(f"{HYDRAS_OWN}.")
-            and not is_trusted(self.path)
-        ):
-            package = self.path.partition(".")[0]
+    for entry in entries if isinstance(entries, list) else [entries]:
+        path = str(entry or "")
+        package = path.removeprefix("pkg://")
+        if "${" in path or ("pkg:" in path and path != HYDRA_PACKAGE and not is_trusted(package)):
+            name = package.partition(".")[0]
             raise RefusedError(
-                f"hydra.searchpath: {path} would import the package {package}, which is not on the"
-                " list.\nName a folder: hydra.searchpath=[file:///PATH], or trust it:"
-                f" {TRUST_VARIABLE}={package} mnist-train ..."
+                f"hydra.searchpath: {path} would import the package {name}, which is not on the"
+                f" list.\nName a folder: hydra.searchpath=[file:///PATH], or trust it:"
+                f" {TRUST_VARIABLE}={name} mnist-train ..."
             )
 
 
-class GuardedConfigLoader(ConfigLoaderImpl):
-    """Composes as Hydra does, then checks what was composed of Hydra's own part."""
+def check_composed(config: DictConfig, typed_keys: Collection[str]) -> None:
+    """Hold a composed configuration, as it is before interpolation, to what it may say.
 
-    def __init__(self, config_search_path: ConfigSearchPath) -> None:
-        super().__init__(config_search_path)
-        self.kept: dict[tuple[str, ...], DictConfig] = {}
+    Args:
+        typed_keys: keys of the overrides on the command line.
 
-    def keep(self, overrides: Sequence[str], config: DictConfig) -> None:
-        """Have a composed job ready for the launcher that is going to ask for it: composing takes a
-        tenth of a second."""
-        if len(self.kept) < MOST_KEPT:
-            self.kept[tuple(overrides)] = config
-
-    def load_sweep_config(
-        self, master_config: DictConfig, sweep_overrides: list[str]
-    ) -> DictConfig:
-        """The configuration of one job; handed out once if it was kept."""
-        kept = self.kept.pop(tuple(sweep_overrides), None)
-        return super().load_sweep_config(master_config, sweep_overrides) if kept is None else kept
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A job in another process needs one configuration, not those of all.
-        return {**self.__dict__, "kept": {}}
-
-    def load_configuration(
-        self,
-        config_name: str | None,
-        overrides: list[str],
-        run_mode: RunMode,
-        from_shell: bool = True,
-        validate_sweep_overrides: bool = True,
-    ) -> DictConfig:
-        """Raises:
-        RefusedError: something in it is not on the list.
-        """
-        forget_schemas()
-        config = super().load_configuration(
-            config_name, overrides, run_mode, from_shell, validate_sweep_overrides
-        )
-        section: Any = OmegaConf.to_container(config.hydra, resolve=False)
-        refuse_swept_hydra(section)
-        refuse_environment(section)
-        check_hydra_section(section)
-        if problems := list(hazards(section)):
-            raise RefusedError("\n".join(problems))
-        # A sweep composes all of its jobs before the first one starts: here a hostile choice among
-        # them is found in time.
-        rest: Any = OmegaConf.to_container(
-            OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-        )
-        problems = [
-            problem for group, node in rest.items() for problem in refused_targets(node, group)
+    Raises:
+        RefusedError: names each target, file or setting that is refused.
+    """
+    plain: Any = OmegaConf.to_container(config, resolve=False)
+    hydra = plain.pop("hydra")
+    problems = [
+        f"{key}={target} is not on the list"
+        for key, target in find_targets(hydra, "hydra")
+        if target not in TARGETS and not is_trusted(str(target))
+    ]
+    for section in ("job_logging", "hydra_logging"):
+        problems += [
+            f"{key}={value} may not appear in a logging configuration"
+            for key, value in _logging_problems(hydra.get(section), f"hydra.{section}")
         ]
-        if problems := [problem for problem in problems if "${" not in problem]:
-            raise refusal(problems)
-        return config
+    # What is not resolved yet is checked once it is: ``read_config`` and ``build`` look again.
+    targets = (each for group, node in plain.items() for each in refused_targets(node, group))
+    problems += [problem for problem in targets if "${" not in problem]
+    if problems:
+        raise refusal(problems)
+    if problems := [
+        *launcher_problems(hydra),
+        *_swept_hydra(hydra.get("sweeper") or {}),
+        *_untyped_places(config, typed_keys),
+    ]:
+        raise RefusedError("\n".join(problems))
 
 
-def refuse_swept_hydra(hydra: Mapping[str, Any]) -> None:
-    """Raises:
-    RefusedError: a parameter of the sweeper is a setting of Hydra, which would escape the check of
-    the sweep.
-    """
-    sweeper = hydra.get("sweeper")
-    parameters = sweeper.get("params") if isinstance(sweeper, Mapping) else None
-    for key in parameters if isinstance(parameters, Mapping) else ():
-        if str(key).lstrip("+~").startswith("hydra"):
-            raise RefusedError(
-                f"hydra.sweeper.params.{key}: Hydra's own settings cannot be swept."
-                ' Sweep settings of the run, such as hydra.sweeper.params.seed="0,1,2"'
+def _untyped_places(config: DictConfig, typed_keys: Collection[str]) -> Iterator[str]:
+    """A sentence for each place that a file chose, rather than the command line."""
+    shipped = OmegaConf.load(config_dir() / "config.yaml")
+    for key in PLACES:
+        typed = any(key == each or key.startswith(f"{each}.") for each in typed_keys)
+        # The mode follows from -m; a folder of a job is named when it is launched.
+        if typed or key in ("hydra.mode", "hydra.sweep.subdir"):
+            continue
+        value = _raw(config, key)
+        if value != SHIPPED.get(key, _raw(shipped, key)):
+            yield (
+                f"{key}={value}: a configuration file may not choose this;"
+                f" type it on the command line: {key}=..."
             )
 
 
-def refuse_environment(hydra: Mapping[str, Any]) -> None:
-    """Raises:
-    RefusedError: the configuration would set environment variables, which say what is trusted and
-    what is started.
-    """
-    job = hydra.get("job")
-    variables: Any = job.get("env_set") if isinstance(job, Mapping) else None
-    copied: Sequence[str] = job.get("env_copy") or () if isinstance(job, Mapping) else ()
-    if wrong := next((name for name in variables or () if name not in copied), None):
-        raise RefusedError(
-            f"hydra.job.env_set.{wrong}: a configuration may set no environment variables."
-            f" Set it in the shell: {wrong}=... mnist-train ..."
-        )
+def _raw(config: Any, key: str) -> Any:
+    """The value of a key before interpolation; None where there is none."""
+    node: Any = OmegaConf.to_container(config, resolve=False)
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node
+
+
+def _swept_hydra(sweeper: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each of Hydra's own settings among the parameters that a file sweeps."""
+    for key in sweeper.get("params") or ():
+        if str(key).lstrip("+~").startswith("hydra"):
+            yield f"hydra.sweeper.params.{key}: Hydra's own settings cannot be swept."
+
+
+def _logging_problems(node: object, key: str) -> Iterator[tuple[str, object]]:
+    """What would make ``logging`` call, import or write to something else than meant for logs."""
+    for where, value in texts(node, key):
+        name = where.rpartition(".")[2]
+        if name == "filename":
+            allowed = LOG_FILE.fullmatch(value) is not None
+        elif name in ("()", "class"):
+            allowed = value in LOGGING_CLASSES
+        else:
+            # logging.config resolves "ext://a.b" by importing a; an interpolation may lead to that.
+            allowed = "${" not in value and ("://" not in value or value in LOGGING_STREAMS)
+        if not allowed:
+            yield where, value
+
+
+def primary_search_path(folders: Collection[Path], name: str) -> object:
+    """``hydra.searchpath`` of the primary configuration, the only file that may set it."""
+    for folder in folders:
+        path = folder / f"{name.removesuffix('.yaml')}.yaml"
+        if path.is_file():
+            return _raw(OmegaConf.load(path), "hydra.searchpath")
+    return None

@@ -4,7 +4,6 @@ configuration may tell it.
 No torch here: a mistake is answered before it is imported.
 """
 
-import importlib.util
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from mnist_trainer.config.allow_list import TRUST_VARIABLE, is_trusted
 from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.system.optional_packages import is_installed
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,40 @@ class Extra:
 
 
 JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
+SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher"
-OPTUNA = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+OPTUNA = "mnist_trainer.launch.hydra.optuna_sweeper.OptunaSweeper"
 EXTRAS = {
     JOBLIB: Extra("joblib", "joblib", "hydra/launcher=joblib"),
-    "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher": Extra(
-        "submitit", "submitit", "hydra/launcher=submitit_local"
-    ),
-    "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher": Extra(
-        "submitit", "submitit", "hydra/launcher=submitit_slurm"
-    ),
+    f"{SUBMITIT}.LocalLauncher": Extra("submitit", "submitit", "hydra/launcher=submitit_local"),
+    f"{SUBMITIT}.SlurmLauncher": Extra("submitit", "submitit", "hydra/launcher=submitit_slurm"),
     RAY: Extra("ray", "ray", "hydra/launcher=ray"),
     OPTUNA: Extra("optuna", "optuna", "hydra/sweeper=optuna"),
 }
+BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+PRUNERS = (
+    *("Median", "Percentile", "Hyperband", "SuccessiveHalving", "Threshold", "Patient", "Nop"),
+)
+# What Hydra's section of a configuration may have instantiated.
+TARGETS = frozenset(
+    {
+        *(BASIC_LAUNCHER, BASIC_SWEEPER, *EXTRAS),
+        *(f"optuna.samplers.{name}Sampler" for name in ("TPE", "Random", "CmaEs", "NSGAII")),
+        *(f"optuna.pruners.{name}Pruner" for name in PRUNERS),
+    }
+)
+# Keys of the Optuna sweeper of version 0.1, with what takes their place.
+IN_THE_SWEEP = "the study is optuna.journal in the sweep's folder; name that: sweep=NAME"
+IN_OVERRIDES = "type the search space as overrides: 'optimizer.lr=tag(log,interval(0.001,1))'"
+REMOVED_KEYS = {
+    "storage": IN_THE_SWEEP,
+    "study_name": IN_THE_SWEEP,
+    "search_space": IN_OVERRIDES,
+    "custom_search_space": IN_OVERRIDES,
+}
+# The one interpolation in the section of a launcher: a folder inside that of the sweep.
+JOB_LOGS = "${hydra.sweep.dir}/.submitit/%j"
 # Ray runs what it is told to set up, and believes what a cluster sends it.
 RAY_KEYS = {
     "init": {
@@ -57,69 +78,69 @@ RAY_ADDRESSES = (None, "local", "auto")
 
 
 def require_extras(hydra: Mapping[str, Any]) -> None:
-    """Raises:
-    MachineError: the launcher or sweeper is not installed.
+    """Refuse a launcher or sweeper whose packages are not installed.
+
+    Raises:
+        MachineError: names the package to install.
     """
     for section in ("launcher", "sweeper"):
-        node = hydra.get(section)
-        extra = EXTRAS.get(str(node.get("_target_"))) if isinstance(node, Mapping) else None
-        if extra and not _is_installed(
-            f"hydra_plugins.hydra_{extra.name}_{section}", extra.package
-        ):
+        extra = EXTRAS.get(str((hydra.get(section) or {}).get("_target_")))
+        if extra is None:
+            continue
+        module = f"hydra_plugins.hydra_{extra.name}_launcher" if section == "launcher" else "optuna"
+        if not is_installed(extra.package) or not is_installed(module):
+            plugin = module.rpartition(".")[2].replace("_", "-")
             raise MachineError(
-                f"{extra.choice} is not installed. Get it with: pip install"
-                f" 'mnist-trainer[{extra.name}]'"
+                f"{extra.choice} is not installed. Get it with: pip install {plugin}"
             )
 
 
-def _is_installed(*packages: str) -> bool:
-    try:
-        return all(importlib.util.find_spec(package) is not None for package in packages)
-    except ModuleNotFoundError:
-        return False
-
-
-def hazards(hydra: Mapping[str, Any]) -> Iterator[str]:
+def launcher_problems(hydra: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each thing that a launcher or sweeper would run, or believe, unchecked."""
-    launcher, sweeper = (
-        each if isinstance(each := hydra.get(name), Mapping) else {}
-        for name in ("launcher", "sweeper")
-    )
+    launcher = hydra.get("launcher") or {}
+    for section in ("launcher", "sweeper", "callbacks"):
+        for key, value in texts(hydra.get(section), f"hydra.{section}"):
+            if "${" in value and value != JOB_LOGS:
+                yield f"{key}={value} may not be an interpolation"
+            elif "\n" in value or "\r" in value:
+                yield f"{key}={value!r} may not have several lines"
     for key in ("setup", "additional_parameters"):
         if launcher.get(key) and not is_trusted(f"hydra.launcher.{key}"):
             yield (
                 f"hydra.launcher.{key}={launcher[key]} would run in a shell:"
                 f" {TRUST_VARIABLE}=hydra.launcher admits it"
             )
-    search = sweeper.get("custom_search_space")
-    if search and not is_trusted(str(search)):
-        yield f"hydra.sweeper.custom_search_space={search} is not on the list"
-    for key, text in _texts(launcher, "hydra.launcher"):
-        if "\n" in text or "\r" in text:
-            yield f"{key}={text!r} may not have several lines"
-    ray = launcher.get("ray")
-    if isinstance(ray, Mapping):
-        for section, known in RAY_KEYS.items():
-            given = ray.get(section)
-            unknown = given.keys() - known if isinstance(given, Mapping) else set()
-            yield from (
-                f"hydra.launcher.ray.{section}.{key} is not one of: {', '.join(sorted(known))}"
-                for key in unknown
-            )
-        address = (ray.get("init") or {}).get("address")
-        if address not in RAY_ADDRESSES:
-            yield (
-                f"hydra.launcher.ray.init.address={address}: name a cluster by"
-                f" RAY_ADDRESS={address} in the shell"
-            )
+    for key, remedy in REMOVED_KEYS.items():
+        if (given := (hydra.get("sweeper") or {}).get(key)) is not None:
+            yield f"hydra.sweeper.{key}={given}: {remedy}"
+    if isinstance(ray := launcher.get("ray"), Mapping):
+        yield from _ray_problems(ray)
 
 
-def _texts(node: object, key: str) -> Iterator[tuple[str, str]]:
+def _ray_problems(ray: Mapping[str, Any]) -> Iterator[str]:
+    for section, known in RAY_KEYS.items():
+        given = ray.get(section)
+        for key in sorted(given.keys() - known if isinstance(given, Mapping) else ()):
+            yield f"hydra.launcher.ray.{section}.{key} is not one of: {', '.join(sorted(known))}"
+    address = (ray.get("init") or {}).get("address")
+    if address not in RAY_ADDRESSES:
+        yield (
+            f"hydra.launcher.ray.init.address={address}: name a cluster by"
+            f" RAY_ADDRESS={address} in the shell"
+        )
+
+
+def texts(node: object, key: str) -> Iterator[tuple[str, str]]:
+    """Each text in a nest of mappings and lists, names of keys included, with its dotted key."""
     if isinstance(node, Mapping):
         for name, value in node.items():
-            yield from _texts(value, f"{key}.{name}")
+            yield key, str(name)
+            yield from texts(value, f"{key}.{name}")
     elif isinstance(node, str):
         yield key, node
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from texts(value, f"{key}[{index}]")
 
 
 def refuse_launcher_without_sweep(words: list[str]) -> None:

@@ -1,73 +1,78 @@
-"""Hydra's plugins: only those that a command needs are imported, not all that happen to be
-installed.
+"""Hydra's plugins: only those that a command needs are imported, not all that are installed.
 
 Hydra imports every package below ``hydra_plugins`` before it reads a command line: with the
-launchers and sweepers of this package's extras that takes as long as everything else up to the
-answer to a mistake.
+launchers of this package's extras that takes as long as everything else up to the answer to a
+mistake.
 """
 
 import importlib
 import os
-from collections import defaultdict
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
-from hydra.core.singleton import Singleton
-from hydra.plugins.plugin import Plugin
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig
 
 from mnist_trainer.config.allow_list import trusted_packages
-from mnist_trainer.launch.hydra.launchers import EXTRAS, OPTUNA, RAY
+from mnist_trainer.launch.hydra.launchers import EXTRAS, RAY
 
-CORE = "hydra._internal.core_plugins"
 EXTERNAL = "hydra_plugins"
 
 
-class NeededPlugins(Plugins):
-    """Hydra's own plugins; those that are installed beside it only where the user trusts one of
-    them."""
+class UserConfigDir(SearchPathPlugin):
+    """Adds the folder of ``--config-dir`` to those that Hydra looks for configurations in."""
 
-    def _initialize(self) -> None:
-        if any(f"{package}.".startswith(f"{EXTERNAL}.") for package in trusted_packages()):
-            super()._initialize()
-            return
-        self.plugin_type_to_subclass_list = defaultdict(list)
-        found, self.stats = self._scan_all_plugins([importlib.import_module(CORE)])
-        for plugin in found:
-            self.register(plugin)
+    folder: str | None = None
 
-    def _instantiate(self, config: DictConfig) -> Plugin:
-        """The one launcher or sweeper that is used is imported now, if it is of an extra."""
-        target = str(config._target_)
-        if target in EXTRAS:
-            if target == RAY:
-                # Tells its makers nothing, unless the user has said otherwise.
-                os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            module, _, name = target.rpartition(".")
-            self.register(getattr(importlib.import_module(module), name))
-        if target == OPTUNA:
-            from mnist_trainer.launch.hydra.optuna_study import StudySweeper, going_on
-
-            sweeper = super()._instantiate(going_on(config))
-            return StudySweeper(sweeper, config.get("storage"), config.get("study_name"))
-        return super()._instantiate(config)
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        if self.folder is not None:
+            search_path.append("command-line", f"file://{self.folder}")
 
 
-def forget_schemas() -> None:
-    """Drop what imported plugins have said of their settings: they are told by the files in
-    ``configs/hydra``."""
+def load_core_plugins() -> Plugins:
+    """Hydra's own plugins; installed ones only where the user trusts a package of theirs."""
+    if any(f"{package}.".startswith(f"{EXTERNAL}.") for package in trusted_packages()):
+        return Plugins.instance()
+    with _not_importable(EXTERNAL):
+        return Plugins.instance()
+
+
+@contextmanager
+def _not_importable(package: str) -> Iterator[None]:
+    """Let a package seem not to be installed, unless it is imported already."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+def register_plugin(node: DictConfig) -> None:
+    """Import the launcher or sweeper that a configuration names, if it belongs to an extra."""
+    target = str(node._target_)
+    if target not in EXTRAS or not target.startswith(f"{EXTERNAL}."):
+        return
+    if target == RAY:
+        # No usage statistics are sent, unless the user has said otherwise.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    module, _, name = target.rpartition(".")
+    plugin: Any = getattr(importlib.import_module(module), name)
+    load_core_plugins().register(plugin)
+    _forget_schemas()
+
+
+def _forget_schemas() -> None:
+    """Drop the schemas that imported plugins have registered: ``configs/hydra`` has their
+    settings."""
     groups = ConfigStore.instance().repo.get("hydra", {})
     for extra in EXTRAS.values():
         group, _, choice = extra.choice.removeprefix("hydra/").partition("=")
         groups.get(group, {}).pop(f"{choice}.yaml", None)
-
-
-def keep_plugins_out() -> None:
-    """Let Hydra know no other plugins than those that are needed; to be called before Hydra looks
-    for any."""
-    instances: dict[type, object] = Singleton._instances  # type: ignore[assignment]
-    if Plugins not in instances:
-        instances[Plugins] = NeededPlugins()
-        # Known under the name that Hydra looks for, and leaves out where it sends its state to
-        # other processes.
-        del instances[NeededPlugins]

@@ -10,19 +10,20 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from hydra._internal.callbacks import Callbacks
-from hydra._internal.hydra import Hydra
 from hydra.core.plugins import Plugins
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, RunMode
-from omegaconf import OmegaConf
+from hydra.core.utils import configure_log
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError, ExitCode, UserError
-from mnist_trainer.launch.command_line import CommandLine, Plan, quoted
-from mnist_trainer.launch.sweep.compose import Composer
+from mnist_trainer.launch.command import ResolvedCommand
+from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER, BASIC_SWEEPER, OPTUNA
+from mnist_trainer.launch.hydra.plugins import register_plugin
+from mnist_trainer.launch.hydra.private import hydra_context
+from mnist_trainer.launch.options import path_override
 from mnist_trainer.launch.sweep.job import SweepStopped, sweep_job
-from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid, is_grid, typed
-from mnist_trainer.launch.sweep.progress import first_line, num_ended, say
+from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid
+from mnist_trainer.launch.sweep.progress import first_line, num_ended, print_line
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs
 from mnist_trainer.launch.sweep.table import show
 from mnist_trainer.runs.folder import claim_sweep_folder
@@ -32,6 +33,7 @@ from mnist_trainer.system.signals import InterruptedRunError
 
 LOCK = ".lock"
 MULTIRUN = "multirun.yaml"
+GOOD = (Status.COMPLETED, Status.PRUNED)
 MOST_TOLD = 6
 """Failures that are listed one by one in the closing message."""
 
@@ -50,51 +52,62 @@ class StoppedSweepError(UserError):
         self.exit_code = exit_code
 
 
-def run_sweep(hydra: Hydra, command: CommandLine, checked: Plan, words: Sequence[str]) -> None:
-    """Every job that is not finished yet, then the table.
+def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
+    """Run every job that is not finished yet, then show the table.
 
     Args:
-        words: the command line as it was typed.
+        argv: the command line as it was typed.
 
     Raises:
         JobsFailedError: some jobs have no result; all others have.
         StoppedSweepError: asked to stop.
-        ConfigError: the sweep is under way already.
+        ConfigError: another process is running the sweep.
     """
-    folder = claim(checked)
-    sweep = Sweep(folder, command=again(words, folder), total=0, started=time.time())
-    with sweep_lock(sweep), gone_if_refused(folder):
+    if command.launcher == BASIC_LAUNCHER and not _is_swept(command, "device"):
+        from mnist_trainer.compute.device import select_device
+
+        # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
+        # device there.
+        select_device(command.config.device)
+    folder = claim(command)
+    sweep = Sweep(folder, command=resume_command(argv, folder), total=0, started=time.time())
+    with sweep_lock(sweep), removed_if_refused(folder):
         try:
             with stops_on_sigterm():
-                launch_all(hydra, command, checked, sweep)
+                launch_all(command, sweep)
         except SweepStopped as stopped:
             raise StoppedSweepError(
-                f"{stop_message(stopped.reason)}\n{how_to_go_on(sweep)}", stopped.reason.exit_code
+                f"{stop_message(stopped.reason)}\n{how_to_resume(sweep)}", stopped.reason.exit_code
             ) from stopped
         except KeyboardInterrupt:
-            print(how_to_go_on(sweep), file=sys.stderr, flush=True)
+            print(how_to_resume(sweep), file=sys.stderr, flush=True)
             raise
-        others = len(
-            {job.folder.path for job in read_jobs(folder)} - {job.folder.path for job in sweep.jobs}
-        )
-        show(sweep.jobs, others, str(sweep))
+        others = {job.folder.path for job in read_jobs(folder)} - {
+            job.folder.path for job in sweep.jobs
+        }
+        show(sweep.jobs, len(others), str(sweep))
         require_results(sweep)
 
 
-def claim(checked: Plan) -> Path:
+def _is_swept(command: ResolvedCommand, group: str) -> bool:
+    keys = (str(override.key_or_group) for override in command.swept)
+    return any(key.partition(".")[0] == group for key in keys)
+
+
+def claim(command: ResolvedCommand) -> Path:
     """The folder of the sweep, which may be there already."""
-    if checked.sweep_dir is None:
-        return claim_sweep_folder(checked.config.sweep)
-    checked.sweep_dir.mkdir(parents=True, exist_ok=True)
-    return checked.sweep_dir.resolve()
+    folder = command.typed_folder("hydra.sweep.dir")
+    if folder is None:
+        return claim_sweep_folder(command.config.sweep)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.resolve()
 
 
-def again(words: Sequence[str], folder: Path) -> str:
-    """The command that goes on with this sweep: what was typed, and the name of the sweep, which
-    may have been the time."""
-    if not any(word.startswith(("sweep=", "hydra.sweep.dir=")) for word in words):
-        words = [*words, f"sweep={folder.name}"]
-    return shlex.join(["mnist-train", *words])
+def resume_command(argv: Sequence[str], folder: Path) -> str:
+    """The command that resumes this sweep: as typed, with its name, which may have been the time."""
+    if not any(word.startswith(("sweep=", "hydra.sweep.dir=")) for word in argv):
+        argv = [*argv, f"sweep={folder.name}"]
+    return shlex.join(["mnist-train", *argv])
 
 
 @contextlib.contextmanager
@@ -118,7 +131,7 @@ def sweep_lock(sweep: Sweep) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def gone_if_refused(folder: Path) -> Iterator[None]:
+def removed_if_refused(folder: Path) -> Iterator[None]:
     """Leave no folder of a sweep that is refused before its first job; where anything else lies in
     it, it stays."""
     try:
@@ -151,47 +164,53 @@ def stops_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, former)
 
 
-def launch_all(hydra: Hydra, command: CommandLine, checked: Plan, sweep: Sweep) -> None:
-    """Let the sweeper that is configured choose the jobs, and the launcher that is configured run
-    them."""
-    overrides = [word for word in checked.overrides if not word.startswith("hydra.sweep.dir=")]
-    added = [quoted("hydra.sweep.dir", sweep.folder), "hydra.mode=MULTIRUN"]
-    config = hydra.compose_config(
-        command.config_name, [*overrides, *added], RunMode.MULTIRUN, with_log_configuration=True
-    )
-    callbacks = Callbacks(config)
-    callbacks.on_multirun_start(config=config, config_name=command.config_name)
-    context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
-    composer = Composer(hydra, command.config_name, config)
-
-    def recorded(inner: Launcher) -> ResumableLauncher:
-        return ResumableLauncher(inner, sweep, composer, checked.fixed_keys)
-
-    if is_grid(config):
-        launcher = recorded(Plugins.instance().instantiate_launcher(context, sweep_job, config))
-        batches = list(grid(config, typed(config)))
+def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
+    """Let the configured sweeper choose the jobs, and the configured launcher run them."""
+    config = _sweep_config(command, sweep)
+    context = hydra_context(command.loader)
+    register_plugin(config.hydra.launcher)
+    inner = Plugins.instance().instantiate_launcher(context, sweep_job, config)
+    launcher = ResumableLauncher(inner, sweep, command, config)
+    words: list[str] = list(config.hydra.overrides.task)
+    target = str(config.hydra.sweeper._target_)
+    if target == BASIC_SWEEPER:
+        batches = list(grid(config, words))
         OmegaConf.save(config, sweep.folder / MULTIRUN)
         sweep.total = sum(map(len, batches))
-        say(f"sweep {sweep.folder.name}: {counted(sweep.total, 'job')} in {sweep}")
+        _announce(sweep)
         for batch in batches:
             launcher.launch(batch, initial_job_idx=len(sweep.jobs))
+        return
+    sweep.total = int(config.hydra.sweeper.get("n_trials") or 0)
+    _announce(sweep)
+    if target == OPTUNA:
+        from mnist_trainer.launch.hydra.optuna_sweeper import OptunaSweeper
+
+        OptunaSweeper(config, launcher, command.loader).sweep(words)
     else:
         sweeper: Any = Plugins.instance().instantiate_sweeper(
             hydra_context=context, task_function=sweep_job, config=config
         )
-        sweep.total = int(config.hydra.sweeper.get("n_trials") or 0)
-        say(
-            f"sweep {sweep.folder.name}:"
-            f" {counted(sweep.total, 'job') if sweep.total else 'some jobs'} in {sweep}"
-        )
-        # Sweepers that live in plugins are shells around one that is imported only when it is used,
-        # or shells of shells.
-        inner = sweeper
-        while hasattr(inner, "sweeper"):
-            inner = inner.sweeper
-        inner.launcher = recorded(inner.launcher)
-        sweeper.sweep(arguments=typed(config))
-    callbacks.on_multirun_end(config=config, config_name=command.config_name)
+        # Sweepers of plugins wrap one that is imported only when it is used.
+        while hasattr(sweeper, "sweeper"):
+            sweeper = sweeper.sweeper
+        sweeper.launcher = launcher
+        sweeper.sweep(arguments=words)
+
+
+def _sweep_config(command: ResolvedCommand, sweep: Sweep) -> DictConfig:
+    """The configuration of the whole sweep, in the folder that was claimed; sets up logging."""
+    words = [word for word in command.words if not word.startswith("hydra.sweep.dir=")]
+    folder = path_override("hydra.sweep.dir", sweep.folder)
+    command.loader.typed_keys |= {"hydra.sweep.dir"}
+    config = command.loader.compose([*words, folder, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    return config
+
+
+def _announce(sweep: Sweep) -> None:
+    jobs = counted(sweep.total, "job") if sweep.total else "some jobs"
+    print_line(f"sweep {sweep.folder.name}: {jobs} in {sweep}")
 
 
 def stop_message(reason: InterruptedRunError) -> str:
@@ -199,7 +218,7 @@ def stop_message(reason: InterruptedRunError) -> str:
     return str(reason).partition("\nGo on with")[0]
 
 
-def how_to_go_on(sweep: Sweep) -> str:
+def how_to_resume(sweep: Sweep) -> str:
     """What is done, and what to type."""
     verb = "is" if sweep.total == 1 else "are"
     return (
@@ -214,7 +233,7 @@ def require_results(sweep: Sweep) -> None:
     StoppedSweepError: none has, but some were stopped.
     """
     states = {job.folder.path: job.status() for job in sweep.jobs}
-    bad = [job for job in sweep.jobs if states[job.folder.path] is not Status.COMPLETED]
+    bad = [job for job in sweep.jobs if states[job.folder.path] not in GOOD]
     if not bad:
         return
     stopped = [job for job in bad if states[job.folder.path] is Status.INTERRUPTED and job.result()]

@@ -2,21 +2,30 @@
 
 import logging
 import time
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from mnist_trainer.errors import UserError
+from mnist_trainer.errors import PrunedError, UserError
+from mnist_trainer.launch.command import read_settings
 from mnist_trainer.launch.hydra.launchers import share_machine
-from mnist_trainer.launch.job import job_folder, run_job
-from mnist_trainer.launch.sweep.progress import ended_line, say, started_line, terminal_of_a_job
+from mnist_trainer.launch.sweep.progress import (
+    ended_line,
+    print_line,
+    started_line,
+    terminal_of_a_job,
+)
+from mnist_trainer.launch.sweep.pruning import make_should_prune
 from mnist_trainer.launch.sweep.records import (
-    begin,
     read_sweep,
     record_failure,
+    record_pruned,
+    start_attempt,
     validation_accuracy,
 )
 from mnist_trainer.runs.faults import faults_of_the_machine
+from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.system.signals import InterruptedRunError
 
 log = logging.getLogger(__name__)
@@ -43,15 +52,24 @@ def sweep_job(config: DictConfig) -> float:
     started = time.perf_counter()
     hydra = HydraConfig.get()
     share_machine(hydra.launcher, hydra.job.num)
-    folder = job_folder()
+    folder = RunFolder(Path(hydra.runtime.output_dir))
     sweep = read_sweep(folder.path.parent)
     job = next(job for job in sweep.jobs if job.folder.path == folder.path)
-    goes_on = begin(job)
+    resuming = start_attempt(job)
     if sweep.is_here:
-        say(started_line(job, goes_on=goes_on))
+        print_line(started_line(job, resuming=resuming))
     try:
         with faults_of_the_machine(folder):
-            run_job(config, started, terminal_of_a_job(sweep), goes_on=goes_on)
+            from mnist_trainer.training.run import train
+
+            settings = read_settings(config, hydra)
+            settings = settings.resumed_from(folder.path) if resuming else settings
+            pruner = make_should_prune(sweep.folder, hydra.sweeper, list(hydra.overrides.task))
+            terminal = terminal_of_a_job(sweep)
+            train(settings, folder, started, terminal, should_prune=pruner)
+    except PrunedError as pruned:
+        log.info("Pruned %s", pruned)
+        record_pruned(job, pruned, time.perf_counter() - started)
     except (
         Exception,
         SystemExit,
@@ -64,5 +82,5 @@ def sweep_job(config: DictConfig) -> float:
         if isinstance(error, InterruptedRunError) and sweep.is_here:
             raise SweepStopped(error) from error
     if sweep.is_here:
-        say(ended_line(job, sweep))
+        print_line(ended_line(job, sweep))
     return validation_accuracy(job.result())

@@ -1,6 +1,7 @@
 """Between Hydra's sweeper, which says what to run, and its launcher, which runs it: who each job
 is, and what is left to do."""
 
+import itertools
 import math
 import traceback
 from collections.abc import Iterator, Sequence
@@ -10,26 +11,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, open_dict, read_write
 
 from mnist_trainer.config.config_hash import apart, identity
 from mnist_trainer.errors import ConfigError, MachineError, RefusedError
-from mnist_trainer.launch.overrides import parse_overrides, refuse_empty
-from mnist_trainer.launch.sweep.compose import Composer, checked_settings
-from mnist_trainer.launch.sweep.progress import Watcher, say, skipped_lines
+from mnist_trainer.launch.command import ResolvedCommand, read_composed
+from mnist_trainer.launch.options import path_override
+from mnist_trainer.launch.overrides import each_value, parse_overrides, refuse_empty
+from mnist_trainer.launch.sweep.progress import Watcher, print_line, skipped_lines
 from mnist_trainer.launch.sweep.records import (
     Job,
     Sweep,
-    begin,
     folders_without_record,
     is_finished,
     prepare_retry,
     read_jobs,
     record_failure,
+    start_attempt,
     validation_accuracy,
     written_anew,
 )
@@ -47,16 +48,17 @@ class ResumableLauncher(Launcher):
     the jobs."""
 
     def __init__(
-        self, inner: Launcher, sweep: Sweep, composer: Composer, fixed_keys: Sequence[str]
+        self, inner: Launcher, sweep: Sweep, command: ResolvedCommand, config: DictConfig
     ) -> None:
         """Args:
         inner: the launcher that was configured, set up.
-        fixed_keys: settings that are the same for all jobs.
+        config: the composed configuration of the whole sweep.
         """
         self.inner = inner
         self.sweep = sweep
-        self.composer = composer
-        self.fixed_keys = frozenset(fixed_keys)
+        self.loader = command.loader
+        self.config = config
+        self.fixed_keys = command.fixed_keys
         self.found = {job.key: job for job in read_jobs(sweep.folder) if not _trained_on(job)}
         self.unrecorded = folders_without_record(sweep.folder)
         """Folders that may hold jobs of the sweep, and do not say which."""
@@ -100,7 +102,7 @@ class ResumableLauncher(Launcher):
             num_repeated=len(asked) - len(new),
         )
         for line in skipped_lines(finished, len(asked), len(new)):
-            say(line)
+            print_line(line)
         for each in new:
             if each.problem:
                 _record_impossible(each.job, each.problem)
@@ -111,7 +113,7 @@ class ResumableLauncher(Launcher):
 
     def _launch(self, todo: list[tuple[Job, list[str]]], initial_job_idx: int) -> None:
         """Run jobs; where processes die and take the launcher with them, the jobs that had not
-        begun are launched again."""
+        started are launched again."""
         while todo:
             attempts = {job.number: job.attempts() for job, _ in todo}
             try:
@@ -119,15 +121,15 @@ class ResumableLauncher(Launcher):
                     self.inner.launch([words for _, words in todo], initial_job_idx)
                 return
             except BrokenExecutor as error:
-                begun = [job for job, _ in todo if job.attempts() > attempts[job.number]]
-                if not begun:
+                started = [job for job, _ in todo if job.attempts() > attempts[job.number]]
+                if not started:
                     raise MachineError(
                         f"The launcher could not start its processes: {error}"
                     ) from error
-                for job in begun:
+                for job in started:
                     if job.result() is None:
                         record_failure(job, MachineError(PROCESS_DIED), 0.0)
-                todo = [(job, words) for job, words in todo if job not in begun]
+                todo = [(job, words) for job, words in todo if job not in started]
 
     def _identify(self, words: list[str], index: int) -> "JobRequest":
         """The job that these words stand for: the one whose folder is there already, or a new one.
@@ -138,8 +140,8 @@ class ResumableLauncher(Launcher):
         settings = dict(_swept(words, self.fixed_keys))
         config, problem = None, None
         try:
-            config = self.composer.compose(words)
-            hashed = identity(checked_settings(config))
+            config = self.loader.compose_job(self.config, words)
+            hashed = identity(dict(read_composed(config).plain))
         except RefusedError:
             raise
         except ConfigError as error:
@@ -167,20 +169,25 @@ class ResumableLauncher(Launcher):
             if folder.path not in self.unrecorded_told:
                 self.unrecorded_told.add(folder.path)
                 state = "cannot be read" if (folder.path / "job.json").exists() else "is missing"
-                say(
+                print_line(
                     f"{folder}: job.json {state}, so it is not known which job this is; it is left"
                     " alone, and not counted"
                 )
 
-    def _prepare_retry(self, asked: "JobRequest") -> list[str]:
-        """The words for the launcher, once the job's folder is as it should be at its start."""
-        prepare_retry(asked.job)
-        folder = asked.job.folder.path.relative_to(self.sweep.folder)
-        return (
-            asked.words
-            if asked.config is None
-            else self.composer.keep(asked.words, folder, asked.config)
-        )
+    def _prepare_retry(self, request: "JobRequest") -> list[str]:
+        """The overrides for the launcher, once the job's folder is as it should be at its start.
+
+        The folder is settled here, and the launcher is spared the composing.
+        """
+        prepare_retry(request.job)
+        if request.config is None:
+            return request.words
+        folder = request.job.folder.path.relative_to(self.sweep.folder)
+        words = [*request.words, path_override("hydra.sweep.subdir", folder)]
+        with read_write(request.config), open_dict(request.config):
+            request.config.hydra.sweep.subdir = str(folder)
+        self.loader.keep(words, request.config)
+        return words
 
 
 @dataclass(frozen=True)
@@ -199,7 +206,7 @@ def _record_impossible(job: Job, problem: ConfigError) -> None:
     """A combination of settings that is not one: nothing to launch, but a record like that of any
     other failure."""
     job.folder.path.mkdir(exist_ok=True)
-    begin(job)
+    start_attempt(job)
     now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
     with job.folder.log.open("a", encoding="utf-8") as file:
         file.writelines(
@@ -209,7 +216,7 @@ def _record_impossible(job: Job, problem: ConfigError) -> None:
             ]
         )
     record_failure(job, problem, 0.0)
-    say(f"{job.title}: cannot run: {str(problem).splitlines()[0]}")
+    print_line(f"{job.title}: cannot run: {str(problem).splitlines()[0]}")
 
 
 def _trained_on(job: Job) -> bool:
@@ -246,31 +253,26 @@ class FailedJob(JobReturn):
 def _returned(words: Sequence[str], job: Job) -> JobReturn:
     accuracy = validation_accuracy(job.result())
     if math.isnan(accuracy):
-        return FailedJob(overrides=list(words), status=JobStatus.FAILED)
-    returned = JobReturn(overrides=list(words), status=JobStatus.COMPLETED)
+        return FailedJob(
+            overrides=list(words), status=JobStatus.FAILED, working_dir=str(job.folder.path)
+        )
+    returned = JobReturn(
+        overrides=list(words), status=JobStatus.COMPLETED, working_dir=str(job.folder.path)
+    )
     returned.return_value = accuracy
     return returned
 
 
 def grid(config: DictConfig, words: Sequence[str]) -> Iterator[list[list[str]]]:
-    """All combinations in the portions that ``hydra.sweeper.max_batch_size`` asks for, as Hydra's
-    own sweeper makes them.
+    """All combinations, in batches of ``hydra.sweeper.max_batch_size``, the last key fastest.
 
     Raises:
         ConfigError: a swept setting has no values.
     """
-    given: Any = config.hydra.sweeper.params or {}
-    overrides = parse_overrides([*(f"{key}={value}" for key, value in given.items()), *words])
+    params: Any = config.hydra.sweeper.params or {}
+    overrides = parse_overrides([*(f"{key}={value}" for key, value in params.items()), *words])
     refuse_empty([override for override in overrides if override.is_sweep_override()])
-    yield from BasicSweeper.split_arguments(overrides, config.hydra.sweeper.max_batch_size)
-
-
-def is_grid(config: DictConfig) -> bool:
-    """Whether Hydra's own sweeper is to be used, rather than one that chooses as it goes."""
-    return str(config.hydra.sweeper._target_).rpartition(".")[2] == BasicSweeper.__name__
-
-
-def typed(config: DictConfig) -> list[str]:
-    """The settings that were typed, less Hydra's own."""
-    words: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-    return list(words)
+    jobs = [list(job) for job in itertools.product(*map(each_value, overrides))]
+    size = config.hydra.sweeper.max_batch_size or max(1, len(jobs))
+    for start in range(0, len(jobs), size):
+        yield jobs[start : start + size]

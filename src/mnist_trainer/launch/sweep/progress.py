@@ -16,10 +16,11 @@ from mnist_trainer.system.messages import counted
 if TYPE_CHECKING:
     from mnist_trainer.training.tracking.terminal import Terminal
 
+ENDED = (Status.COMPLETED, Status.PRUNED, Status.FAILED, Status.DIVERGED)
 POLL_SECONDS = 0.5
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Print a line; a terminal that cannot show a character must not end the sweep."""
     encoding = sys.stdout.encoding or "ascii"
     print(text.encode(encoding, "replace").decode(encoding), flush=True)
@@ -44,9 +45,9 @@ def skipped_lines(finished: Sequence[Job], num_asked: int, num_different: int) -
     return lines
 
 
-def started_line(job: Job, *, goes_on: bool) -> str:
+def started_line(job: Job, *, resuming: bool) -> str:
     """How a job begins."""
-    if goes_on:
+    if resuming:
         return f"{job.title}: goes on from its checkpoint"
     return f"{job.title}: tried again" if job.attempts() > 1 else job.title
 
@@ -66,7 +67,8 @@ def how_it_ended(job: Job) -> str:
     if result is None:
         return "ended without a record"
     if result.get("status") != Status.COMPLETED:
-        return f"{result.get('status')}: {first_line(result)}"
+        separator = "" if result.get("status") == Status.PRUNED else ":"
+        return f"{result.get('status')}{separator} {first_line(result)}"
     scores = [
         f"{split} {100 * result[split]['accuracy']:.2f} %"
         for split in ("validation", "test")
@@ -98,7 +100,7 @@ def num_ended(sweep: Sweep, untold: Sequence[Job] = ()) -> int:
     """Jobs of the command that have come to an end, good or bad, less those untold."""
     left_out = {job.folder.path for job in untold}
     told = [job for job in sweep.jobs if job.folder.path not in left_out]
-    return sum(job.status() in (Status.COMPLETED, Status.FAILED, Status.DIVERGED) for job in told)
+    return sum(job.status() in ENDED for job in told)
 
 
 def duration(seconds: float) -> str:
@@ -160,8 +162,8 @@ class Watcher:
                 record = read_result(job.record) or {}
                 if record.get("pid") != os.getpid():
                     self.running.append(job)
-                    say(started_line(job, goes_on=bool(record.get("from_checkpoint"))))
+                    print_line(started_line(job, resuming=bool(record.get("from_checkpoint"))))
         for job in list(self.running):
             if job.result() is not None:
                 self.running.remove(job)
-                say(ended_line(job, self.sweep, [*self.waiting, *self.running]))
+                print_line(ended_line(job, self.sweep, [*self.waiting, *self.running]))

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mnist_trainer.errors import ExitCode
+from mnist_trainer.errors import ExitCode, PrunedError
 from mnist_trainer.runs.folder import RUN_MARKS, RunFolder, display_path, leading_number
-from mnist_trainer.runs.result import Status, describe_failure, read_result
+from mnist_trainer.runs.result import Status, describe_failure, describe_pruned, read_result
 from mnist_trainer.system.files import write_json
 
 
@@ -140,7 +140,7 @@ def _job(folder: Path, entry: Mapping[str, Any] | None) -> Job | None:
         return None
 
 
-def begin(job: Job) -> bool:
+def start_attempt(job: Job) -> bool:
     """Note that the job starts, and tidy up what an attempt has left that does not count.
 
     Returns:
@@ -185,6 +185,11 @@ def prepare_retry(job: Job) -> None:
 def record_failure(job: Job, error: BaseException, seconds: float) -> None:
     """Write down how a job ended that did not come to a result."""
     write_json(job.folder.result, {**describe_failure(error, seconds), "identity": job.identity})
+
+
+def record_pruned(job: Job, error: PrunedError, seconds: float) -> None:
+    """Write down where a trial was stopped by the pruner."""
+    write_json(job.folder.result, {**describe_pruned(error, seconds), "identity": job.identity})
 
 
 @dataclass
@@ -252,7 +257,8 @@ def read_sweep(folder: Path) -> Sweep:
 
 
 def is_finished(job: Job) -> bool:
-    """Whether the job has its result, and it is that of these settings: a run may have been gone on
-    with by hand since."""
+    """Whether the job is completed or pruned with these settings: a run may have been resumed
+    by hand since."""
     result = job.result() or {}
-    return result.get("status") == Status.COMPLETED and result.get("identity") == job.identity
+    ended = result.get("status") in (Status.COMPLETED, Status.PRUNED)
+    return ended and result.get("identity") == job.identity

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_trainer.launch.sweep.progress import duration, say
+from mnist_trainer.launch.sweep.progress import duration, print_line
 from mnist_trainer.launch.sweep.records import Job
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.messages import counted
@@ -34,6 +34,8 @@ class Group:
     validation_loss: tuple[float, ...]
     test: tuple[float, ...]
     seconds: tuple[float, ...]
+    pruned_after: int | None = None
+    """Last epoch of a single pruned job."""
 
     @property
     def rank(self) -> tuple[float, float]:
@@ -45,6 +47,8 @@ class Group:
     @property
     def status(self) -> str:
         """What became of the jobs, the bad news spelled out."""
+        if self.pruned_after is not None:
+            return f"pruned after epoch {self.pruned_after}"
         num_jobs = self.statuses.total()
         missing = {
             status: count
@@ -72,6 +76,7 @@ def groups(jobs: Sequence[Job]) -> list[Group]:
 def _group(settings: dict[str, str], jobs: Sequence[Job]) -> Group:
     results: list[Any] = [job.result() for job in jobs if job.status() is Status.COMPLETED]
     held_out = [result["validation"] for result in results if result.get("validation")]
+    pruned = [job.result() or {} for job in jobs if job.status() is Status.PRUNED]
     return Group(
         settings=settings,
         statuses=Counter(job.status() for job in jobs),
@@ -79,6 +84,7 @@ def _group(settings: dict[str, str], jobs: Sequence[Job]) -> Group:
         validation_loss=tuple(scores["loss"] for scores in held_out),
         test=tuple(result["test"]["accuracy"] for result in results),
         seconds=tuple(result["seconds"]["total"] for result in results),
+        pruned_after=pruned[0].get("epochs") if pruned and len(jobs) == 1 else None,
     )
 
 
@@ -150,6 +156,14 @@ def captions(jobs: Sequence[Job], others: int, folder: str) -> list[str]:
         )
     elif any(group.test for group in found):
         said.append(NOT_RANKED)
+    statuses = Counter(job.status() for job in jobs)
+    if statuses[Status.PRUNED]:
+        settings = ranked(found)[0].settings
+        best = " ".join(f"{key}={shown(value)}" for key, value in settings.items())
+        said.append(
+            f"{statuses[Status.PRUNED]} of {counted(len(jobs), 'trial')} pruned,"
+            f" {statuses[Status.COMPLETED]} completed; the best: {best}"
+        )
     said.append(f"Time is the mean of a job. Folder: {folder}")
     if others:
         said.append(
@@ -163,19 +177,19 @@ def show(jobs: Sequence[Job], others: int, folder: str) -> None:
     from mnist_trainer.training.tracking.terminal import is_watched
 
     lines = rows(jobs)
-    say("")
+    print_line("")
     if is_watched():
         _show_rich(lines)
     else:
         widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
         for line in lines:
-            say(
+            print_line(
                 "  ".join(
                     text.ljust(width) for text, width in zip(line, widths, strict=True)
                 ).rstrip()
             )
     for caption in captions(jobs, others, folder):
-        say(caption)
+        print_line(caption)
 
 
 def _show_rich(lines: list[list[str]]) -> None:

@@ -1,9 +1,9 @@
-"""Activations a = f(z) and their derivatives f'(z), each number alone.
+"""Activations a = f(z) and their derivatives f'(z), elementwise.
 
-Notation as in Goodfellow, Bengio and Courville 2016, "Deep Learning", sections 3.10 and 6.3: z what
-a layer computes, a what it hands on, σ the sigmoid, Φ and φ distribution and density of the
-standard normal. At a kink the derivative is the one from the left, as PyTorch has it. No formula
-overflows, however large z is.
+Notation as in Goodfellow, Bengio and Courville 2016, "Deep Learning", sections 3.10 and 6.3: z is
+the pre-activation, a the activation, σ the sigmoid, Φ and φ are the distribution and density of the
+standard normal. At a kink the derivative is that from the left, as in PyTorch. No formula overflows
+for large z.
 """
 
 import math
@@ -20,15 +20,14 @@ LEAK = 0.01
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation with its derivative: both take the namespace and z, of any shape, and give an
-    array like z."""
+    """An activation and its derivative: functions of a namespace and z, to an array like z."""
 
     value: Formula
     derivative: Formula
 
 
 def identity(xp: Namespace, z: Array) -> Array:
-    """f(z) = z: what remains where there is no activation."""
+    """f(z) = z: no activation."""
     return z
 
 
@@ -49,18 +48,18 @@ def sigmoid_derivative(xp: Namespace, z: Array) -> Array:
 
 
 def tanh(xp: Namespace, z: Array) -> Array:
-    """tanh z = (e^z − e^−z) / (e^z + e^−z) = 2 σ(2z) − 1 (Goodfellow et al. 2016, section 6.3.2)."""
+    """tanh z = (e^z − e^−z) / (e^z + e^−z) = 2 σ(2z) − 1 (Goodfellow et al. 2016, 6.3.2)."""
     return xp.tanh(z)
 
 
 def tanh_derivative(xp: Namespace, z: Array) -> Array:
-    """f'(z) = 1 − tanh² z, as 1 / cosh² z, which keeps its digits where tanh z is nearly 1."""
+    """f'(z) = 1 − tanh² z, as 1 / cosh² z, which is exact where tanh z is nearly 1."""
     return sech(xp, z) ** 2
 
 
 def relu(xp: Namespace, z: Array) -> Array:
     """f(z) = max(z, 0) (Nair and Hinton 2010)."""
-    # What is no number stays none.
+    # Written so that NaN stays NaN.
     return xp.where(z <= 0, xp.zeros_like(z), z)
 
 
@@ -80,8 +79,7 @@ def leaky_relu_derivative(xp: Namespace, z: Array) -> Array:
 
 
 def gelu(xp: Namespace, z: Array) -> Array:
-    """f(z) = z Φ(z) (Hendrycks and Gimpel 2016, section 2), exactly, not by its approximation with
-    tanh."""
+    """f(z) = z Φ(z) (Hendrycks and Gimpel 2016, section 2), without their tanh approximation."""
     return z * normal_distribution(xp, z)
 
 
@@ -111,8 +109,8 @@ def softplus_derivative(xp: Namespace, z: Array) -> Array:
     return sigmoid(xp, z)
 
 
-# The sigmoid family: all pass through 0 with slope 1 and run from -1 to 1; they differ in how fast
-# they get there.
+# The sigmoid family: all have slope 1 at 0 and limits -1 and 1; they differ in how fast they
+# saturate.
 
 
 def erf_sigmoid(xp: Namespace, z: Array) -> Array:
@@ -187,7 +185,7 @@ def bell(xp: Namespace, x: Array) -> Array:
 
 
 def normal_distribution(xp: Namespace, z: Array) -> Array:
-    """Φ(z) = (1 + erf(z / √2)) / 2, the share of a standard normal below z (Abramowitz and Stegun
+    """Φ(z) = (1 + erf(z / √2)) / 2, the probability of a standard normal below z (Abramowitz and Stegun
     1964, 26.2.29)."""
     return (1 + erf(xp, z / math.sqrt(2))) / 2
 
@@ -195,10 +193,10 @@ def normal_distribution(xp: Namespace, z: Array) -> Array:
 def erf(xp: Namespace, x: Array) -> Array:
     """erf(x) = 2/√π · ∫₀ˣ e^(−t²) dt (Abramowitz and Stegun 1964, 7.1.1).
 
-    NumPy has no erf. There each number passes through Python's ``math.erf``: right to the last
-    bits, and without a further package. It takes 0.07 microseconds a number, some ten times as long
-    as a rational approximation in arrays would; but the error of such a one, 1e-7, would hide what
-    a gradient check looks for.
+    NumPy has no erf: there Python's ``math.erf`` is applied to each number, which is accurate to
+    the last bits and needs no further package. It takes 0.07 microseconds a number, ten times as
+    long as a rational approximation, whose error of 1e-7 would hide what a gradient check looks
+    for.
     """
     if hasattr(xp, "erf"):
         return xp.erf(x)

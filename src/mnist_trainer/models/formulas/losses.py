@@ -1,14 +1,14 @@
 """Losses of logits, and their gradients with respect to the logits.
 
 Notation: z logits (N, C), y the labels as rows of zeros with a single one (N, C), p = softmax(z),
-p_t the probability of the right class (N,), q = 1 − p_t. Every loss is a mean over the N images.
+p_t the probability of the target class (N,), q = 1 − p_t. Every loss is a mean over the N images.
 
-Most losses here look at the probability of the right class alone: L = f(p_t). By the chain rule,
+Most losses here are functions of the probability of the target class: L = f(p_t). By the chain rule,
 with ∂p_t/∂z_i = p_t (y_i − p_i),
 
     ∂L/∂z = w (p − y),   where w = −p_t f'(p_t)
 
-so each is cross entropy, whose w is 1, with another weight for each image.
+so each is cross entropy, where w = 1, with a weight for each image.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Loss(Protocol):
         """Logits (N, C) and labels (N, C) to the mean loss, a scalar."""
 
     def gradient(self, xp: Namespace, z: Array, y: Array) -> Array:
-        """Logits (N, C) and labels (N, C) to ∂L/∂z (N, C), the division by N of the mean included."""
+        """Logits (N, C) and labels (N, C) to ∂L/∂z (N, C) of the mean loss."""
 
 
 def one_hot(xp: Namespace, labels: Array, z: Array) -> Array:
@@ -47,7 +47,7 @@ def softmax(xp: Namespace, z: Array) -> Array:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """Cross entropy, with smoothed labels t = (1 − ε) y + ε / C (Szegedy et al. 2016, section 7)."""
+    """Cross entropy with smoothed labels t = (1 − ε) y + ε / C (Szegedy et al. 2016, 7)."""
 
     label_smoothing: float = 0.0
 
@@ -66,8 +66,7 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class MeanSquaredError:
-    """Squared distance between y and what the network says: the sum over classes, the mean over
-    images.
+    """Squared distance between y and the output: the sum over classes, the mean over images.
 
     Of the probabilities it is the score of Brier 1950. Of the logits it is a regression towards 0
     and 1. Nielsen 2015, eq. 6, has half of it; PyTorch's ``mse_loss`` divides by C as well, which
@@ -79,8 +78,8 @@ class MeanSquaredError:
 
     def value(self, xp: Namespace, z: Array, y: Array) -> Array:
         """L = Σ (p_i − y_i)², or Σ (z_i − y_i)²"""
-        said = z if self.of == "logits" else softmax(xp, z)
-        return ((said - y) ** 2).sum() / len(z)
+        output = z if self.of == "logits" else softmax(xp, z)
+        return ((output - y) ** 2).sum() / len(z)
 
     def gradient(self, xp: Namespace, z: Array, y: Array) -> Array:
         """With d = 2 (p − y): ∂L/∂z_i = p_i (d_i − Σ_j p_j d_j), through ∂p_j/∂z_i = p_j (δ_ij −
@@ -96,10 +95,10 @@ class MeanSquaredError:
 
 
 class TargetProbabilityLoss:
-    """A loss L = f(p_t) of the probability of the right class alone.
+    """A loss L = f(p_t) of the probability of the target class.
 
-    A subclass states f and the weight w = −p_t f'(p_t), both as functions of ln p_t, which keeps
-    its digits where p_t is close to 0 or to 1.
+    A subclass states f and the weight w = −p_t f'(p_t), both as functions of ln p_t, which is
+    accurate where p_t is close to 0 or 1.
     """
 
     def each(self, xp: Namespace, log_p_t: Array) -> Array:
@@ -122,7 +121,7 @@ class TargetProbabilityLoss:
 
 
 class NegativeLogLikelihood(TargetProbabilityLoss):
-    """Negative log-likelihood of log-softmax: cross entropy in the two steps that it is made of."""
+    """Negative log-likelihood of log-softmax: cross entropy in two steps."""
 
     def each(self, xp: Namespace, log_p_t: Array) -> Array:
         """f = −ln p_t (Goodfellow et al. 2016, eq. 6.12)."""
@@ -157,7 +156,7 @@ class Poly(TargetProbabilityLoss):
 
 @dataclass(frozen=True)
 class TruncatedPoly(TargetProbabilityLoss):
-    """The first N terms of the series −ln p_t = Σ q^j / j, the others dropped (Leng et al. 2022)."""
+    """The first N terms of the series −ln p_t = Σ q^j / j, the rest dropped (Leng et al. 2022)."""
 
     terms: int
 
@@ -173,10 +172,9 @@ class TruncatedPoly(TargetProbabilityLoss):
 
 @dataclass(frozen=True)
 class Focal(TargetProbabilityLoss):
-    """Cross entropy that looks away from what is already right, the more so the larger γ (Lin et
-    al. 2017).
+    """Cross entropy with less weight on well-classified images for larger γ (Lin et al. 2017).
 
-    Without their α, which evens out classes of unequal size: here it would only scale the learning
+    Without their α, which balances classes of unequal size: here it would only scale the learning
     rate.
     """
 
@@ -193,7 +191,7 @@ class Focal(TargetProbabilityLoss):
         return q**self.gamma * (1 - self.gamma * xp.exp(log_p_t) * log_p_t / q)
 
     def _q(self, xp: Namespace, log_p_t: Array) -> Array:
-        """1 − p_t, kept above 0: there a power below 1 has no finite slope."""
+        """1 − p_t, kept above 0, where a power below 1 has an infinite slope."""
         return xp.clip(-xp.expm1(log_p_t), 1e-30, None)
 
 

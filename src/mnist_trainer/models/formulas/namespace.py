@@ -1,9 +1,9 @@
-"""The mathematics of a network, written once for tensors and for NumPy's arrays.
+"""The mathematics of a network, written once for PyTorch tensors and NumPy arrays.
 
 Every function takes ``xp`` first, the namespace to compute in: the module ``torch`` or the module
-``numpy``. Arrays come and go in that namespace and keep their precision. Nothing here uses
+``numpy``. Arguments and results are arrays of that namespace. Nothing here uses
 automatic differentiation: the derivatives are formulas, which the tests and
-``mnist_trainer.gradient_check`` hold against autograd and against finite differences.
+``mnist_trainer.gradient_check`` compare with autograd and with finite differences.
 """
 
 from typing import Any

@@ -16,7 +16,7 @@ REPORT_SUFFIXES = (*SUFFIXES.values(), ".htm", ".markdown", ".txt")
 OWN_FILES = ("environment.json", "result.json", "job.json", "sweep.json")
 OWN_FOLDERS = ("checkpoints", "profile", "figures", "export")
 EVALUATION = "evaluation"
-SWEEP_MARKS = ("sweep.json", "multirun.yaml", "optuna.sqlite")
+SWEEP_MARKS = ("sweep.json", "multirun.yaml", "optuna.sqlite", "optuna.journal")
 MARKS = {
     **dict.fromkeys((*RUN_MARKS, ".hydra", "job.json"), "run"),
     **dict.fromkeys(SWEEP_MARKS, "sweep"),

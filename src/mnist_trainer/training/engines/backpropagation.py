@@ -73,24 +73,24 @@ p) for each that is kept."""
 def forward(
     xp: Namespace, layers: Sequence[Layer], x: Array, draw_mask: DrawMask
 ) -> tuple[Array, list[LayerCache]]:
-    """From images x (N, in) to logits (N, C), and what the layers were passed with; algorithm 6.3
+    """From images x (N, in) to logits (N, C), and the caches of the layers; algorithm 6.3
     of Goodfellow et al."""
     a = x  # (N, in)
-    passed = []
+    caches = []
     for layer in layers:
         z = a @ layer.W.T  # (N, in) @ (in, out) -> (N, out)
         if layer.b is not None:
             z = z + layer.b  # (N, out) + (out,)
         m = draw_mask(z.shape, layer.dropout) if layer.dropout > 0 else None
-        passed.append(LayerCache(a, z, m))
+        caches.append(LayerCache(a, z, m))
         a = layer.f.value(xp, z)  # (N, out)
         if m is not None:
             a = a * m
-    return a, passed
+    return a, caches
 
 
 def backward(
-    xp: Namespace, layers: Sequence[Layer], passed: Sequence[LayerCache], dL_da: Array
+    xp: Namespace, layers: Sequence[Layer], caches: Sequence[LayerCache], dL_da: Array
 ) -> list[Gradient]:
     """From the gradient of the loss by the logits, dL_da (N, C), to that of each layer; algorithm
     6.4 of Goodfellow et al.
@@ -100,7 +100,7 @@ def backward(
     """
     gradients = []
     for number in reversed(range(len(layers))):
-        layer, way = layers[number], passed[number]
+        layer, way = layers[number], caches[number]
         if way.m is not None:
             dL_da = dL_da * way.m
         delta = dL_da * layer.f.derivative(

@@ -5,8 +5,9 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
 from mnist_trainer.compute.device import Device
-from mnist_trainer.training.engines.by_hand import NUMPY, TENSORS, ManualEngine
-from mnist_trainer.training.step import AutogradEngine, Engine
+from mnist_trainer.training.engines.autograd import AutogradEngine
+from mnist_trainer.training.engines.manual import NUMPY, TENSORS, ManualEngine
+from mnist_trainer.training.step import Engine
 
 NAMESPACES = {"manual": TENSORS, "numpy": NUMPY}
 

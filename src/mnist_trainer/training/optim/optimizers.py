@@ -1,5 +1,4 @@
-"""Optimizers that PyTorch has no whole of: Muon for the hidden matrices of a network, AdamW for the
-rest."""
+"""Optimizers beyond PyTorch's own: Muon for the hidden matrices of a network, AdamW for the rest."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -56,21 +55,13 @@ class Muon(Optimizer):
         ):
             if not fits:
                 raise ValueError(f"{name}={value} is out of range")
-        parameters = list(params)
-        weights = [parameter for parameter in parameters if parameter.ndim >= 2]
-        hidden = {id(weight) for weight in weights[:-1]}
-        matrices = [parameter for parameter in parameters if id(parameter) in hidden]
-        others = [parameter for parameter in parameters if id(parameter) not in hidden]
         shared = {"lr": lr, "weight_decay": weight_decay}
+        matrices, others = split_hidden_weights(list(params))
+        muon = {"orthogonal": True, "momentum": momentum, "nesterov": nesterov, "rounds": rounds}
+        adamw = {"orthogonal": False, "betas": tuple(betas), "eps": eps}
         groups: list[dict[str, Any]] = [
-            {
-                "params": matrices,
-                "orthogonal": True,
-                "momentum": momentum,
-                "nesterov": nesterov,
-                "rounds": rounds,
-            },
-            {"params": others, "orthogonal": False, "betas": tuple(betas), "eps": eps},
+            {"params": matrices, **muon},
+            {"params": others, **adamw},
         ]
         super().__init__([{**group, **shared} for group in groups if group["params"]], {})
 
@@ -116,6 +107,18 @@ class Muon(Optimizer):
         square = state["exp_avg_sq"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         deviation = square.sqrt().div_(math.sqrt(1 - beta2 ** state["step"])).add_(group["eps"])
         parameter.addcdiv_(mean, deviation, value=-group["lr"] / (1 - beta1 ** state["step"]))
+
+
+def split_hidden_weights(
+    parameters: list[nn.Parameter],
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Split parameters into the weights of hidden layers, and all others: vectors, and the last of
+    the weights, which is the output layer's."""
+    weights = [parameter for parameter in parameters if parameter.ndim >= 2]
+    hidden = {id(weight) for weight in weights[:-1]}
+    matrices = [parameter for parameter in parameters if id(parameter) in hidden]
+    others = [parameter for parameter in parameters if id(parameter) not in hidden]
+    return matrices, others
 
 
 def orthogonalized(matrix: Tensor, rounds: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Optimizers without PyTorch's compiler: a start that takes half as long."""
+"""Optimizers without PyTorch's compiler: it takes 0.8 times the time of ``import torch``."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Where the time of a step goes: PyTorch's profiler over some steps of a run."""
+"""Profile some steps of a run with PyTorch's profiler."""
 
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from mnist_trainer.compute.device import Device
 from mnist_trainer.config.settings import TrackerSettings
@@ -10,30 +10,14 @@ from mnist_trainer.system.files import atomic_write
 from mnist_trainer.training.tracking.terminal import Terminal
 
 SKIPPED = 5
-"""Steps before the profile, in which things are made that are made only once."""
+"""Steps before the profile, which include one-time initialization."""
 TOP = 10
 
 
-class Profile(Protocol):
-    """A context around a run that is told of each step."""
+class Profile:
+    """A context around a run that is called after each step; this one profiles nothing."""
 
-    def stepped(self) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class NoProfile:
-    """The run is left alone."""
-
-    def stepped(self) -> None:
-        pass
+    def on_step(self) -> None: ...
 
     def __enter__(self) -> Self:
         return self
@@ -43,12 +27,11 @@ class NoProfile:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
-        pass
+    ) -> None: ...
 
 
-class StepProfile:
-    """A profile of the steps after the first few; of those there are, where the run ends sooner."""
+class StepProfile(Profile):
+    """Profiles the steps after the first few; fewer where the run ends sooner."""
 
     def __init__(self, folder: RunFolder, steps: int, device: Device, terminal: Terminal) -> None:
         """Args:
@@ -67,16 +50,13 @@ class StepProfile:
         self.terminal = terminal
         self.seen = 0
 
-    def stepped(self) -> None:
+    def on_step(self) -> None:
         self.seen += 1
         if self.seen == SKIPPED:
             self.device.synchronize()
             self.profiler.start()
         elif self.seen == SKIPPED + self.steps:
             self._write(self.steps)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self,
@@ -106,19 +86,19 @@ def open_profile(
     terminal: Terminal,
     is_main_process: bool = True,
 ) -> Profile:
-    """The profile that is asked for; of several processes that of the first."""
+    """The profile that the settings ask for; of several processes that of the main one."""
     if settings.profile_steps is None or not is_main_process:
-        return NoProfile()
+        return Profile()
     return StepProfile(folder, settings.profile_steps, device, terminal)
 
 
 def operator_table(events: Any, steps: int, device_type: str) -> str:
-    """The operators that cost most, by the time in themselves and not in others that they call.
+    """A table of the operators that take most time, those that they call excluded.
 
     Args:
-        events: what ``key_averages`` of a profiler gives.
-        steps: how many were profiled.
-        device_type: cuda ranks by the time on the device, else it is that on the CPU.
+        events: ``key_averages()`` of a profiler.
+        steps: number of profiled steps.
+        device_type: ``cuda`` ranks by time on the device, others by time on the CPU.
     """
     on_device = device_type == "cuda"
     times = {
@@ -127,19 +107,14 @@ def operator_table(events: Any, steps: int, device_type: str) -> str:
     }
     calls = {event.key: event.count for event in events}
     total = sum(times.values()) or 1.0
-    head = f"{'operator':<48} {'calls a step':>12} {'us a step':>10} {'share':>7}"
-    rows = [
-        f"{name[:48]:<48} {calls[name] / steps:>12.1f} {times[name] / steps:>10.1f}"
-        f" {times[name] / total:>7.1%}"
-        for name in sorted(times, key=times.__getitem__, reverse=True)[:TOP]
+    kind = "device" if on_device else "CPU"
+    lines = [
+        f"Mean of {steps} steps, {kind} time of each operator itself",
+        f"{'operator':<48} {'calls a step':>12} {'us a step':>10} {'share':>7}",
     ]
-    return "\n".join(
-        [
-            (
-                f"Mean of {steps} steps, {'device' if on_device else 'CPU'} time of each operator"
-                " itself"
-            ),
-            head,
-            *rows,
-        ]
-    )
+    for name in sorted(times, key=times.__getitem__, reverse=True)[:TOP]:
+        lines.append(
+            f"{name[:48]:<48} {calls[name] / steps:>12.1f} {times[name] / steps:>10.1f}"
+            f" {times[name] / total:>7.1%}"
+        )
+    return "\n".join(lines)

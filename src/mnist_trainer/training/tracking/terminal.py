@@ -38,9 +38,9 @@ class Terminal(Protocol):
 
     def epoch_started(self, epoch: int, epochs: int, steps: int) -> None: ...
 
-    def stepped(self, images: int) -> None: ...
+    def on_step(self, images: int) -> None: ...
 
-    def measured(self, metrics: Metrics) -> None: ...
+    def on_metrics(self, metrics: Metrics) -> None: ...
 
     def epoch_ended(self, report: EpochReport) -> None: ...
 
@@ -146,10 +146,10 @@ class PlainTerminal:
     def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
         pass
 
-    def stepped(self, images: int) -> None:
+    def on_step(self, images: int) -> None:
         pass
 
-    def measured(self, metrics: Metrics) -> None:
+    def on_metrics(self, metrics: Metrics) -> None:
         pass
 
     def epoch_ended(self, report: EpochReport) -> None:
@@ -259,7 +259,7 @@ class RichTerminal:
             self.epoch_task, total=steps, description=f"epoch {epoch}/{epochs}", note=self.loss_note
         )
 
-    def stepped(self, images: int) -> None:
+    def on_step(self, images: int) -> None:
         self.pending_steps += 1
         self.pending_images += images
         now = time.monotonic()
@@ -270,7 +270,7 @@ class RichTerminal:
             self.progress.update(self.run_task, advance=self.pending_steps)
             self.pending_steps, self.pending_images, self.refreshed = 0, 0, now
 
-    def measured(self, metrics: Metrics) -> None:
+    def on_metrics(self, metrics: Metrics) -> None:
         self.loss_note = f"loss {metrics.loss:.4f}  accuracy {percent(metrics)}"
 
     def epoch_ended(self, report: EpochReport) -> None:

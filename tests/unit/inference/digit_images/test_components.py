@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_trainer.inference.digit_images.components import Box, label_components
+from mnist_trainer.inference.digit_images.boxes import Box
+from mnist_trainer.inference.digit_images.components import label_components
 
 
 def flooded(mask: NDArray[np.bool_]) -> set[frozenset[tuple[int, int]]]:

@@ -17,7 +17,7 @@ from mnist_trainer.errors import MachineError
 from mnist_trainer.inference.export.formats import FORMATS
 from mnist_trainer.inference.export.onnx_file import compare, convert, run
 from mnist_trainer.inference.export.safetensors_file import check_bits
-from mnist_trainer.inference.loading import TrainedModel
+from mnist_trainer.inference.trained_model import TrainedModel
 from tests.conftest import Compose
 from tests.saved_runs import SMALL, save_run
 

@@ -1,30 +1,28 @@
 """Launchers: what has to be installed, what a configuration may tell them, and which GPU each job
 gets."""
 
-import sqlite3
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mnist_trainer.config.allow_list import HYDRA_TARGETS, TRUST_VARIABLE
+from mnist_trainer.config.allow_list import TRUST_VARIABLE
 from mnist_trainer.errors import ConfigError, MachineError
 from mnist_trainer.launch.hydra import launchers as launching
 from mnist_trainer.launch.hydra.launchers import (
     EXTRAS,
     JOBLIB,
     RAY,
+    TARGETS,
     assigned_gpu,
-    hazards,
+    launcher_problems,
     require_extras,
     share_machine,
 )
-from mnist_trainer.launch.hydra.optuna_study import note_version
 from tests.conftest import Compose
 
 
 def test_the_plugin_of_every_extra_may_be_named() -> None:
-    assert EXTRAS.keys() <= HYDRA_TARGETS
+    assert EXTRAS.keys() <= TARGETS
 
 
 @pytest.mark.parametrize("target", EXTRAS)
@@ -34,7 +32,7 @@ def test_a_missing_extra_is_named_with_the_way_to_get_it(
     section = EXTRAS[target].choice.removeprefix("hydra/").partition("=")[0]
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(
-        MachineError, match=rf"pip install 'mnist-trainer\[{EXTRAS[target].name}\]'"
+        MachineError, match=rf"pip install (hydra-{EXTRAS[target].name}-launcher|optuna)"
     ):
         require_extras({section: {"_target_": target}})
 
@@ -61,7 +59,7 @@ HAZARDS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("section", HAZARDS, ids=str)
 def test_what_would_run_unchecked_is_refused(section: dict[str, Any]) -> None:
-    assert list(hazards(section))
+    assert list(launcher_problems(section))
 
 
 def test_the_environment_admits_shell_commands_of_a_cluster(
@@ -69,7 +67,7 @@ def test_the_environment_admits_shell_commands_of_a_cluster(
 ) -> None:
     section = {"launcher": {"setup": ["module load cuda"]}}
     monkeypatch.setenv(TRUST_VARIABLE, "hydra.launcher")
-    assert not list(hazards(section))
+    assert not list(launcher_problems(section))
 
 
 @pytest.mark.parametrize(
@@ -119,14 +117,3 @@ def test_a_launcher_that_assigns_gpus_itself_is_left_to_it(monkeypatch: pytest.M
         {"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}, 1, untouched
     )
     assert untouched == {}
-
-
-def test_the_version_of_a_study_is_noted_once(tmp_path: Path) -> None:
-    for _ in range(2):
-        note_version(tmp_path / "optuna.sqlite")
-    rows = (
-        sqlite3.connect(tmp_path / "optuna.sqlite")
-        .execute("SELECT version_num FROM alembic_version")
-        .fetchall()
-    )
-    assert len(rows) == 1

@@ -14,10 +14,10 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError, DivergedError, MachineError, RefusedError
-from mnist_trainer.launch.command_line import parse_command_line, plan, start_hydra
-from mnist_trainer.launch.sweep.compose import Composer
-from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid, typed
-from mnist_trainer.launch.sweep.records import Job, Sweep, begin, read_jobs, record_failure
+from mnist_trainer.launch.command import resolve_command
+from mnist_trainer.launch.options import parse_command_line
+from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid
+from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs, record_failure, start_attempt
 
 
 class Pretended(Launcher):
@@ -45,7 +45,7 @@ class Pretended(Launcher):
 
 def complete(job: Job) -> None:
     job.folder.path.mkdir(exist_ok=True)
-    begin(job)
+    start_attempt(job)
     scores = {"accuracy": int(job.settings.get("seed", "1")) / 10, "loss": 1.0}
     result = {
         "status": "completed",
@@ -67,18 +67,12 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
     def started(
         *words: str, act: Callable[[Job], None] = complete
     ) -> tuple[list[float | None], Pretended, Sweep]:
-        command = parse_command_line(["-m", *words])
-        hydra = start_hydra(command)
-        checked = plan(hydra, command)
-        config = hydra.compose_config(
-            "config", [*checked.overrides, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN
-        )
+        command = resolve_command(parse_command_line(["-m", *words]))
+        config = command.loader.compose([*command.words, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
         sweep = Sweep(tmp_path, "mnist-train", 0)
         inner = Pretended(sweep, act)
-        launcher = ResumableLauncher(
-            inner, sweep, Composer(hydra, "config", config), checked.fixed_keys
-        )
-        (batch,) = grid(config, typed(config))
+        launcher = ResumableLauncher(inner, sweep, command, config)
+        (batch,) = grid(config, list(config.hydra.overrides.task))
         sweep.total = len(batch)
         returned: list[Any] = [value_of(each) for each in launcher.launch(batch, 0)]
         return returned, inner, sweep
@@ -118,7 +112,7 @@ def test_of_two_jobs_that_do_the_same_one_is_launched_and_both_are_answered(laun
 def test_a_failure_is_not_a_number_and_is_launched_again(launch: Launch) -> None:
     def diverge(job: Job) -> None:
         job.folder.path.mkdir(exist_ok=True)
-        begin(job)
+        start_attempt(job)
         record_failure(job, DivergedError("x"), 0.0)
 
     values, _, _ = launch("seed=1,2", act=diverge)
@@ -205,7 +199,7 @@ def test_where_a_process_dies_the_others_are_launched_again(launch: Launch) -> N
         if job.settings["seed"] == "2" and not died:
             died.append(2)
             job.folder.path.mkdir()
-            begin(job)
+            start_attempt(job)
             raise BrokenProcessPool
         complete(job)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_trainer.launch.sweep.command import how_to_go_on
+from mnist_trainer.launch.sweep.command import how_to_resume
 from mnist_trainer.launch.sweep.progress import Watcher, progress, skipped_lines
 from mnist_trainer.launch.sweep.records import Sweep
 from tests.unit.launch.sweep.conftest import MakeJob
@@ -40,7 +40,7 @@ def test_one_job_is_told_in_the_singular(make_job: MakeJob, tmp_path: Path) -> N
     job = make_job(0, 0.9, seed="0")
     sweep = Sweep(tmp_path / "sweep", "mnist-train", 1, [job])
     assert progress(sweep) == "1 of 1 job"
-    assert how_to_go_on(sweep).startswith("1 of 1 job is done.")
+    assert how_to_resume(sweep).startswith("1 of 1 job is done.")
     assert skipped_lines([job], 2, 1) == [
         "1 of 2 jobs has the settings of another: they are run once.",
         "already finished: 1 of 1 job (#0)",

@@ -9,12 +9,12 @@ from mnist_trainer.errors import DivergedError, MachineError
 from mnist_trainer.launch.sweep.records import (
     Job,
     Sweep,
-    begin,
     is_finished,
     prepare_retry,
     read_jobs,
     read_sweep,
     record_failure,
+    start_attempt,
 )
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.signals import InterruptedRunError
@@ -41,24 +41,24 @@ def test_who_goes_on_and_who_begins_anew(
 ) -> None:
     job = make_job(0, seed="0")
     assert job.status() is Status.WAITING
-    assert not begin(job)
+    assert not start_attempt(job)
     with_checkpoint(job)
     record_failure(job, error, 1.5)
     assert job.status() is status
     assert not is_finished(job)
     prepare_retry(job)
-    assert begin(job) is goes_on
+    assert start_attempt(job) is goes_on
     assert (job.folder.checkpoints / "last.pt").exists() is goes_on
     assert job.attempts() == 2
 
 
 def test_a_job_that_was_killed_goes_on(make_job: MakeJob) -> None:
     job = make_job(0, seed="0")
-    begin(job)
+    start_attempt(job)
     with_checkpoint(job)
     assert job.status() is Status.INTERRUPTED
     prepare_retry(job)
-    assert begin(job)
+    assert start_attempt(job)
 
 
 def test_a_job_that_someone_trained_on_with_other_settings_is_not_that_job_any_more(
@@ -73,7 +73,7 @@ def test_a_job_that_someone_trained_on_with_other_settings_is_not_that_job_any_m
 
 def test_what_is_no_record_is_passed_over(make_job: MakeJob, tmp_path: Path) -> None:
     job = make_job(7, seed="0")
-    begin(job)
+    start_attempt(job)
     for name, text in (("torn", '{"number": 1'), ("list", "[]"), ("foreign", '{"number": "x"}')):
         (tmp_path / "sweep" / name).mkdir()
         (tmp_path / "sweep" / name / "job.json").write_text(text)

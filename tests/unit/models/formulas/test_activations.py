@@ -1,5 +1,4 @@
-"""Activations and their derivatives, in NumPy and in PyTorch: equal, right at known places, safe
-far out."""
+"""Activations and derivatives: NumPy equals PyTorch, known values, no overflow."""
 
 import math
 import warnings
@@ -19,7 +18,7 @@ FAMILY = ("erf", "algebraic", "softsign", "arctan", "gd")
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_numpy_and_torch_agree_and_keep_precision_and_shape(name: str) -> None:
+def test_numpy_equals_torch_in_value_precision_and_shape(name: str) -> None:
     for dtype in (np.float32, np.float64):
         z = np.linspace(-9, 9, 360, dtype=dtype).reshape(4, 90)
         for formula in (ACTIVATIONS[name].value, ACTIVATIONS[name].derivative):
@@ -45,7 +44,7 @@ def test_nothing_overflows_far_from_zero(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_the_module_that_trains_computes_the_formula_forwards_and_backwards(name: str) -> None:
+def test_module_equals_the_formula_forward_and_backward(name: str) -> None:
     z = torch.cat(
         [torch.linspace(-5, 5, 101, dtype=torch.float64), torch.tensor([-40.0, 0.0, 40.0])]
     ).requires_grad_()
@@ -60,7 +59,7 @@ def test_the_module_that_trains_computes_the_formula_forwards_and_backwards(name
 
 
 @pytest.mark.parametrize("name", FAMILY)
-def test_the_sigmoid_family_is_odd_and_leaves_zero_with_slope_one(name: str) -> None:
+def test_sigmoid_family_is_odd_with_slope_one_at_zero(name: str) -> None:
     z = np.linspace(0, 5, 50)
     value, derivative = ACTIVATIONS[name].value, ACTIVATIONS[name].derivative
     assert np.array_equal(value(np, -z), -value(np, z))
@@ -91,15 +90,15 @@ def test_known_values(name: str, z: float, a: float) -> None:
     assert ACTIVATIONS[name].value(np, np.array([z]))[0] == pytest.approx(a, rel=1e-14)
 
 
-def test_erf_is_exact_in_numpy_as_well() -> None:
+def test_erf_is_exact_in_numpy() -> None:
     x = np.linspace(-6, 6, 97)
     assert np.abs(erf(np, x) - torch.erf(torch.from_numpy(x)).numpy()).max() < 1e-15
     assert erf(np, np.zeros((), dtype=np.float32)).dtype == np.float32
 
 
 @pytest.mark.parametrize("xp", [np, torch])
-def test_what_is_no_number_is_not_swallowed_by_relu(xp: Any) -> None:
-    """As with PyTorch's own, forwards and backwards."""
+def test_relu_keeps_nan(xp: Any) -> None:
+    """As PyTorch's own, forward and backward."""
     nan = xp.asarray([float("nan"), -1.0, 0.0, 2.0])
     relu = ACTIVATIONS["relu"]
     assert np.array_equal(np.asarray(relu.value(xp, nan)), [np.nan, 0, 0, 2], equal_nan=True)

@@ -1,5 +1,4 @@
-"""Losses and their gradients with respect to the logits, held against the formulas as papers state
-them."""
+"""Losses and their gradients with respect to the logits, against the papers' formulas."""
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ EVERY_LOSS: dict[str, Loss] = {
 
 
 def problem(images: int = 8) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits, labels and labels as rows of zeros and a one."""
+    """Logits, labels and one-hot labels."""
     stream = np.random.default_rng(1)
     z, labels = 2 * stream.standard_normal((images, 10)), stream.integers(0, 10, images)
     return z, labels, one_hot(np, labels, z)
@@ -50,7 +49,7 @@ def test_the_gradient_of_cross_entropy_is_softmax_minus_y() -> None:
         assert np.allclose(loss.gradient(np, z, y), (softmax(np, z) - y) / 8, rtol=0, atol=1e-15)
 
 
-def test_poly_1_as_the_paper_states_it() -> None:
+def test_poly_1_equals_the_paper() -> None:
     z, labels, y = problem()
     p_t = right(z, labels)
     assert Poly((2.0,)).value(np, z, y) == pytest.approx((-np.log(p_t) + 2 * (1 - p_t)).mean())
@@ -62,7 +61,7 @@ def test_poly_1_as_the_paper_states_it() -> None:
     )
 
 
-def test_poly_n_with_one_coefficient_is_poly_1_and_with_none_changed_cross_entropy() -> None:
+def test_poly_n_includes_poly_1_and_cross_entropy() -> None:
     z, _, y = problem()
     for method in ("value", "gradient"):
         assert np.allclose(
@@ -73,7 +72,7 @@ def test_poly_n_with_one_coefficient_is_poly_1_and_with_none_changed_cross_entro
         )
 
 
-def test_the_series_comes_closer_to_cross_entropy_with_every_term() -> None:
+def test_series_converges_to_cross_entropy() -> None:
     z, labels, y = problem()
     q = 1 - right(z, labels)
     assert TruncatedPoly(3).value(np, z, y) == pytest.approx((q + q**2 / 2 + q**3 / 3).mean())
@@ -86,7 +85,7 @@ def test_the_series_comes_closer_to_cross_entropy_with_every_term() -> None:
     )
 
 
-def test_taking_terms_out_one_by_one_leaves_the_rest_of_the_series() -> None:
+def test_removed_terms_leave_the_rest_of_the_series() -> None:
     """Poly-N with ε_j = −1/j drops the first N terms, so both parts together are cross entropy."""
     z, _, y = problem()
     rest = Poly((-1.0, -1 / 2, -1 / 3))
@@ -95,14 +94,14 @@ def test_taking_terms_out_one_by_one_leaves_the_rest_of_the_series() -> None:
         assert np.allclose(together, getattr(CrossEntropy(), method)(np, z, y))
 
 
-def test_focal_loss_with_gamma_0_is_cross_entropy_and_else_looks_away_from_what_is_right() -> None:
+def test_focal_loss_downweights_well_classified_images() -> None:
     z, labels, y = problem()
     assert np.allclose(Focal(0.0).gradient(np, z, y), CrossEntropy().gradient(np, z, y))
     p_t = right(z, labels)
     assert Focal(2.0).value(np, z, y) == pytest.approx((-((1 - p_t) ** 2) * np.log(p_t)).mean())
 
 
-def test_squared_error_is_a_sum_over_classes_and_a_mean_over_images() -> None:
+def test_squared_error_sums_classes_and_averages_images() -> None:
     z, _, y = problem()
     assert MeanSquaredError().value(np, z, y) == pytest.approx(
         ((softmax(np, z) - y) ** 2).sum(axis=1).mean()
@@ -128,7 +127,7 @@ def test_torch_and_numpy_agree(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EVERY_LOSS)
-def test_the_gradient_of_a_batch_is_the_mean_of_those_of_its_images(name: str) -> None:
+def test_batch_gradient_is_the_mean_of_image_gradients(name: str) -> None:
     z, _, y = problem(5)
     alone = np.concatenate(
         [EVERY_LOSS[name].gradient(np, z[n : n + 1], y[n : n + 1]) for n in range(5)]
@@ -137,7 +136,7 @@ def test_the_gradient_of_a_batch_is_the_mean_of_those_of_its_images(name: str) -
 
 
 @pytest.mark.parametrize("name", EVERY_LOSS)
-def test_surely_right_and_surely_wrong_answers_give_finite_numbers(name: str) -> None:
+def test_confident_predictions_give_finite_numbers(name: str) -> None:
     z = np.array([[2000, 0, 0], [0, 2000, 0], [0, 0, 0]], dtype=np.float32)
     y = np.eye(3, dtype=np.float32)[[0, 0, 0]]
     loss = EVERY_LOSS[name]
@@ -148,8 +147,8 @@ def test_surely_right_and_surely_wrong_answers_give_finite_numbers(name: str) ->
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0, 5.0])
-def test_the_weight_of_an_image_is_what_its_loss_gains_with_its_probability(gamma: float) -> None:
-    """w = −p_t f'(p_t) = −d f / d ln p_t, by finite differences, up to where p_t is 1 but for 1e-9."""
+def test_weight_equals_a_finite_difference(gamma: float) -> None:
+    """w = −p_t f'(p_t) = −d f / d ln p_t, by finite differences, up to p_t = 1 − 1e-9."""
     log_p = np.log(np.array([1e-6, 0.1, 0.5, 0.9, 0.999, 1 - 1e-6]))
     losses: tuple[TargetProbabilityLoss, ...] = (
         Focal(gamma),

@@ -30,10 +30,10 @@ def test_two_layers_and_two_images_by_hand(xp: Any) -> None:
     first = Layer(array(xp, [[1, 0], [-1, 1]]), array(xp, [0, 1]), ACTIVATIONS["relu"], 0.0)
     second = Layer(array(xp, [[2, 3]]), None, ACTIVATIONS["identity"], 0.0)
     x = array(xp, [[1, 2], [3, -1]])
-    logits, passed = forward(xp, [first, second], x, no_mask)
+    logits, caches = forward(xp, [first, second], x, no_mask)
     assert logits.tolist() == [[8], [6]]
-    assert passed[1].a_before.tolist() == [[1, 2], [3, 0]]
-    one, two = backward(xp, [first, second], passed, array(xp, [[1], [10]]))
+    assert caches[1].a_before.tolist() == [[1, 2], [3, 0]]
+    one, two = backward(xp, [first, second], caches, array(xp, [[1], [10]]))
     assert two.dW.tolist() == [[31, 2]]
     assert two.db.tolist() == [11]
     assert one.dW.tolist() == [[62, -16], [3, 6]]
@@ -55,8 +55,8 @@ def test_a_dropped_unit_passes_nothing_on_and_nothing_back(xp: Any) -> None:
         asked.append((tuple(shape), p))
         return array(xp, [[0, 2]])
 
-    logits, passed = forward(xp, [first, second], array(xp, [[1, 2]]), mask)
-    one, two = backward(xp, [first, second], passed, array(xp, [[1]]))
+    logits, caches = forward(xp, [first, second], array(xp, [[1, 2]]), mask)
+    one, two = backward(xp, [first, second], caches, array(xp, [[1]]))
     assert asked == [((1, 2), 0.5)]
     assert logits.tolist() == [[12]]
     assert two.dW.tolist() == [[0, 4]]

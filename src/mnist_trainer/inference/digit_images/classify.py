@@ -1,0 +1,211 @@
+"""Classify the digits of image files: predictions as text, as JSON, and as drawings of the input."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_trainer.errors import ExitCode
+from mnist_trainer.inference.digit_images.boxes import DetectedDigit
+from mnist_trainer.inference.digit_images.display import (
+    Style,
+    bar,
+    choose_style,
+    printable,
+    render_digits,
+    write_digit_images,
+)
+from mnist_trainer.inference.digit_images.find_images import ImageSource, find_images
+from mnist_trainer.inference.digit_images.read_image import ImageError, SourceImage
+
+if TYPE_CHECKING:
+    from mnist_trainer.inference.trained_model import TrainedModel
+
+WORKING_SIDE = {"one": 640, "many": 1280}
+"""Longer side to which a larger image is downsampled, in pixels."""
+SEVERAL = "several digits? Read them with --digits many."
+DIGIT_NAMES = tuple("0123456789")
+
+
+@dataclass(frozen=True)
+class DigitPrediction:
+    """A detected digit and its class probabilities."""
+
+    digit: DetectedDigit
+    probabilities: NDArray[np.float64]
+    """(num_classes,)."""
+    class_names: Sequence[str]
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """Names and probabilities of the most probable classes."""
+        ranked = np.argsort(-self.probabilities, kind="stable")[:count]
+        return [(self.class_names[label], float(self.probabilities[label])) for label in ranked]
+
+    @property
+    def label(self) -> str:
+        """Name of the predicted class."""
+        return self.top(1)[0][0]
+
+
+@dataclass(frozen=True)
+class ImagePrediction:
+    """The predictions for one image file, or why there are none."""
+
+    source: ImageSource
+    image: SourceImage | None
+    digits: Sequence[DigitPrediction]
+    error: str | None = None
+
+    def text(self) -> str:
+        """The predicted classes: lines of digits; names of words are separated by spaces."""
+        lines: dict[int, list[str]] = {}
+        for prediction in self.digits:
+            lines.setdefault(prediction.digit.line, []).append(prediction.label)
+        names = self.digits[0].class_names if self.digits else ()
+        space = "" if all(len(name) == 1 for name in names) else " "
+        return "\n".join(space.join(line) for line in lines.values())
+
+    @property
+    def has_several(self) -> bool:
+        """Whether the image seems to contain more digits than the one that was asked for."""
+        return any(prediction.digit.among_several for prediction in self.digits)
+
+
+def classify_images(arguments: argparse.Namespace) -> ExitCode:
+    """Classify every image; report those that cannot be used, and exit with 2 if there are any.
+
+    Raises:
+        UserError: the run cannot be used.
+    """
+    sources = find_images(arguments.pictures)
+    from mnist_trainer.inference.loading import load_run
+
+    trained = load_run(arguments.run, checkpoint=arguments.checkpoint, device=arguments.device)
+    if not knows_digits(trained) and not arguments.json:
+        report(
+            "note: pictures are prepared as digits are (cropped, fitted into 20x20, centred by"
+            " their mass), whatever the classes; only 28x28 grey ones are left as they are."
+        )
+    style = None if arguments.json else choose_style()
+    entries = []
+    for source in sources:
+        prediction = classify(source, arguments.digits, trained)
+        entries.append(as_json(prediction, arguments.top))
+        print_prediction(prediction, arguments.top, style)
+        if arguments.show and prediction.image is not None:
+            show_digits(prediction, prediction.image, arguments.show_dir, style)
+    if arguments.json:
+        names = list(trained.class_names)
+        document = {"run": arguments.run, "class_names": names, "pictures": entries}
+        print(json.dumps(document, indent=2))
+    failed = sum("error" in entry for entry in entries)
+    if failed and len(entries) > 1:
+        report(f"mnist-predict: {failed} of {len(entries)} pictures could not be used.")
+    # Promise R25 of docs/reliability.md.
+    return ExitCode.CONFIG if failed else ExitCode.OK
+
+
+def knows_digits(trained: "TrainedModel") -> bool:
+    """Whether the first ten classes are the digits."""
+    return tuple(trained.class_names[:10]) == DIGIT_NAMES
+
+
+def classify(source: ImageSource, digits: str, trained: "TrainedModel") -> ImagePrediction:
+    """Read one image, detect its digits and classify them; an unusable image is no exception."""
+    # Late: a mistake in the command line is answered before SciPy is imported.
+    from mnist_trainer.inference.digit_images.segment import find_digit, find_digits
+
+    try:
+        image = source.read(WORKING_SIDE[digits])
+        if digits == "many":
+            detected = find_digits(image.pixels)
+        else:
+            detected = [find_digit(image.pixels, other_things=not knows_digits(trained))]
+    except ImageError as error:
+        return ImagePrediction(source, None, (), str(error))
+    logits = trained.logits(np.stack([digit.image for digit in detected]))  # (N, num_classes)
+    probabilities = logits.double().softmax(dim=1).numpy()
+    predictions = [
+        DigitPrediction(digit, row, trained.class_names)
+        for digit, row in zip(detected, probabilities, strict=True)
+    ]
+    return ImagePrediction(source, image, predictions)
+
+
+def as_json(prediction: ImagePrediction, top: int) -> dict[str, Any]:
+    """The entry of one image in the JSON document.
+
+    Boxes are left, top, right, bottom in pixels of the upright original.
+    """
+    if prediction.image is None:
+        return {"picture": prediction.source.name, "error": prediction.error}
+    scale = prediction.image.scale
+    digits = []
+    for each in prediction.digits:
+        box = each.digit.box
+        classes = [{"class": name, "probability": value} for name, value in each.top(top)]
+        corners = [round(side * scale) for side in (box.left, box.top, box.right, box.bottom)]
+        digits.append({**classes[0], "top": classes, "box": corners, "line": each.digit.line})
+    note = {"note": SEVERAL} if prediction.has_several else {}
+    name = prediction.source.name
+    return {"picture": name, "text": prediction.text(), "digits": digits, **note}
+
+
+def print_prediction(prediction: ImagePrediction, top: int, style: Style | None) -> None:
+    """Print the predicted classes, if there is a style, and what is wrong to standard error."""
+    name = printable(prediction.source.name)
+    if prediction.error:
+        report(f"mnist-predict: {name}: {prediction.error}")
+    elif style:
+        lines = " / ".join(prediction.text().splitlines())
+        print(f"{name}: {lines}")
+        print_classes(prediction.digits, top, style)
+    if prediction.has_several:
+        report(f"mnist-predict: {name}: {SEVERAL}")
+
+
+def print_classes(predictions: Sequence[DigitPrediction], top: int, style: Style) -> None:
+    """A bar for each of the top classes of a single digit; one line a digit where there are more."""
+    width = max(len(name) for name in predictions[0].class_names)
+    for number, prediction in enumerate(predictions, start=1):
+        ranked = prediction.top(top)
+        rows = [
+            f"{name:<{width}} {probability:>6.1%} {bar(probability, style)}"
+            for name, probability in ranked
+        ]
+        if len(predictions) > 1:
+            others = ", ".join(f"{name} {probability:.1%}" for name, probability in ranked[1:])
+            rows = [f"{number:>3}. {rows[0]}  {others}"]
+        for row in rows:
+            print(f"  {row}".rstrip())
+
+
+def show_digits(
+    prediction: ImagePrediction, image: SourceImage, folder: Path, style: Style | None
+) -> None:
+    """Write the input of the network as PNG files, and print it if there is a style.
+
+    Raises:
+        MachineError: the files cannot be written.
+    """
+    detected = [each.digit for each in prediction.digits]
+    if style:
+        print(render_digits([digit.image for digit in detected], style))
+    labels = [each.label for each in prediction.digits]
+    stem = Path(prediction.source.name).stem
+    written = write_digit_images(image, detected, labels, folder, stem)
+    if style:
+        between = "and" if len(written) == 3 else "to"
+        rest = f", {written[1]} {between} {written[-1].name}" if len(written) > 1 else ""
+        print(f"  seen: {written[0]}{rest}")
+
+
+def report(message: str) -> None:
+    """Write a line to standard error."""
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,83 @@
+"""Export to one HTML file: a page to draw digits on that runs the network offline.
+
+Its scripts are tested to compute what ``mnist-predict`` computes for the same image.
+"""
+
+import base64
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
+from mnist_trainer.inference.export.html_network import describe
+from mnist_trainer.system.files import atomic_write
+from mnist_trainer.system.messages import counted
+
+if TYPE_CHECKING:
+    from mnist_trainer.inference.trained_model import TrainedModel
+
+PARTS = Path(__file__).parent / "page"
+SCRIPTS = ("placement.js", "network.js", "drawing.js")
+DIGIT_NAMES = tuple("0123456789")
+
+
+def write_html(trained: "TrainedModel", path: Path) -> Exported:
+    """Write the page of a trained network. It averages as many shifted views of a drawing as the
+    run's own test does.
+
+    Raises:
+        ConfigError: the network has a part that the page cannot compute; the message names it.
+        MachineError: the file cannot be written.
+    """
+    as_tested = dataclasses.replace(trained, translations=trained.config.trainer.translations)
+    content = page(as_tested).encode("utf-8")
+    with atomic_write(path, len(content), elsewhere=ELSEWHERE) as file:
+        file.write(content)
+    findings = (
+        ("network", f"{parameters_of(trained):,} parameters as float32, computed in the browser"),
+        ("size", f"{len(content) / 1000:,.0f} kB, everything in one file; it contacts no server"),
+    )
+    return Exported((path,), findings)
+
+
+def page(trained: "TrainedModel") -> str:
+    """Render the page."""
+    script = '"use strict";\n' + "\n".join(
+        (PARTS / name).read_text(encoding="utf-8").replace('"use strict";\n', "")
+        for name in SCRIPTS
+    )
+    environment = Environment(
+        loader=FileSystemLoader(PARTS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page.html.jinja").render(
+        knows_digits=tuple(trained.class_names) == DIGIT_NAMES,
+        class_names=trained.class_names,
+        provenance=provenance(trained),
+        network=describe(trained),
+        style=Markup((PARTS / "style.css").read_text(encoding="utf-8")),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        # The content security policy admits this very script.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode(),
+    )
+
+
+def provenance(trained: "TrainedModel") -> str:
+    """Which network this is, in a sentence."""
+    config = trained.config
+    return (
+        f"Network: {config.model.choice}, {parameters_of(trained):,} parameters (float32), trained"
+        f" on {config.data.name} for {counted(trained.checkpoint.epoch, 'epoch')}; weights"
+        f" {trained.checkpoint.sha256[:12]}."
+    )
+
+
+def parameters_of(trained: "TrainedModel") -> int:
+    """Number of trainable parameters."""
+    return sum(parameter.numel() for parameter in trained.model.parameters())

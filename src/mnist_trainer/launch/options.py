@@ -1,0 +1,156 @@
+"""Parse the command line of ``mnist-train``: Hydra's options, ``--explain``, and overrides.
+
+No torch here: a mistake is answered before it is imported.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_trainer.config.shipped import config_dir
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.launch.hydra.private import option_parser
+from mnist_trainer.system.messages import nearest
+
+EXPLAIN = "--explain"
+# What can be explained of a model; the first is what --explain alone asks for.
+EXPLANATIONS = ("layers", "backward")
+# Settings that hold the name of a file or folder.
+PATH_KEYS = ("resume", "hydra.run.dir", "hydra.sweep.dir", "data.root")
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What was typed, sorted."""
+
+    overrides: list[str]
+    multirun: bool
+    inspects: bool
+    """Asks about the configuration (``--cfg``, ``--info``, completion) and trains nothing."""
+    explain: str | None
+    """Asks for an explanation of the model, one of ``EXPLANATIONS``, and trains nothing."""
+    config_name: str
+    config_path: str | None
+    config_dir: str | None
+    """A folder of the user's own configurations, beside the shipped ones."""
+
+
+def parse_command_line(argv: Sequence[str]) -> CommandLine:
+    """Sort the arguments into options and overrides.
+
+    Raises:
+        ConfigError: an option that does not exist, or lacks its value.
+    """
+    parser = option_parser()
+    parser.exit_on_error = False
+    argv, explain = pop_explain_flag(argv)
+    try:
+        arguments, rest = parser.parse_known_intermixed_args(argv)
+    except argparse.ArgumentError as error:
+        raise ConfigError(
+            f"{error}. Options are listed by mnist-train --hydra-help; settings are key=value"
+            " words."
+        ) from error
+    _check_options(arguments, explain)
+    if rest:
+        known = [EXPLAIN, *re.findall(r"--[\w-]+", parser.format_usage())]
+        raise ConfigError(
+            f"{rest[0]} is not an option.{nearest(rest[0].partition('=')[0], known)}\nSettings are"
+            " words without dashes: mnist-train trainer.epochs=5. All options: mnist-train"
+            " --hydra-help"
+        )
+    inspects = ("cfg", "info", "shell_completion", "hydra_help")
+    return CommandLine(
+        overrides=[quote_value(word) for word in arguments.overrides],
+        multirun=arguments.multirun,
+        inspects=any(getattr(arguments, name) for name in inspects),
+        explain=explain,
+        config_name=arguments.config_name or "config",
+        config_path=arguments.config_path,
+        config_dir=arguments.config_dir,
+    )
+
+
+def _check_options(arguments: argparse.Namespace, explain: str | None) -> None:
+    """Raise ``ConfigError`` for an option that is not offered, and for two that exclude each
+    other."""
+    if arguments.experimental_rerun:
+        raise ConfigError(
+            "--experimental-rerun: reads a pickle, which may run whatever it holds: not offered. To"
+            " go on with a run: mnist-train resume=PATH"
+        )
+    exclusive = ("multirun", "cfg", "info", "shell_completion", "run")
+    given = [f"--{name.replace('_', '-')}" for name in exclusive if getattr(arguments, name)]
+    given += [EXPLAIN] if explain else []
+    if len(given) > 1:
+        raise ConfigError(f"{', '.join(given)}: these exclude each other; ask for one at a time.")
+
+
+def pop_explain_flag(argv: Sequence[str]) -> tuple[list[str], str | None]:
+    """The argv without ``--explain``, and what it asks for: ``--explain``, ``--explain=backward``,
+    ``--explain backward``.
+
+    Raises:
+        ConfigError: it asks for something that cannot be explained.
+    """
+    rest, explain = list(argv), None
+    while (
+        place := next((k for k, word in enumerate(rest) if word.partition("=")[0] == EXPLAIN), None)
+    ) is not None:
+        _, separator, value = rest.pop(place).partition("=")
+        if not separator:
+            value = (
+                rest.pop(place)
+                if rest[place : place + 1] and rest[place] in EXPLANATIONS
+                else EXPLANATIONS[0]
+            )
+        if value not in EXPLANATIONS:
+            raise ConfigError(
+                f"{EXPLAIN}={value}: must be one of:"
+                f" {', '.join(EXPLANATIONS)}.{nearest(value, EXPLANATIONS)}"
+            )
+        explain = value
+    return rest, explain
+
+
+def quote_value(word: str) -> str:
+    """Quote a value that Hydra's grammar would refuse, though a user would not think of quoting it.
+
+    Outside quotes the grammar knows only ASCII, and in a path no ``=`` and no brackets, as folders
+    of sweeps have them.
+    """
+    key, separator, value = word.partition("=")
+    odd = not value.isascii() or (
+        key in PATH_KEYS and any(mark in value for mark in "=()[]{}:@") and "${" not in value
+    )
+    if (
+        not separator
+        or not odd
+        or value[:1] in "'\""
+        or (value[:1] in "[{" and key not in PATH_KEYS)
+        or not key.isascii()
+    ):
+        return word
+    escaped = value.replace('"', '\\"')
+    return f'{key}="{escaped}"'
+
+
+def path_override(key: str, path: Path) -> str:
+    """An override that sets a key to a path, whatever characters the path holds."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
+    return f'{key}="{text}"'
+
+
+def delegate_to_hydra() -> None:
+    """Let Hydra answer a question about the configuration, in its own way."""
+    import hydra as hydra_package
+    from hydra.core.global_hydra import GlobalHydra
+
+    sys.argv[0] = "mnist-train"
+    GlobalHydra.instance().clear()
+    hydra_package.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(
+        lambda _: None
+    )()

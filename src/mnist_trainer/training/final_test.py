@@ -1,0 +1,65 @@
+"""The test at the end of a run, and its result."""
+
+import copy
+
+from torch import nn
+
+from mnist_trainer.models.summary import count_parameters
+from mnist_trainer.runs.checkpoint import load_checkpoint, weights_sha256
+from mnist_trainer.runs.metrics import Metrics
+from mnist_trainer.runs.predictions import write_predictions
+from mnist_trainer.runs.result import Result, Status
+from mnist_trainer.training.evaluation import EvalMetrics
+from mnist_trainer.training.trainer import Trainer
+
+
+def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
+    """Test the selected weights: with validation images the only use of the test images.
+
+    Args:
+        last: metrics of the last epoch, if this session trained one.
+    """
+    state, evaluator, outputs = trainer.state, trainer.evaluator, trainer.outputs
+    model, epoch = select_model(trainer)
+    test = last.test or evaluator.evaluate_test(model)
+    predictions = evaluator.read_predictions(trainer.data.class_names)
+    if trainer.world.is_main_process:
+        write_predictions(outputs.folder.predictions, predictions)
+    best = state.selection.best
+    if best is not None and best.epoch == epoch:
+        validation: Metrics | None = best.metrics
+    else:
+        validation = last.validation or evaluator.evaluate_validation(model)
+    result = Result(
+        status=Status.COMPLETED,
+        test=test,
+        validation=validation,
+        best_epoch=best.epoch if best else None,
+        tested_epoch=epoch,
+        epochs=state.progress.epoch,
+        stopped_early=state.progress.epoch < trainer.settings.epochs,
+        steps=state.progress.step,
+        seed=trainer.config.seed,
+        parameters=count_parameters(state.model),
+        seconds=trainer.clock.seconds(),
+        weights_sha256=weights_sha256(model.state_dict()),
+        last_weights_sha256=weights_sha256(state.weights()),
+        resumed_from=trainer.resume_point.checkpoint,
+        processes=trainer.world.size,
+    )
+    outputs.write_result(result)
+    outputs.tracker.finish(trainer.config)
+    return result
+
+
+def select_model(trainer: Trainer) -> tuple[nn.Module, int]:
+    """The network to test, and the epoch of its weights."""
+    state, best = trainer.state, trainer.state.selection.best
+    epoch = state.progress.epoch
+    if best is None or trainer.settings.test_weights == "last" or best.epoch == epoch:
+        return state.eval_model, epoch
+    model = copy.deepcopy(state.eval_model)
+    if trainer.world.is_main_process:
+        model.load_state_dict(load_checkpoint(trainer.outputs.checkpoints.best)["weights"])
+    trainer.world.broadcast_model(model)
+    return model, best.epoch

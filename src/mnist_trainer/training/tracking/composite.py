@@ -1,0 +1,88 @@
+"""All trackers of a run: metrics.jsonl always, TensorBoard where the configuration asks for it."""
+
+import contextlib
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from torch import Tensor, nn
+
+from mnist_trainer.config.settings import RunConfig
+from mnist_trainer.errors import MachineError
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.training.tracking.metrics_file import MetricsFile
+from mnist_trainer.training.tracking.tracker import MetricRecord, Tracker, disk_failures
+
+
+class CompositeTracker:
+    """Several trackers as one; a context that closes them."""
+
+    def __init__(self, trackers: list[Tracker]) -> None:
+        self.trackers = trackers
+
+    def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
+        self._each(lambda tracker: tracker.start(config, model, images))
+
+    def write(self, record: MetricRecord) -> None:
+        self._each(lambda tracker: tracker.write(record))
+
+    def epoch_ended(self, model: nn.Module, step: int) -> None:
+        self._each(lambda tracker: tracker.epoch_ended(model, step))
+
+    def flush(self) -> int:
+        """Write everything to disk; return the bytes of metrics.jsonl."""
+        kept = [0]
+        self._each(lambda tracker: kept.append(tracker.flush()))
+        return max(kept)
+
+    def finish(self, config: RunConfig) -> None:
+        self._each(lambda tracker: tracker.finish(config))
+
+    def close(self) -> None:
+        self._each(lambda tracker: tracker.close())
+
+    def _each(self, act: Callable[[Tracker], None]) -> None:
+        for tracker in self.trackers:
+            with disk_failures(tracker.path):
+                act(tracker)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # After a fault a failure to close says nothing new.
+        with contextlib.suppress(*(() if kind is None else (MachineError,))):
+            self.close()
+
+
+def open_trackers(
+    config: RunConfig,
+    folder: RunFolder,
+    *,
+    kept_bytes: int = 0,
+    last_step: int | None = None,
+    is_main_process: bool = True,
+) -> CompositeTracker:
+    """Open the trackers that the configuration asks for; none in other than the main process.
+
+    Args:
+        kept_bytes: of metrics.jsonl, where a run is resumed.
+        last_step: the step that it is resumed from; None for a fresh start.
+    """
+    if not is_main_process:
+        return CompositeTracker([])
+    trackers: list[Tracker] = [MetricsFile(folder.metrics, kept_bytes)]
+    if config.tracker.enabled:
+        from mnist_trainer.training.tracking.tensorboard import TensorBoard
+
+        if last_step is None:
+            for path in folder.path.glob("events.out.tfevents.*"):
+                path.unlink()
+        purge_step = None if last_step is None else last_step + 1
+        trackers.append(TensorBoard(folder.path, config, purge_step))
+    return CompositeTracker(trackers)

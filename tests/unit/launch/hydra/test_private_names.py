@@ -1,0 +1,13 @@
+"""The interfaces of Hydra that are not public: a version without one of them fails here, by name."""
+
+import importlib
+
+import pytest
+
+PRIVATE = [("hydra._internal.callbacks", "Callbacks"), ("hydra._internal.utils", "get_args_parser")]
+
+
+@pytest.mark.parametrize(("module", "name"), PRIVATE)
+def test_private_name_of_hydra_exists(module: str, name: str) -> None:
+    found = getattr(importlib.import_module(module), name, None)
+    assert found is not None, f"this version of Hydra has no {module}.{name}: see hydra/private.py"
