@@ -54,7 +54,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         metavar="NAME",
         help=f"{', '.join(DATA_NAMES)} (default: the run's own)",
     )
-    add("--data-root", metavar="DIR", help="folder of the data sets (default: the run's own)")
+    add(
+        "--data-root",
+        metavar="DIR",
+        help="folder of the data sets (default: the cache of this user)",
+    )
     add(
         "--split",
         choices=SPLITS,

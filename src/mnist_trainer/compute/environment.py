@@ -1,15 +1,16 @@
 """Versions, hardware and revision of a run, as ``environment.json`` records them."""
 
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from mnist_trainer.compute.device import Device, cpu_name
+from mnist_trainer.compute.revision import describe_revision
 
 PACKAGES = (
     "mnist-trainer",
@@ -40,7 +41,7 @@ def describe_environment(
         },
         "cuda": torch.version.cuda,
         "world": dict(world or {"processes": 1}),
-        "git_revision": _git_revision(),
+        "git_revision": describe_revision(Path.cwd()),
         "data_sha256": dict(data_sha256),
     }
 
@@ -49,15 +50,4 @@ def _version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
-        return None
-
-
-def _git_revision() -> str | None:
-    """Git revision of the working directory, "+changes" if it is modified; None outside of one."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=5, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
         return None

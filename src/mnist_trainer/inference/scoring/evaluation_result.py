@@ -1,6 +1,7 @@
 """The evaluation of a trained network on one split of one data set."""
 
 import dataclasses
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ from mnist_trainer.runs.metrics import Metrics, wilson_interval
 from mnist_trainer.runs.result import read_result
 from mnist_trainer.training.accumulators import MetricAccumulator, count_correct
 from mnist_trainer.training.evaluation import VIEWS
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -196,12 +199,23 @@ def find_notes(
 
 
 def data_settings(trained: TrainedModel, name: str | None, root: str | None) -> DataSettings:
-    """The settings of the data set to look at: the run's own, or a shipped one by its name."""
+    """The settings of the data set to evaluate on: the run's own, or a shipped one by its name.
+
+    A run may come from somebody else: where data are kept, and whom they are fetched from, is for
+    the command line to say and not for the run.
+
+    Args:
+        root: folder of the data sets; None is the per-user cache.
+    """
     own = trained.config.data
     if name is not None and name != own.name:
         plain: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "data" / f"{name}.yaml"))
-        own = DataSettings(**{**plain, "root": own.root, "download": own.download})
-    return own if root is None else dataclasses.replace(own, root=root)
+        own = DataSettings(**{**plain, "download": own.download})
+    if own.root not in (None, root) and own.name != "mnist":
+        log.warning(
+            "data.root=%s of the run is not used; to use it: --data-root %s", *[own.root] * 2
+        )
+    return dataclasses.replace(own, root=root, mirror=None)
 
 
 def features(trained: TrainedModel, images: Tensor) -> Floats:
