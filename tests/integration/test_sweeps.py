@@ -11,8 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from mnist_trainer.runs.lock import folder_lock
 from tests.integration.conftest import Command
 
 TINY = (
@@ -243,7 +242,7 @@ def test_two_sweeps_of_one_name_at_one_time_are_refused(
 ) -> None:
     folder = tmp_path / "outputs" / "multirun" / "busy"
     folder.mkdir(parents=True)
-    with FileLock(folder / ".lock"):
+    with folder_lock(folder, "sweep"):
         ended = mnist_train("-m", *TINY, "seed=0,1", "sweep=busy")
     assert ended.code == 2
     assert "another mnist-train is at work on this sweep" in ended.err

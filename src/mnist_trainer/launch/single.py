@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from mnist_trainer.runs.folder import (
     discard_if_unused,
     refuse_used_folder,
 )
+from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import describe_failure, is_completed
 from mnist_trainer.runs.resume import completed_message
 from mnist_trainer.system.files import atomic_write, write_json
@@ -60,13 +61,17 @@ def run_single(
     with report_on_local_main(rank_info):
         device, world = _join(command, rank_info)
     folder = resumption.folder if resumption else _claim_folder(command, world)
-    try:
-        with faults_of_the_machine(folder), saved_overrides_kept(folder):
-            _train(command, folder, started, device, world)
-    except BaseException:
+    with folder_lock(folder.path, "run") if world.is_main_process else nullcontext():
         if not resumption and world.is_main_process:
-            discard_if_unused(folder)
-        raise
+            # Another run may have claimed it, and ended, since this one did.
+            refuse_used_folder(folder.path)
+        try:
+            with faults_of_the_machine(folder), saved_overrides_kept(folder):
+                _train(command, folder, started, device, world)
+        except BaseException:
+            if not resumption and world.is_main_process:
+                discard_if_unused(folder)
+            raise
     world.shutdown()
 
 

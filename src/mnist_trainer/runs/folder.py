@@ -12,6 +12,8 @@ from pathlib import Path
 from mnist_trainer.errors import ConfigError, MachineError
 
 OUTPUTS = Path("outputs")
+LOCK_FILE = ".lock"
+"""Names the process that holds a folder."""
 NAME_LIMIT = 100
 """Longest name of a folder, in characters; file systems allow 255 bytes."""
 
@@ -200,7 +202,7 @@ def discard_if_unused(folder: RunFolder) -> None:
     if folder.result.exists() or folder.metrics.exists() or folder.checkpoints.exists():
         return
     shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
-    for path in (folder.log, folder.config, folder.environment):
+    for path in (folder.log, folder.config, folder.environment, folder.path / LOCK_FILE):
         path.unlink(missing_ok=True)
     for path in folder.path.glob("events.out.tfevents.*"):
         path.unlink()

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from mnist_trainer.errors import ConfigError, DataError
+from mnist_trainer.runs.folder import LOCK_FILE
 from mnist_trainer.runs.read import read_json
 
 fcntl: ModuleType | None
@@ -26,7 +27,6 @@ try:
 except ImportError:  # Windows.
     fcntl = None
 
-LOCK_FILE = ".lock"
 HELD = (errno.EAGAIN, errno.EACCES)
 
 
@@ -56,19 +56,27 @@ class Holder:
 
 
 @contextlib.contextmanager
-def folder_lock(folder: Path, purpose: str) -> Iterator[None]:
+def folder_lock(folder: Path, purpose: str, timeout: float = 0.0) -> Iterator[None]:
     """Hold a folder that exists, or refuse it where another process holds it.
 
     Args:
         purpose: what holds the folder, such as "run" or "sweep", for the message.
+        timeout: seconds to wait for another process to release it.
 
     Raises:
         ConfigError: another process holds it; names that process.
     """
-    handle = _lock_folder(folder, purpose)
-    note = folder / LOCK_FILE
-    if handle is None:
-        _create_note(note, folder, purpose)
+    note, deadline = folder / LOCK_FILE, time.monotonic() + timeout
+    while True:
+        try:
+            handle = _lock_folder(folder, purpose)
+            if handle is None:
+                _create_note(note, folder, purpose)
+            break
+        except ConfigError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.1)
     try:
         with contextlib.suppress(OSError):
             note.write_text(json.dumps(asdict(_this_process())), encoding="utf-8")

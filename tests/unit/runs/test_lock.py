@@ -13,7 +13,8 @@ import pytest
 
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.runs import lock
-from mnist_trainer.runs.lock import LOCK_FILE, folder_lock
+from mnist_trainer.runs.folder import LOCK_FILE
+from mnist_trainer.runs.lock import folder_lock
 
 HOLD = (
     "import sys, time\nfrom pathlib import Path\nfrom mnist_trainer.runs import lock\n"

@@ -97,24 +97,27 @@ def require_extras(hydra: Mapping[str, Any]) -> None:
 
 def launcher_problems(hydra: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each thing that a launcher or sweeper would run, or believe, unchecked."""
-    launcher = hydra.get("launcher") or {}
+    launcher, sweeper = (hydra.get(section) or {} for section in ("launcher", "sweeper"))
     for section in ("launcher", "sweeper", "callbacks"):
-        for key, value in texts(hydra.get(section), f"hydra.{section}"):
-            if "${" in value and value != JOB_LOGS:
-                yield f"{key}={value} may not be an interpolation"
-            elif "\n" in value or "\r" in value:
-                yield f"{key}={value!r} may not have several lines"
+        yield from _text_problems(hydra.get(section), f"hydra.{section}")
     for key in ("setup", "additional_parameters"):
         if launcher.get(key) and not is_trusted(f"hydra.launcher.{key}"):
             yield (
                 f"hydra.launcher.{key}={launcher[key]} would run in a shell:"
                 f" {TRUST_VARIABLE}=hydra.launcher admits it"
             )
-    for key, remedy in REMOVED_KEYS.items():
-        if (given := (hydra.get("sweeper") or {}).get(key)) is not None:
-            yield f"hydra.sweeper.{key}={given}: {remedy}"
+    removed = ((key, sweeper.get(key)) for key in REMOVED_KEYS)
+    yield from (f"hydra.sweeper.{k}={v}: {REMOVED_KEYS[k]}" for k, v in removed if v is not None)
     if isinstance(ray := launcher.get("ray"), Mapping):
         yield from _ray_problems(ray)
+
+
+def _text_problems(node: object, key: str) -> Iterator[str]:
+    for where, value in texts(node, key):
+        if "${" in value and value != JOB_LOGS:
+            yield f"{where}={value} may not be an interpolation"
+        elif "\n" in value or "\r" in value:
+            yield f"{where}={value!r} may not have several lines"
 
 
 def _ray_problems(ray: Mapping[str, Any]) -> Iterator[str]:

@@ -26,12 +26,12 @@ from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid
 from mnist_trainer.launch.sweep.progress import first_line, num_ended, print_line
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs
 from mnist_trainer.launch.sweep.table import show
-from mnist_trainer.runs.folder import claim_sweep_folder
+from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_folder
+from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.messages import counted
 from mnist_trainer.system.signals import InterruptedRunError
 
-LOCK = ".lock"
 MULTIRUN = "multirun.yaml"
 GOOD = (Status.COMPLETED, Status.PRUNED)
 MOST_TOLD = 6
@@ -71,7 +71,7 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         select_device(command.config.device)
     folder = claim(command)
     sweep = Sweep(folder, command=resume_command(argv, folder), total=0, started=time.time())
-    with sweep_lock(sweep), removed_if_refused(folder):
+    with folder_lock(folder, "sweep"), removed_if_refused(folder):
         try:
             with stops_on_sigterm():
                 launch_all(command, sweep)
@@ -111,34 +111,14 @@ def resume_command(argv: Sequence[str], folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def sweep_lock(sweep: Sweep) -> Iterator[None]:
-    """Hold the folder, so that no other command starts the same jobs.
-
-    Raises:
-        ConfigError: another one holds it.
-    """
-    from filelock import FileLock, Timeout
-
-    try:
-        held = FileLock(sweep.folder / LOCK).acquire(timeout=0)
-    except Timeout as error:
-        raise ConfigError(
-            f"{sweep}: another mnist-train is at work on this sweep. Wait for it to end, or give"
-            " this one another name: sweep=NAME"
-        ) from error
-    with held:
-        yield
-
-
-@contextlib.contextmanager
 def removed_if_refused(folder: Path) -> Iterator[None]:
     """Leave no folder of a sweep that is refused before its first job; where anything else lies in
     it, it stays."""
     try:
         yield
     except ConfigError:
-        if {path.name for path in folder.iterdir()} <= {LOCK, MULTIRUN}:
-            for name in (LOCK, MULTIRUN):
+        if {path.name for path in folder.iterdir()} <= {LOCK_FILE, MULTIRUN}:
+            for name in (LOCK_FILE, MULTIRUN):
                 (folder / name).unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 folder.rmdir()

@@ -7,6 +7,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.errors import PrunedError, UserError
 from mnist_trainer.launch.command import read_settings
 from mnist_trainer.launch.hydra.launchers import share_machine
@@ -18,6 +19,8 @@ from mnist_trainer.launch.sweep.progress import (
 )
 from mnist_trainer.launch.sweep.pruning import make_should_prune
 from mnist_trainer.launch.sweep.records import (
+    Job,
+    Sweep,
     read_sweep,
     record_failure,
     record_pruned,
@@ -26,9 +29,13 @@ from mnist_trainer.launch.sweep.records import (
 )
 from mnist_trainer.runs.faults import faults_of_the_machine
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.system.signals import InterruptedRunError
 
 log = logging.getLogger(__name__)
+
+SECONDS_TO_WAIT = 30.0
+"""How long the process of a sweep that was killed may take to leave its job."""
 
 
 class SweepStopped(BaseException):
@@ -59,21 +66,13 @@ def sweep_job(config: DictConfig) -> float:
     if sweep.is_here:
         print_line(started_line(job, resuming=resuming))
     try:
-        with faults_of_the_machine(folder):
-            from mnist_trainer.training.run import train
-
-            settings = read_settings(config, hydra)
-            settings = settings.resumed_from(folder.path) if resuming else settings
-            pruner = make_should_prune(sweep.folder, hydra.sweeper, list(hydra.overrides.task))
-            terminal = terminal_of_a_job(sweep)
-            train(settings, folder, started, terminal, should_prune=pruner)
+        with folder_lock(folder.path, "job", SECONDS_TO_WAIT), faults_of_the_machine(folder):
+            _train(read_settings(config, hydra), job, sweep, started, resuming=resuming)
     except PrunedError as pruned:
         log.info("Pruned %s", pruned)
         record_pruned(job, pruned, time.perf_counter() - started)
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # Whatever the classes of a user raise is this job's failure, and only its.
+    # Whatever the classes of a user raise is this job's failure, and only its.
+    except (Exception, SystemExit) as error:
         log.info("The job has ended early.", exc_info=error)
         try:
             record_failure(job, error, time.perf_counter() - started)
@@ -84,3 +83,14 @@ def sweep_job(config: DictConfig) -> float:
     if sweep.is_here:
         print_line(ended_line(job, sweep))
     return validation_accuracy(job.result())
+
+
+def _train(settings: RunConfig, job: Job, sweep: Sweep, started: float, *, resuming: bool) -> None:
+    """Train one job; a trial of a search stops where the pruner says so."""
+    from mnist_trainer.training.run import train
+
+    hydra, path = HydraConfig.get(), job.folder.path
+    settings = settings.resumed_from(path) if resuming else settings
+    should_prune = make_should_prune(sweep.folder, hydra.sweeper, list(hydra.overrides.task))
+    terminal = terminal_of_a_job(sweep)
+    train(settings, job.folder, started, terminal, should_prune=should_prune)

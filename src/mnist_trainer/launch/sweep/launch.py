@@ -62,7 +62,7 @@ class ResumableLauncher(Launcher):
         self.found = {job.key: job for job in read_jobs(sweep.folder) if not _trained_on(job)}
         self.unrecorded = folders_without_record(sweep.folder)
         """Folders that may hold jobs of the sweep, and do not say which."""
-        self.unrecorded_told: set[Path] = set()
+        self.reported: set[Path] = set()
         self.numbers = {
             number
             for path in sweep.folder.iterdir()
@@ -82,34 +82,33 @@ class ResumableLauncher(Launcher):
         Returns:
             For each the validation accuracy that was recorded; a failure where there is none.
         """
-        asked = [
-            self._identify(list(words), index)
-            for index, words in enumerate(job_overrides, start=initial_job_idx)
-        ]
-        self._tell_unrecorded()
+        numbered = enumerate(job_overrides, start=initial_job_idx)
+        requests = [self._identify(list(words), index) for index, words in numbered]
+        self._report_unrecorded()
+        todo = self._add_to_sweep(requests)
+        self._launch([(each.job, self._prepare_retry(each)) for each in todo], initial_job_idx)
+        pairs = zip(job_overrides, requests, strict=True)
+        return [_returned(words, each.job) for words, each in pairs]
+
+    def _add_to_sweep(self, requests: Sequence["JobRequest"]) -> list["JobRequest"]:
+        """Record the jobs of these requests in the sweep, and say which of them need not run.
+
+        Returns:
+            Those left to run; of several that would do the same, one.
+        """
         known = {job.folder.path for job in self.sweep.jobs}
-        # Of several jobs that would do the same, one is run.
-        new = list(
-            {
-                each.job.folder.path: each for each in asked if each.job.folder.path not in known
-            }.values()
-        )
+        by_folder = {each.job.folder.path: each for each in requests}
+        new = [each for path, each in by_folder.items() if path not in known]
         finished = [each.job for each in new if is_finished(each.job)]
-        todo = [each for each in new if each.problem is None and not is_finished(each.job)]
-        self.sweep.add(
-            [each.job for each in new],
-            num_ended=len(new) - len(todo),
-            num_repeated=len(asked) - len(new),
-        )
-        for line in skipped_lines(finished, len(asked), len(new)):
+        todo = [each for each in new if each.problem is None and each.job not in finished]
+        num_ended, num_repeated = len(new) - len(todo), len(requests) - len(new)
+        self.sweep.add([each.job for each in new], num_ended=num_ended, num_repeated=num_repeated)
+        for line in skipped_lines(finished, len(requests), len(new)):
             print_line(line)
         for each in new:
             if each.problem:
                 _record_impossible(each.job, each.problem)
-        self._launch([(each.job, self._prepare_retry(each)) for each in todo], initial_job_idx)
-        return [
-            _returned(words, each.job) for words, each in zip(job_overrides, asked, strict=True)
-        ]
+        return todo
 
     def _launch(self, todo: list[tuple[Job, list[str]]], initial_job_idx: int) -> None:
         """Run jobs; where processes die and take the launcher with them, the jobs that had not
@@ -163,11 +162,11 @@ class ResumableLauncher(Launcher):
         self.found[job.key] = job
         return JobRequest(job, words, config, problem)
 
-    def _tell_unrecorded(self) -> None:
+    def _report_unrecorded(self) -> None:
         """Name the folders that none of the jobs was found in, once."""
         for folder in self.unrecorded:
-            if folder.path not in self.unrecorded_told:
-                self.unrecorded_told.add(folder.path)
+            if folder.path not in self.reported:
+                self.reported.add(folder.path)
                 state = "cannot be read" if (folder.path / "job.json").exists() else "is missing"
                 print_line(
                     f"{folder}: job.json {state}, so it is not known which job this is; it is left"
