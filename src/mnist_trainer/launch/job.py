@@ -51,5 +51,5 @@ def run_job(
     folder = job_folder()
     settings = read_config(config, chosen(HydraConfig.get()))
     if goes_on:
-        settings = replace(settings, resume=str(folder.path))
+        settings = replace(settings, plain={**settings.plain, "resume": str(folder.path)})
     return train(settings, folder, started, terminal, world)

@@ -96,7 +96,7 @@ def prepare(
     )
     seed_everything(config.seed)
     splits = load_splits(config.data)
-    transforms = build_transforms(config.fixed_transforms, config.random_transforms)
+    transforms = build_transforms(config.transforms.fixed, config.transforms.random)
     data = make_training_images(config, splits, transforms, device, world)
     criterion = build_loss(config.loss).to(device.torch_device)
     size = image_size(splits, transforms)
