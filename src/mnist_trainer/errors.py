@@ -1,5 +1,6 @@
-"""What can go wrong for a user, and the exit code that each kind ends the command with."""
+"""Errors that a user can act on, and the exit code of each."""
 
+import signal
 from enum import IntEnum
 
 
@@ -30,7 +31,7 @@ class UserError(Exception):
 
 
 class AlreadyReportedError(UserError):
-    """What ended this process is said by another one of the same run: nothing is left to say here."""
+    """An error that another process of the same run reports."""
 
     def __init__(self, exit_code: int) -> None:
         super().__init__("")
@@ -42,7 +43,7 @@ class ConfigError(UserError):
 
 
 class RefusedError(ConfigError):
-    """Something in a configuration that may not run, whatever else is right."""
+    """A target in a configuration that is not on the allow-list."""
 
 
 class DataError(UserError):
@@ -61,6 +62,21 @@ class DivergedError(UserError):
     """A loss or gradient that is not finite."""
 
     exit_code = ExitCode.DIVERGED
+
+
+class InterruptedRunError(UserError):
+    """A run that was asked to stop, and has saved a checkpoint."""
+
+    def __init__(self, message: str, number: int) -> None:
+        """Args:
+        number: of the signal.
+        """
+        # Both are arguments of the exception, so that it can be pickled in the process of a job.
+        super().__init__(message, number)
+        self.exit_code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class MachineError(UserError):

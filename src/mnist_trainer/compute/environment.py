@@ -4,12 +4,12 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
 
 from mnist_trainer.compute.device import Device, cpu_name
+from mnist_trainer.system.version import package_version
 
 PACKAGES = (
     "mnist-trainer",
@@ -31,7 +31,7 @@ def describe_environment(
         "command": [*sys.argv],
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: package_version(name) for name in PACKAGES},
         "device": {"type": device.type, "name": device.name, "precision": device.precision},
         "cpu": {
             "name": cpu_name(),
@@ -43,13 +43,6 @@ def describe_environment(
         "git_revision": _git_revision(),
         "data_sha256": dict(data_sha256),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _git_revision() -> str | None:

@@ -118,11 +118,11 @@ class ProcessGroup(World):
         return self._interruption
 
     def stop_flags(self) -> tuple[float, float]:
-        return (0.0, 0.0) if self._interruption is None else self._interruption.votes()
+        return (0.0, 0.0) if self._interruption is None else self._interruption.stop_flags()
 
     def apply_stop_flags(self, flags: Tensor) -> None:
         if self._interruption is not None:
-            self._interruption.decide(flags.tolist())
+            self._interruption.apply(flags.tolist())
 
     def all_reduce_sum(self, buffer: Tensor) -> None:
         self._collective(dist.all_reduce, buffer)

@@ -37,11 +37,11 @@ from mnist_trainer.launch.overrides import (
     parse_overrides,
     refuse_empty,
 )
+from mnist_trainer.runs.folder import is_run_folder
 from mnist_trainer.runs.resume import (
     Resumption,
     check_config_unchanged,
     find_run,
-    is_run_folder,
     load_saved_overrides,
 )
 from mnist_trainer.system.messages import nearest

@@ -15,8 +15,10 @@ OUTPUTS = Path("outputs")
 NAME_LIMIT = 100
 """Longest name of a folder, in characters; file systems allow 255 bytes."""
 
-# Any of these in a folder means that a run has been here.
+# Any of these in a folder shows that a run has trained there.
 RUN_MARKS = ("config.yaml", "metrics.jsonl", "result.json", "checkpoints")
+# Any of these shows that a run or a job was started there: one that failed early has only the last.
+START_MARKS = (*RUN_MARKS, ".hydra/overrides.yaml", "job.json")
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,18 @@ def claim_run_folder(label: str) -> RunFolder:
             return RunFolder(folder.resolve())
 
 
+def is_run_folder(path: Path) -> bool:
+    """Whether a run has trained in a folder."""
+    return any((path / mark).exists() for mark in RUN_MARKS)
+
+
 def refuse_used_folder(path: Path) -> None:
-    """Raises:
-    ConfigError: a run has been in this folder.
+    """Check that no run has trained in a folder.
+
+    Raises:
+        ConfigError: one has.
     """
-    if any((path / mark).exists() for mark in RUN_MARKS):
+    if is_run_folder(path):
         raise ConfigError(
             f"hydra.run.dir={path}: this folder already holds a run. Name another, or remove it"
             " first."

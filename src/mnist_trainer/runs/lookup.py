@@ -15,9 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from mnist_trainer.errors import CheckpointError, ConfigError
-from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path
+from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path, is_run_folder
 from mnist_trainer.runs.result import is_completed
-from mnist_trainer.runs.resume import is_run_folder
 
 MAX_NAMED = 6
 """Runs that a message lists."""

@@ -6,8 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_trainer.errors import DivergedError, ExitCode, UserError
-from mnist_trainer.system.signals import InterruptedRunError
+from mnist_trainer.errors import DivergedError, ExitCode, InterruptedRunError, UserError
 
 if TYPE_CHECKING:
     # A command line is answered before torch is imported.

@@ -17,7 +17,6 @@ from mnist_trainer.errors import AlreadyReportedError
 LEAVING_SLOWLY = """
 import atexit, signal, time
 from mnist_trainer.cli.exit import exit_codes, warnings_named
-from mnist_trainer.system.signals import InterruptedRunError
 from mnist_trainer.launch.sweep.command import StoppedSweepError
 
 @atexit.register

@@ -58,8 +58,8 @@ class Thread(World):
     def stop_flags(self) -> tuple[float, float]:
         return self.asked
 
-    def apply_stop_flags(self, votes: Tensor) -> None:
-        self.counted.append(votes.tolist())
+    def apply_stop_flags(self, flags: Tensor) -> None:
+        self.counted.append(flags.tolist())
 
 
 def together(size: int, work: Callable[[Thread], object]) -> list[object]:

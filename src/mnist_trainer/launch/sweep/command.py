@@ -17,7 +17,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
 
-from mnist_trainer.errors import ConfigError, ExitCode, UserError
+from mnist_trainer.errors import ConfigError, ExitCode, InterruptedRunError, UserError
 from mnist_trainer.launch.command_line import CommandLine, Plan, quoted
 from mnist_trainer.launch.sweep.compose import Composer
 from mnist_trainer.launch.sweep.job import SweepStopped, sweep_job
@@ -28,7 +28,6 @@ from mnist_trainer.launch.sweep.table import show
 from mnist_trainer.runs.folder import claim_sweep_folder
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.messages import counted
-from mnist_trainer.system.signals import InterruptedRunError
 
 LOCK = ".lock"
 MULTIRUN = "multirun.yaml"

@@ -6,7 +6,7 @@ import time
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from mnist_trainer.errors import UserError
+from mnist_trainer.errors import InterruptedRunError, UserError
 from mnist_trainer.launch.hydra.launchers import share_machine
 from mnist_trainer.launch.job import job_folder, run_job
 from mnist_trainer.launch.sweep.progress import ended_line, say, started_line, terminal_of_a_job
@@ -17,7 +17,6 @@ from mnist_trainer.launch.sweep.records import (
     validation_accuracy,
 )
 from mnist_trainer.runs.faults import faults_of_the_machine
-from mnist_trainer.system.signals import InterruptedRunError
 
 log = logging.getLogger(__name__)
 
