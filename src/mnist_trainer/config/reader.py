@@ -24,7 +24,7 @@ from mnist_trainer.config.settings import (
     Seed,
     TrackerSettings,
     TrainerSettings,
-    Transforms,
+    TransformSettings,
     annotations_of,
     check_value,
 )
@@ -175,12 +175,12 @@ class _Reader:
             group, choice or str(node.get("_target_", "")).rpartition(".")[2].lower(), node
         )
 
-    def _transforms(self, node: dict[str, Any]) -> Transforms:
+    def _transforms(self, node: dict[str, Any]) -> TransformSettings:
         kinds = ("fixed", "random")
         self.problems += [
             unknown_key(f"transforms.{key}", kinds) for key in node if key not in kinds
         ]
-        return Transforms(
+        return TransformSettings(
             *(self._steps(f"transforms.{kind}", node.get(kind, [])) for kind in kinds)
         )
 

@@ -200,7 +200,7 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Transforms:
+class TransformSettings:
     """The transforms of the images, in the order in which they are applied."""
 
     fixed: tuple[Component, ...]
@@ -219,7 +219,7 @@ class RunConfig:
     loss: Component
     optimizer: Component
     scheduler: Component
-    transforms: Transforms
+    transforms: TransformSettings
     device: DeviceSettings
     trainer: TrainerSettings
     tracker: TrackerSettings
