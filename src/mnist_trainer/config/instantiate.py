@@ -1,4 +1,4 @@
-"""From a configured component to an object: the only caller of Hydra's ``instantiate``."""
+"""Build a configured component: the only caller of Hydra's ``instantiate``."""
 
 import importlib
 import inspect

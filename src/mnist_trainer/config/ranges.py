@@ -1,4 +1,4 @@
-"""The values that settings and the options of shipped components may take.
+"""Ranges and choices of the options of shipped components.
 
 No torch here: a value out of range is answered before it is imported.
 """
@@ -35,10 +35,10 @@ POSITIVE = Range(low=0, low_open=True)
 UNIT_INTERVAL = Range(low=0, high=1, high_open=True)
 
 ACTIVATION_NAMES = (
-    "identity", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", "softplus", "erf", "algebraic",
-    "softsign", "arctan", "gd",
+    "identity", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", "softplus", "erf",
+    "algebraic", "softsign", "arctan", "gd",
 )  # fmt: skip
-"""The keys of ``models.formulas.activations.ACTIVATIONS``, which a test holds equal to these."""
+"""The keys of ``models.formulas.activations.ACTIVATIONS``, which needs NumPy; a test compares."""
 
 # Options of the shipped components: a wrong one is answered before torch is imported. A name
 # without a group holds wherever the option occurs.

@@ -137,10 +137,9 @@ class _Reader:
         read = {}
         for name, annotation in annotations.items():
             if name not in values:
+                # A group that is missing altogether is one problem.
                 if values or not group:
-                    self.problems.append(
-                        f"{prefix}{name} is missing: it has no default besides the one in configs/"
-                    )
+                    self.problems.append(f"{prefix}{name} is missing: its default is in configs/")
                 continue
             read[name], problem = check_value(annotation, values[name])
             if (group, name) == ("data", "validation_size") and problem is None:
@@ -152,16 +151,12 @@ class _Reader:
         return read
 
     def _with_example(self, problem: str, group: str, name: str) -> str:
-        """What is wrong, and what to type: the default that is shipped, where there is one and no
-        better guess."""
-        return problem if problem.endswith("?") else problem + self._such_as(group, name)
-
-    def _such_as(self, group: str, name: str) -> str:
+        """The problem, followed by the shipped default unless a spelling is proposed already."""
         shipped = _shipped_node(group, self.choices.get(group, "")) if group else None
         default = (shipped or {}).get(name)
-        if default is None or (isinstance(default, str) and "${" in default):
-            return ""
-        return f", such as {group}.{name}={_typed(default)}"
+        if problem.endswith("?") or default is None or "${" in str(default):
+            return problem
+        return f"{problem}, such as {group}.{name}={_typed(default)}"
 
     def _component(self, group: str, node: dict[str, Any]) -> Component:
         choice = self.choices.get(group, "")

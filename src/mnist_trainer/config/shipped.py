@@ -1,4 +1,4 @@
-"""Where the shipped configurations are, and what they offer."""
+"""The folder of the shipped configurations, its groups and their choices."""
 
 from pathlib import Path
 

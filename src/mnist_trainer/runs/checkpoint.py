@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 FORMAT = 1
 KEYS = {
     "format", "weights", "config", "choices", "class_names", "progress", "random", "metrics_bytes",
-    "model", "optimizer", "scheduler", "scaler", "selection", "epoch_meter", "interval_meter", "averaged", "seconds",
+    "model", "optimizer", "scheduler", "scaler", "selection", "epoch_meter", "interval_meter",
+    "averaged", "seconds",
 }  # fmt: skip
 # Checkpoints from before 2026-11-21 have no "seconds"; without trainer.ema_decay none is averaged.
 REQUIRED = KEYS - {"averaged", "seconds"}

@@ -4,6 +4,7 @@ No torch here: a mistake is answered before it is imported.
 """
 
 import difflib
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,13 +29,13 @@ DEPTH = 3
 
 @dataclass(frozen=True)
 class Located:
-    """A checkpoint on disk, and the run that it is of."""
+    """A checkpoint on disk, and the run that it belongs to."""
 
     checkpoint: Path
     folder: RunFolder | None
     """None for a checkpoint file that lies outside of any run folder."""
     note: str | None
-    """What to tell the user of the choice, where it is not the one that was asked for."""
+    """For the user: why another checkpoint is used than the one asked for."""
 
     @property
     def home(self) -> Path:
@@ -43,7 +44,7 @@ class Located:
 
 
 def locate_checkpoint(run: str | Path, checkpoint: str | Path | None = None) -> Located:
-    """Find the checkpoint that is meant.
+    """Find the checkpoint that a user names.
 
     Args:
         run: a run folder, a checkpoint file, or ``latest``.
@@ -169,25 +170,15 @@ def _tests_last(folder: RunFolder) -> bool:
         return False  # The checkpoint holds the configuration as well, and is going to be verified.
 
 
-def _runs_below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """The run folders below a folder, hidden folders and links left out."""
-    waiting, seen = [(folder, 0)], 0
-    while waiting and seen < MAX_SEEN:
-        place, level = waiting.pop()
-        try:
-            inside = [
-                path
-                for path in place.iterdir()
-                if path.is_dir() and not path.is_symlink() and path.name[:1] != "."
-            ]
-        except OSError:
-            continue
-        for path in inside:
-            seen += 1
-            if is_run_folder(path):
-                yield path
-            elif level + 1 < depth:
-                waiting.append((path, level + 1))
+def _runs_below(folder: Path) -> Iterator[Path]:
+    """The run folders below a folder; hidden folders and links are not followed."""
+    for place, names, _ in itertools.islice(os.walk(folder), MAX_SEEN):
+        path = Path(place)
+        is_run = path != folder and is_run_folder(path)
+        if is_run:
+            yield path
+        is_deep = len(path.relative_to(folder).parts) >= DEPTH
+        names[:] = [] if is_run or is_deep else [name for name in names if name[:1] != "."]
 
 
 def _near(path: Path) -> str:

@@ -19,9 +19,9 @@ from mnist_trainer.system.messages import counted
 
 # Keys that may change on resume: how long the run is and how it is watched, not what it learns.
 MUTABLE_KEYS = (
-    "trainer.epochs", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size", "trainer.patience",
-    "device", "tracker", "data.root", "data.download", "data.mirror", "data.num_workers", "name", "sweep", "resume",
-    "resume_allow_changes",
+    "trainer.epochs", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size",
+    "trainer.patience", "device", "tracker", "data.root", "data.download", "data.mirror",
+    "data.num_workers", "name", "sweep", "resume", "resume_allow_changes",
 )  # fmt: skip
 
 

@@ -67,13 +67,11 @@ def write_named_file(path: Path, content: bytes, elsewhere: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        space = ""
         if error.errno in NO_SPACE and not is_stream:
-            space = f" It needs {len(content):,} bytes.{_free_bytes(path)} Free some space, or"
-        choose = "choose" if space else "Choose"
+            raise write_failure(path, error, len(content), elsewhere, "file") from error
         raise MachineError(
-            f"{path} could not be written: {error.strerror or error}.{space} {choose} another file"
-            f" with {elsewhere}."
+            f"{path} could not be written: {error.strerror or error}. Choose another file with"
+            f" {elsewhere}."
         ) from error
 
 
@@ -167,19 +165,19 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def write_failure(
-    path: Path, error: OSError, needed: int | None = None, elsewhere: str = ELSEWHERE
+    path: Path,
+    error: OSError,
+    needed: int | None = None,
+    elsewhere: str = ELSEWHERE,
+    kind: str = "place",
 ) -> MachineError:
-    """The error of a file that could not be written: reason, bytes needed and free, another place."""
-    free = _free_bytes(path)
+    """The error of a file that could not be written: reason, bytes needed and free, other place."""
     needs = "" if needed is None else f" It needs {needed:,} bytes."
+    try:
+        free = f" {shutil.disk_usage(path.parent).free:,} bytes are free there."
+    except OSError:
+        free = ""
     return MachineError(
         f"{path} could not be written: {error.strerror or error}.{needs}{free}"
-        f" Free some space, or choose another place with {elsewhere}."
+        f" Free some space, or choose another {kind} with {elsewhere}."
     )
-
-
-def _free_bytes(path: Path) -> str:
-    try:
-        return f" {shutil.disk_usage(path.parent).free:,} bytes are free there."
-    except OSError:
-        return ""

@@ -1,18 +1,24 @@
 """Turn SIGTERM and Ctrl+C into a request to stop after the current step."""
 
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 
 class Interruption:
-    """A context that records SIGTERM and Ctrl+C as ``requested``, for the loop to read after a step.
+    """A context that records SIGTERM and Ctrl+C as ``requested``, which the loop reads.
 
     A second Ctrl+C raises KeyboardInterrupt. Outside the main thread, where Python allows no
     handlers, signals are left as they are.
+
+    Args:
+        shared: several processes make the run. A signal may reach only one of them, and all must
+            stop after the same step, so a request counts once their stop flags are summed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
+        self.shared = shared
+        self.received: int | None = None
         self.requested: int | None = None
         self.former: dict[int, Any] = {}
 
@@ -24,35 +30,16 @@ class Interruption:
                 break
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self.former.items():
             signal.signal(number, handler)
-
-    def _handle(self, number: int, _: FrameType | None) -> None:
-        if self.requested is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.requested = number
-
-
-class SharedInterruption(Interruption):
-    """``Interruption`` for several processes: a request counts once their stop flags are summed.
-
-    A signal may reach only one process, and all must stop after the same step.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.received: int | None = None
 
     def _handle(self, number: int, _: FrameType | None) -> None:
         if self.received is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.received = number
+        if not self.shared:
+            self.requested = number
 
     def stop_flags(self) -> tuple[float, float]:
         """Whether this process has received Ctrl+C, and SIGTERM, as 0 or 1."""

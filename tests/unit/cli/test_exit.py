@@ -17,6 +17,7 @@ from mnist_trainer.errors import AlreadyReportedError
 LEAVING_SLOWLY = """
 import atexit, signal, time
 from mnist_trainer.cli.exit import exit_codes, warnings_named
+from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.launch.sweep.command import StoppedSweepError
 
 @atexit.register
@@ -32,7 +33,7 @@ with exit_codes("mnist-train"):
 @pytest.mark.parametrize(
     "error", ['InterruptedRunError("stopped", signal.SIGINT)', 'StoppedSweepError("stopped", 130)']
 )
-def test_who_asks_again_while_an_interrupted_run_is_leaving_gets_the_same_exit_code_at_once(
+def test_a_second_ctrl_c_at_exit_ends_with_the_same_code(
     error: str,
 ) -> None:
     command = [sys.executable, "-c", LEAVING_SLOWLY % error]

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from mnist_trainer.errors import ExitCode, InterruptedRunError
-from mnist_trainer.system.signals import SharedInterruption
+from mnist_trainer.system.signals import Interruption
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_an_interrupted_run_error_can_be_pickled(number: int, code: ExitCode) ->
 
 
 def test_a_signal_to_one_process_counts_once_flags_are_summed() -> None:
-    with SharedInterruption() as interruption:
+    with Interruption(shared=True) as interruption:
         signal.raise_signal(signal.SIGTERM)
         assert interruption.requested is None
         assert interruption.stop_flags() == (0.0, 1.0)
@@ -30,7 +30,7 @@ def test_a_signal_to_one_process_counts_once_flags_are_summed() -> None:
 
 
 def test_a_second_ctrl_c_interrupts_at_once() -> None:
-    with SharedInterruption():
+    with Interruption(shared=True):
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
