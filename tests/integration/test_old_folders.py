@@ -108,8 +108,9 @@ def test_an_old_sweep_runs_no_job_again(mnist_train: Command, sweep: Path) -> No
 def test_a_user_config_with_old_target_names_trains(mnist_train: Command, tmp_path: Path) -> None:
     for group, content in {
         "loss": "_target_: mnist_trainer.losses.Poly1\nepsilon: 2.0\n",
-        "model": "_target_: mnist_trainer.models.Linear\n",
-        "scheduler": "_target_: mnist_trainer.schedulers.Step\nevery_epochs: 1\ngamma: 0.5\n",
+        "model": "_target_: mnist_trainer.models.Linear\ninit: default\n",
+        "scheduler": "_target_: mnist_trainer.schedulers.Cosine\nfinal_fraction: 0\n"
+        "warmup_epochs: 0\n",
     }.items():
         (tmp_path / "mine" / group).mkdir(parents=True)
         (tmp_path / "mine" / group / "old.yaml").write_text(content)

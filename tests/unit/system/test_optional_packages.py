@@ -15,7 +15,7 @@ def test_missing_packages_are_named_with_pip_install() -> None:
     assert caught.value.exit_code == ExitCode.ENVIRONMENT
 
 
-def test_a_module_of_a_missing_package_is_no_import_error() -> None:
+def test_a_missing_package_is_a_machine_error() -> None:
     assert not is_installed("no_such_package.part")
     with pytest.raises(MachineError, match=r"pip install no_such_package$"):
         import_package("no_such_package.part", "This")
