@@ -20,8 +20,7 @@ class ExitCode(IntEnum):
 
 
 class UserError(Exception):
-    """A mistake or fault that the user can act on; its text is shown as it stands, without a
-    traceback.
+    """A mistake or fault that the user can act on; its message is shown without a traceback.
 
     The text says what was asked, names the key, path or value, says what is valid, and what to
     type.
@@ -65,12 +64,13 @@ class DivergedError(UserError):
 
 
 class InterruptedRunError(UserError):
-    """A run that was asked to stop, and has saved a checkpoint."""
+    """A run that was asked to stop, and has saved a checkpoint.
+
+    Args:
+        number: of the signal.
+    """
 
     def __init__(self, message: str, number: int) -> None:
-        """Args:
-        number: of the signal.
-        """
         # Both are arguments of the exception, so that it can be pickled in the process of a job.
         super().__init__(message, number)
         self.exit_code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
@@ -80,6 +80,6 @@ class InterruptedRunError(UserError):
 
 
 class MachineError(UserError):
-    """Disk, permission, memory or device that the run needs and does not have."""
+    """A lack of disk space, permission, memory or a device that the run needs."""
 
     exit_code = ExitCode.ENVIRONMENT

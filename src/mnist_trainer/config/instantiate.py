@@ -69,7 +69,7 @@ def build(component: Component, kind: type, **run_time: Any) -> Any:
 
 
 def with_code_paths(node: Any) -> Any:
-    """The node with every ``_target_`` as the path of the code, its public name resolved."""
+    """The node with the code path of every ``_target_``."""
     if isinstance(node, Mapping):
         return {
             key: code_path(str(value)) if key == "_target_" else with_code_paths(value)
@@ -79,7 +79,7 @@ def with_code_paths(node: Any) -> Any:
 
 
 def locate(target: str, key: str) -> Callable[..., Any]:
-    """The object behind an admitted target.
+    """Import the object that an admitted target names.
 
     Raises:
         ConfigError: there is no such module, or no such name in it.

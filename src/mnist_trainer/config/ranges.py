@@ -11,8 +11,7 @@ from mnist_trainer.system.messages import nearest
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The numbers that a setting may take: ``low <= value <= high``, an open end excluding its
-    bound."""
+    """An interval ``low <= value <= high``; an open end excludes its bound."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -85,8 +84,7 @@ OPTION_CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def option_problem(group: str, option: str, value: object) -> str | None:
-    """What is wrong with the value of an option that has a range or a list of choices; None where
-    nothing is."""
+    """What is wrong with the value of an option, by its range or choices; None where nothing is."""
     names = OPTION_CHOICES.get(option)
     if names and value not in names:
         meant = nearest(str(value), names)

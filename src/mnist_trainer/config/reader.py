@@ -51,7 +51,7 @@ TOP_LEVEL = {
 
 
 def read_config(config: DictConfig, choices: Mapping[str, str]) -> RunConfig:
-    """The settings of a run from its composed configuration.
+    """Check a composed configuration and convert it.
 
     Args:
         config: what Hydra composed, without its own ``hydra`` part.
@@ -194,8 +194,7 @@ class _Reader:
         return tuple(Component("transforms", choice, step) for step in steps)
 
     def _options(self, group: str, node: dict[str, Any], shipped: dict[str, Any]) -> None:
-        """A shipped component names all its options in its file: others are mistakes, and so are
-        other types."""
+        """Check options against the shipped file, which names all of them with their types."""
         options = [key for key in shipped if key != "_target_"]
         for key in node:
             if key not in shipped:
@@ -213,7 +212,7 @@ class _Reader:
 
 
 def _typed(value: object) -> str:
-    """A value as one types it on the command line."""
+    """A value as it is typed on the command line."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value).replace(" ", "") if isinstance(value, list) else str(value)
@@ -238,8 +237,7 @@ def _shipped_node(group: str, choice: str) -> dict[str, Any] | None:
 
 
 def _unlike(default: object, value: object) -> str | None:
-    """What is wrong with a value where the shipped default is of another type; None where nothing
-    is."""
+    """What is wrong with a value of another type than the shipped default; None where nothing."""
     if default is None:
         return None
     if isinstance(default, list):

@@ -68,7 +68,7 @@ def _check_range(kind: Any, allowed: Range, value: Any) -> tuple[Any, str | None
 
 
 def _check_union(annotations: tuple[Any, ...], value: object) -> tuple[Any, str | None]:
-    """A value that may be of several kinds, or null."""
+    """Check a value that may have several types, or be null."""
     if value is None and type(None) in annotations:
         return None, None
     problems: list[str] = []
@@ -82,8 +82,7 @@ def _check_union(annotations: tuple[Any, ...], value: object) -> tuple[Any, str 
 
 
 class Checked:
-    """A dataclass whose fields are checked against their annotations, from whichever side it is
-    built."""
+    """A dataclass that checks its fields against their annotations when it is built."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -104,7 +103,7 @@ def annotations_of(settings: type) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class DataSettings(Checked):
-    """Which images, how they are split, and how they reach the device."""
+    """The data set, its split, and how it is loaded."""
 
     name: Literal["mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_digits", "emnist_letters"]
     root: str | None
@@ -128,7 +127,7 @@ class DataSettings(Checked):
 
 @dataclass(frozen=True)
 class DeviceSettings(Checked):
-    """Where the run computes, and in which precision."""
+    """Device and precision of the run."""
 
     type: Literal["auto", "cpu", "cuda", "mps"]
     precision: Literal["auto", "mixed", "fp32", "bf16", "fp16"]
@@ -142,7 +141,7 @@ class DeviceSettings(Checked):
 
 @dataclass(frozen=True)
 class TrainerSettings(Checked):
-    """How long the loop runs, in what portions, and what it watches."""
+    """Length of the training, batch sizes, engine, validation and checkpoints."""
 
     epochs: PositiveInt
     batch_size: PositiveInt
@@ -169,7 +168,7 @@ class TrainerSettings(Checked):
 
 @dataclass(frozen=True)
 class TrackerSettings(Checked):
-    """What is written for TensorBoard, and what is looked at closely."""
+    """What is written for TensorBoard, and what is profiled."""
 
     enabled: bool
     images: bool
@@ -182,7 +181,7 @@ class TrackerSettings(Checked):
 
 @dataclass(frozen=True)
 class Component:
-    """A part of an open set: the class to build, and the options that it is given."""
+    """A model, loss, optimizer, scheduler or transform: the class to build, and its options."""
 
     group: str
     choice: str
@@ -247,7 +246,7 @@ class RunConfig:
 
     @cached_property
     def yaml(self) -> str:
-        """All settings as a text: the content of ``config.yaml``."""
+        """All settings as YAML: the content of ``config.yaml``."""
         from omegaconf import OmegaConf
 
         return OmegaConf.to_yaml(OmegaConf.create(dict(self.plain)))

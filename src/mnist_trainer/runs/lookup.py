@@ -162,7 +162,7 @@ def _unfinished_note(wanted: str, used: str, asked: str | None) -> str | None:
 
 
 def _tests_last(folder: RunFolder) -> bool:
-    """Whether the run was told to test its last weights, though it may keep the best as well."""
+    """Whether ``trainer.test_weights`` of the run is ``last``."""
     try:
         config: Any = OmegaConf.to_container(OmegaConf.load(folder.config), resolve=False)
         return bool(config["trainer"]["test_weights"] == "last")
@@ -182,7 +182,7 @@ def _runs_below(folder: Path) -> Iterator[Path]:
 
 
 def _near(path: Path) -> str:
-    """A question that proposes a folder whose name looks like the one that was typed."""
+    """Propose an existing folder of similar name."""
     parent = next((ancestor for ancestor in path.parents if ancestor.is_dir()), None)
     if parent is None:
         return _latest()

@@ -25,11 +25,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Seconds:
-    """Wall-clock time by what it was spent on."""
+    """Wall-clock times in seconds."""
 
     setup: float
-    """From the start of the process, or of the job in a sweep, to the first step; of all sessions,
-    as the others."""
+    """From the start of the process or job to the first step; all are sums over sessions."""
     train: float
     eval: float
     total: float
@@ -89,7 +88,7 @@ class Result:
 
 
 def read_result(path: Path) -> dict[str, Any] | None:
-    """The content of a result.json; None where there is none that can be read."""
+    """Read a result.json; None where there is none, or it cannot be read."""
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -121,7 +120,7 @@ def describe_failure(error: BaseException, seconds: float) -> dict[str, Any]:
 
 
 def is_completed(path: Path) -> bool:
-    """Whether there is a result.json of a run that came to its end."""
+    """Whether there is a result.json of a completed run."""
     return (read_result(path) or {}).get("status") == Status.COMPLETED
 
 

@@ -18,7 +18,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """The sentence for a key that does not exist among its siblings."""
+    """The message for an unknown key: a similar one, and the valid ones."""
     prefix, _, name = key.rpartition(".")
     siblings = list(known)
     place = f" under {prefix}" if prefix else ""
