@@ -40,7 +40,7 @@ def save_run(
     torch.manual_seed(config.seed)
     folder = RunFolder(path)
     splits = split(load_dataset(config.data), config.data)
-    size = image_size(splits, build_transforms(config.fixed_transforms, ()))
+    size = image_size(splits, build_transforms(config.transforms.fixed, ()))
     device = select_device(config.device)
     model = make_model(config, splits.num_classes, size, device)
     state = make_state(config, model, 1, device)

@@ -9,12 +9,14 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires
 from pathlib import Path
 
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import ExitCode, UserError
+from mnist_trainer.system.files import data_cache_folder
 from mnist_trainer.system.openmp import limit_openmp_spinning
+from mnist_trainer.system.version import package_version
 
 NEEDED_BYTES = 200_000_000
 """MNIST unpacked, and a run or two."""
@@ -48,7 +50,7 @@ def examine() -> list[Finding]:
         hydra_and_omegaconf(),
         *attempt("devices", devices),
         writable("output folder", Path("outputs"), "hydra.run.dir=PATH"),
-        writable("data cache", data_cache(), "data.root=PATH"),
+        writable("data cache", data_cache_folder(), "data.root=PATH"),
         *attempt("embedded data", embedded_data),
     ]
 
@@ -63,7 +65,7 @@ def attempt(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
 
 def torch_and_torchvision() -> Finding:
     """Whether torch is the one version that torchvision was compiled against."""
-    versions = [_version(name) for name in ("torch", "torchvision")]
+    versions = [package_version(name) for name in ("torch", "torchvision")]
     found = " with ".join(map(str, versions))
     if None in versions:
         return Finding("torch, torchvision", found, "not installed: pip install mnist-trainer")
@@ -79,17 +81,10 @@ def torch_and_torchvision() -> Finding:
 
 def hydra_and_omegaconf() -> Finding:
     """Whether Hydra and OmegaConf are of the supported versions."""
-    versions = [str(_version(name)) for name in ("hydra-core", "omegaconf")]
+    versions = [str(package_version(name)) for name in ("hydra-core", "omegaconf")]
     fits = versions[0].startswith("1.3") and versions[1].startswith("2.3")
     advice = "pip install 'hydra-core>=1.3.2,<1.4' 'omegaconf>=2.3,<2.4'"
     return Finding("hydra, omegaconf", " with ".join(versions), None if fits else advice)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def devices() -> list[Finding]:
@@ -126,13 +121,6 @@ def one_step(kind: str, name: str) -> list[Finding]:
         f"a step changed no weights: run elsewhere with device=cpu, and update the driver of {kind}"
     )
     return [Finding(f"one step on {kind}", name, None if learned else advice)]
-
-
-def data_cache() -> Path:
-    """The per-user folder of the data sets."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mnist-trainer", appauthor=False)
 
 
 def writable(name: str, folder: Path, override: str) -> Finding:

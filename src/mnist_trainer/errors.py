@@ -1,5 +1,6 @@
-"""What can go wrong for a user, and the exit code that each kind ends the command with."""
+"""Errors that a user can act on, and the exit code of each."""
 
+import signal
 from enum import IntEnum
 
 
@@ -19,8 +20,7 @@ class ExitCode(IntEnum):
 
 
 class UserError(Exception):
-    """A mistake or fault that the user can act on; its text is shown as it stands, without a
-    traceback.
+    """A mistake or fault that the user can act on; its message is shown without a traceback.
 
     The text says what was asked, names the key, path or value, says what is valid, and what to
     type.
@@ -45,7 +45,7 @@ class PrunedError(UserError):
 
 
 class AlreadyReportedError(UserError):
-    """What ended this process is said by another one of the same run: nothing is left to say here."""
+    """An error that another process of the same run reports."""
 
     def __init__(self, exit_code: int) -> None:
         super().__init__("")
@@ -57,7 +57,7 @@ class ConfigError(UserError):
 
 
 class RefusedError(ConfigError):
-    """Something in a configuration that may not run, whatever else is right."""
+    """A target in a configuration that is not on the allow-list."""
 
 
 class DataError(UserError):
@@ -78,7 +78,23 @@ class DivergedError(UserError):
     exit_code = ExitCode.DIVERGED
 
 
+class InterruptedRunError(UserError):
+    """A run that was asked to stop, and has saved a checkpoint.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        # Both are arguments of the exception, so that it can be pickled in the process of a job.
+        super().__init__(message, number)
+        self.exit_code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class MachineError(UserError):
-    """Disk, permission, memory or device that the run needs and does not have."""
+    """A lack of disk space, permission, memory or a device that the run needs."""
 
     exit_code = ExitCode.ENVIRONMENT

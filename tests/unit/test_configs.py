@@ -23,7 +23,7 @@ def test_every_config_composes_builds_and_trains_a_step(
 ) -> None:
     words = [f"+{group}={choice}"] if group in ("experiment", "debug") else [f"{group}={choice}"]
     config = compose(words[0].lstrip("+"))
-    transforms = build_transforms(config.fixed_transforms, config.random_transforms)
+    transforms = build_transforms(config.transforms.fixed, config.transforms.random)
     size = transforms.preprocess(some_images.images[:1]).shape[-1]
     model = build_model(config.model, num_classes=10, image_size=size)
     criterion = build_loss(config.loss)
@@ -78,7 +78,7 @@ def test_docs_recipes_equal_the_tutorials(compose: Compose) -> None:
             0.01,
             0.5,
         )
-        assert not config.random_transforms
+        assert not config.transforms.random
     fcn = build_model(compose("experiment=docs_fcn").model, 10)
     assert [tuple(p.shape) for p in fcn.parameters() if p.dim() == 2] == [
         (512, 784),

@@ -1,4 +1,4 @@
-"""How every command ends: a message and a code in place of a traceback."""
+"""End a command with a message and an exit code in place of a traceback."""
 
 import errno
 import logging
@@ -15,20 +15,18 @@ from mnist_trainer.system.memory import NO_MEMORY
 
 MAX_LINES = 10
 ELSEWHERE = {"mnist-train": " Choose another place with hydra.run.dir=PATH or data.root=PATH."}
-"""What to type where a file or folder cannot be used; the other commands' own options are named
-where they are read."""
+"""What to type where a file or folder cannot be used; other commands name it where they write."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SECONDS_TO_SPEAK = 3.0
-"""How long the process that has the word may take to print its message."""
+"""How long the process that reports the error may take to print its message."""
 
 
 @contextmanager
 def exit_codes(command: str) -> Iterator[None]:
-    """Turn what goes wrong within into the exit code and the message that this package promises."""
+    """Turn an exception into the message and the exit code of its type."""
     try:
         yield
-        # What does not fit where the output goes is found here, and not when the interpreter has
-        # ended.
+        # A full disk is noticed here, and not after the interpreter has ended.
         if sys.stdout is not None:
             sys.stdout.flush()
     except AlreadyReportedError as error:
@@ -36,8 +34,7 @@ def exit_codes(command: str) -> Iterator[None]:
         sys.exit(error.exit_code)
     except UserError as error:
         if error.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
-            # All is saved: who asks again while the process is leaving need not hear about it in a
-            # traceback.
+            # All is saved: a second Ctrl+C while the process exits needs no traceback.
             signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
         show(command, str(error))
         sys.exit(error.exit_code)
@@ -47,34 +44,36 @@ def exit_codes(command: str) -> Iterator[None]:
     except KeyboardInterrupt:
         show(command, "interrupted.")
         sys.stdout.flush()
-        # Who asks twice does not want to wait for the libraries to say goodbye to each other.
+        # A second Ctrl+C does not wait for the libraries' clean-up.
         os._exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # The reader went away, as `| head` does; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has closed the pipe, as `| head` does.
+        discard_output()
         sys.exit(ExitCode.OK)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        if not place and command not in ELSEWHERE and error.errno in FULL:
-            place = (
-                "what it prints cannot be written: "  # Their files are written by what names them.
-            )
-        show(command, f"{place}{error.strerror or error}.{ELSEWHERE.get(command, '')}")
+        show(command, os_error_message(command, error))
         discard_output()
         sys.exit(ExitCode.ENVIRONMENT)
 
 
+def os_error_message(command: str, error: OSError) -> str:
+    """Name the file, the reason and another place, as far as they are known."""
+    advice = ELSEWHERE.get(command, "")
+    place = f"{error.filename}: " if error.filename else ""
+    if not place and not advice and error.errno in FULL:
+        place = "what it prints cannot be written: "
+    return f"{place}{error.strerror or error}.{advice}"
+
+
 def discard_output() -> None:
-    """Let nothing that is left of the output be written at the end: it would fail once more, beside
-    the message."""
+    """Redirect standard output to the null device: flushing it at exit would fail once more."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def warnings_named(command: str) -> Iterator[None]:
-    """Show warnings of the library with the name of the command before them; for commands that set
-    up no logging."""
+    """Print warnings of this package after the command's name; for commands without logging."""
     log = logging.getLogger("mnist_trainer")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(f"{command}: %(message)s"))

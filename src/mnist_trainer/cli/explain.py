@@ -52,7 +52,7 @@ def configured_model(config: RunConfig) -> Model:
     Raises:
         ConfigError: it cannot be built.
     """
-    transforms = build_transforms(config.fixed_transforms, config.random_transforms)
+    transforms = build_transforms(config.transforms.fixed, config.transforms.random)
     pixels = torch.zeros((1, 1, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8)
     image_shape = tuple(transforms.preprocess(pixels).shape[1:])
     num_classes = NUM_CLASSES[config.data.name]

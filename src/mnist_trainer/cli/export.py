@@ -13,7 +13,7 @@ from mnist_trainer.inference.export.formats import ELSEWHERE, FORMATS, Exported
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.lookup import locate_checkpoint
 from mnist_trainer.system.openmp import limit_openmp_spinning
-from mnist_trainer.system.optional_packages import require_extra
+from mnist_trainer.system.optional_packages import require_packages
 
 SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
@@ -36,7 +36,7 @@ def main() -> None:
         form = FORMATS[arguments.format]
         located = locate_checkpoint(arguments.run, arguments.checkpoint)
         path = output_path(arguments.output, located.home, form.suffix)
-        require_extra("onnx", *form.modules)
+        require_packages(f"--format {arguments.format}", *form.modules)
         limit_openmp_spinning()
         from mnist_trainer.inference.loading import load_run
 

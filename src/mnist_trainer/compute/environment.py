@@ -3,7 +3,6 @@
 import platform
 import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 
 from mnist_trainer.compute.device import Device, cpu_name
 from mnist_trainer.compute.revision import describe_revision
+from mnist_trainer.system.version import package_version
 
 PACKAGES = (
     "mnist-trainer",
@@ -32,7 +32,7 @@ def describe_environment(
         "command": [*sys.argv],
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: package_version(name) for name in PACKAGES},
         "device": {"type": device.type, "name": device.name, "precision": device.precision},
         "cpu": {
             "name": cpu_name(),
@@ -44,10 +44,3 @@ def describe_environment(
         "git_revision": describe_revision(Path.cwd()),
         "data_sha256": dict(data_sha256),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -25,7 +25,7 @@ from mnist_trainer.compute.ranks import RankInfo, shard_of
 from mnist_trainer.compute.world import World
 from mnist_trainer.errors import AlreadyReportedError, ExitCode, MachineError, UserError
 from mnist_trainer.runs.metrics import Metrics
-from mnist_trainer.system.signals import SharedInterruption
+from mnist_trainer.system.signals import Interruption
 
 TIMEOUT = timedelta(minutes=10)
 """For a process that is alive but does not respond; one that has ended is noticed at once."""
@@ -44,7 +44,7 @@ class ProcessGroup(World):
         self.rank_info = rank_info
         self.device = device
         self.backend = "nccl" if device.type == "cuda" else "gloo"
-        self._interruption: SharedInterruption | None = None
+        self._interruption: Interruption | None = None
         one_machine = rank_info.local_size == rank_info.size
         options = f"--nproc-per-node {rank_info.size}" if one_machine else "..."
         self.command = f"torchrun {options} -m mnist_trainer"
@@ -113,16 +113,16 @@ class ProcessGroup(World):
                 self._collective(dist.broadcast, plain, 0)
                 tensor.copy_(plain)
 
-    def interruption(self) -> SharedInterruption:
-        self._interruption = SharedInterruption()
+    def interruption(self) -> Interruption:
+        self._interruption = Interruption(shared=True)
         return self._interruption
 
     def stop_flags(self) -> tuple[float, float]:
-        return (0.0, 0.0) if self._interruption is None else self._interruption.votes()
+        return (0.0, 0.0) if self._interruption is None else self._interruption.stop_flags()
 
     def apply_stop_flags(self, flags: Tensor) -> None:
         if self._interruption is not None:
-            self._interruption.decide(flags.tolist())
+            self._interruption.apply(flags.tolist())
 
     def all_reduce_sum(self, buffer: Tensor) -> None:
         self._collective(dist.all_reduce, buffer)

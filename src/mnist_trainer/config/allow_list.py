@@ -1,4 +1,4 @@
-"""Which classes a configuration may name: an exact list, declared here and nowhere else.
+"""The classes that a configuration may name as ``_target_``: an exact list.
 
 A ``_target_`` is admitted by its spelling before anything is imported; ``build`` then checks what
 the name leads to.

@@ -1,19 +1,19 @@
-"""What makes a run the run that it is: its settings, and not its number, folder or time."""
+"""Hash of the settings on which the outcome of a run depends."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
-# Settings that name a run, say where its files are, or how closely it is watched; what is learned
-# does not depend on them.
+# Settings on which the outcome does not depend: names, places, and how the run is watched.
 HASH_EXCLUDED_KEYS = (
-    "name", "sweep", "resume", "resume_allow_changes", "data.root", "data.download", "data.mirror", "data.num_workers",
+    "name", "sweep", "resume", "resume_allow_changes",
+    "data.root", "data.download", "data.mirror", "data.num_workers",
     "tracker", "trainer.log_every", "trainer.checkpoint_every",
 )  # fmt: skip
 
 
-def identity(plain: Mapping[str, Any]) -> str:
+def config_hash(plain: Mapping[str, Any]) -> str:
     """SHA-256 of the resolved settings on which the outcome of a run depends, in hexadecimal.
 
     The same for the same settings whatever their order, and for a number however it was written
@@ -23,13 +23,15 @@ def identity(plain: Mapping[str, Any]) -> str:
 
 
 def is_unhashed(key: str) -> bool:
-    """Whether a setting, by its dotted key, is left out of the identity."""
+    """Whether a setting, by its dotted key, is left out of the hash."""
     return any(key == unhashed or key.startswith(f"{unhashed}.") for unhashed in HASH_EXCLUDED_KEYS)
 
 
-def apart(settings: Mapping[str, str]) -> dict[str, str]:
-    """Swept settings that the identity leaves out: who sweeps ``tracker=none,tensorboard`` wants
-    two jobs all the same."""
+def unhashed_overrides(settings: Mapping[str, str]) -> dict[str, str]:
+    """Swept settings that the hash leaves out.
+
+    A sweep over ``tracker=none,tensorboard`` still makes two jobs.
+    """
     return {key: value for key, value in settings.items() if is_unhashed(key)}
 
 

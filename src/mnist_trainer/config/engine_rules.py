@@ -1,14 +1,13 @@
-"""Which settings go with which engine: ``trainer.engine=manual`` and ``numpy`` know few models and
-compute in fp32.
+"""Settings that each engine supports: ``manual`` and ``numpy`` have few models, and fp32 only.
 
-No torch here: a choice that does not go together is answered before it is imported.
+No torch here: an unsupported setting is answered before it is imported.
 """
 
 import dataclasses
 
 from mnist_trainer.config.settings import DeviceSettings, RunConfig
 
-# Engine to what it does, for people.
+# Engine to its description.
 BY_HAND = {
     "manual": "gradients by formulas derived by hand, on tensors",
     "numpy": "gradients by formulas derived by hand, in NumPy, which has threads of its own",
@@ -31,7 +30,7 @@ LOSSES = {
 
 
 def engine_problems(config: RunConfig) -> list[str]:
-    """A sentence for each setting that the engine cannot do; none where all goes together."""
+    """A sentence for each setting that the engine does not support."""
     engine, device = config.trainer.engine, config.device
     if engine not in BY_HAND:
         return []
@@ -63,7 +62,7 @@ def engine_problems(config: RunConfig) -> list[str]:
 
 
 def device_for(engine: str, device: DeviceSettings) -> DeviceSettings:
-    """The settings of the device with what they leave open decided as the engine needs it."""
+    """The settings of the device, with ``auto`` resolved as the engine needs it."""
     if engine not in BY_HAND:
         return device
     device = dataclasses.replace(device, precision="fp32", graph=False)

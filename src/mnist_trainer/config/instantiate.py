@@ -1,4 +1,4 @@
-"""From a configured component to an object: the only caller of Hydra's ``instantiate``."""
+"""Build a configured component: the only caller of Hydra's ``instantiate``."""
 
 import importlib
 import inspect
@@ -43,32 +43,23 @@ def build(component: Component, kind: type, **run_time: Any) -> Any:
     if problems := refused_targets(component.node, group):
         raise refusal(problems)
     for key, target in find_targets(component.node, group):
-        _check(
-            key,
-            str(target),
-            locate(str(target), key),
-            kind if target == component.target else object,
-        )
+        _check_admitted(key, str(target), locate(str(target), key))
     constructor = locate(component.target, f"{group}._target_")
-    parameters = _parameters(constructor)
-    if parameters is not None:
-        known = [name for name in parameters if name not in run_time]
-        if unknown := [
-            key for key in component.options if key not in parameters and not key.startswith("_")
-        ]:
-            raise ConfigError("\n".join(unknown_key(f"{group}.{key}", known) for key in unknown))
-        run_time = {name: value for name, value in run_time.items() if name in parameters}
+    if isinstance(constructor, type) and not issubclass(constructor, kind):
+        raise ConfigError(
+            f"{group}._target_={component.target}: must be a {kind.__module__}.{kind.__name__}"
+        )
+    values = _select_values(component, constructor, run_time)
     try:
         located = {**with_code_paths(component.node), "_partial_": True, "_convert_": "all"}
-        built = instantiate(located)(**run_time)
+        built = instantiate(located)(**values)
     except (TypeError, ValueError, RuntimeError, KeyError, AttributeError, HydraException) as error:
         if is_out_of_memory(error.__cause__ or error):
             raise MemoryError from error
         # Whatever else a constructor says of its arguments is a message about the configuration.
         reason = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
-        raise ConfigError(
-            f"{group}={component.choice} ({component.target}) refuses its options: {reason[0]}"
-        ) from error
+        asked = f"{group}={component.choice} ({component.target})"
+        raise ConfigError(f"{asked} refuses its options: {reason[0]}") from error
     if not isinstance(built, kind):
         raise ConfigError(
             f"{group}._target_={component.target}: gives a {type(built).__name__}, not a"
@@ -78,7 +69,7 @@ def build(component: Component, kind: type, **run_time: Any) -> Any:
 
 
 def with_code_paths(node: Any) -> Any:
-    """The node with every ``_target_`` as the path of the code, its public name resolved."""
+    """The node with the code path of every ``_target_``."""
     if isinstance(node, Mapping):
         return {
             key: code_path(str(value)) if key == "_target_" else with_code_paths(value)
@@ -88,7 +79,7 @@ def with_code_paths(node: Any) -> Any:
 
 
 def locate(target: str, key: str) -> Callable[..., Any]:
-    """The object behind an admitted target.
+    """Import the object that an admitted target names.
 
     Raises:
         ConfigError: there is no such module, or no such name in it.
@@ -101,29 +92,29 @@ def locate(target: str, key: str) -> Callable[..., Any]:
     return found
 
 
-def _check(key: str, target: str, found: object, kind: type) -> None:
-    """A name on the list may still lead elsewhere, because modules import things for their own use:
-    look at what it is."""
-    if is_trusted(target):
-        admitted = is_trusted(str(getattr(found, "__module__", ""))) or (
-            isinstance(found, type) and issubclass(found, BUILDABLE)
-        )
-    else:
-        admitted = isinstance(found, type) and issubclass(found, BUILDABLE)
-    if not admitted or not callable(found):
-        raise refusal(
-            [
-                f"{key}={target} is not on the list: it leads to"
-                f" {getattr(found, '__module__', found)}"
-            ]
-        )
-    if isinstance(found, type) and not issubclass(found, kind):
-        raise ConfigError(f"{key}={target}: must be a {kind.__module__}.{kind.__name__}")
+def _check_admitted(key: str, target: str, found: object) -> None:
+    """Check the object that an admitted name leads to: modules import things for their own use."""
+    origin = str(getattr(found, "__module__", found))
+    is_buildable = isinstance(found, type) and issubclass(found, BUILDABLE)
+    is_own = is_trusted(target) and is_trusted(origin)
+    if not callable(found) or not (is_buildable or is_own):
+        raise refusal([f"{key}={target} is not on the list: it leads to {origin}"])
 
 
-def _parameters(constructor: Callable[..., Any]) -> dict[str, inspect.Parameter] | None:
-    """The named parameters; None where the constructor takes any."""
-    parameters = dict(inspect.signature(constructor).parameters)
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return None
-    return parameters
+def _select_values(
+    component: Component, constructor: Callable[..., Any], run_time: dict[str, Any]
+) -> dict[str, Any]:
+    """Select the run-time values that the constructor has a parameter for.
+
+    Raises:
+        ConfigError: a configured option is none of its parameters.
+    """
+    parameters = inspect.signature(constructor).parameters
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+        return run_time
+    known = [name for name in parameters if name not in run_time]
+    options = [key for key in component.options if not key.startswith("_")]
+    if unknown := [key for key in options if key not in parameters]:
+        keys = [f"{component.group}.{key}" for key in unknown]
+        raise ConfigError("\n".join(unknown_key(key, known) for key in keys))
+    return {name: value for name, value in run_time.items() if name in parameters}

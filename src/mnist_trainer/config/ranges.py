@@ -1,4 +1,4 @@
-"""The values that settings and the options of shipped components may take.
+"""Ranges and choices of the options of shipped components.
 
 No torch here: a value out of range is answered before it is imported.
 """
@@ -11,8 +11,7 @@ from mnist_trainer.system.messages import nearest
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The numbers that a setting may take: ``low <= value <= high``, an open end excluding its
-    bound."""
+    """An interval ``low <= value <= high``; an open end excludes its bound."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -35,10 +34,10 @@ POSITIVE = Range(low=0, low_open=True)
 UNIT_INTERVAL = Range(low=0, high=1, high_open=True)
 
 ACTIVATION_NAMES = (
-    "identity", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", "softplus", "erf", "algebraic",
-    "softsign", "arctan", "gd",
+    "identity", "sigmoid", "tanh", "relu", "leaky_relu", "gelu", "silu", "softplus", "erf",
+    "algebraic", "softsign", "arctan", "gd",
 )  # fmt: skip
-"""The keys of ``models.formulas.activations.ACTIVATIONS``, which a test holds equal to these."""
+"""The keys of ``models.formulas.activations.ACTIVATIONS``, which needs NumPy; a test compares."""
 
 # Options of the shipped components: a wrong one is answered before torch is imported. A name
 # without a group holds wherever the option occurs.
@@ -85,8 +84,7 @@ OPTION_CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def option_problem(group: str, option: str, value: object) -> str | None:
-    """What is wrong with the value of an option that has a range or a list of choices; None where
-    nothing is."""
+    """What is wrong with the value of an option, by its range or choices; None where nothing is."""
     names = OPTION_CHOICES.get(option)
     if names and value not in names:
         meant = nearest(str(value), names)

@@ -1,7 +1,6 @@
-"""The one door from Hydra's ``DictConfig`` to this package's settings: everything is checked here,
-and gathered.
+"""Check a composed configuration and convert it to ``RunConfig``: all mistakes in one message.
 
-No torch here: a mistake in the configuration is answered before anything slow is imported.
+No torch here: a mistake in the configuration is answered before it is imported.
 """
 
 import re
@@ -25,6 +24,7 @@ from mnist_trainer.config.settings import (
     Seed,
     TrackerSettings,
     TrainerSettings,
+    TransformSettings,
     annotations_of,
     check_value,
 )
@@ -51,7 +51,7 @@ TOP_LEVEL = {
 
 
 def read_config(config: DictConfig, choices: Mapping[str, str]) -> RunConfig:
-    """The settings of a run from its composed configuration.
+    """Check a composed configuration and convert it.
 
     Args:
         config: what Hydra composed, without its own ``hydra`` part.
@@ -76,7 +76,7 @@ def read_config(config: DictConfig, choices: Mapping[str, str]) -> RunConfig:
 
 
 class _Reader:
-    """Reads the sections one by one and gathers what is wrong with them."""
+    """Reads the sections one by one and collects what is wrong with them."""
 
     def __init__(self, choices: Mapping[str, str]) -> None:
         self.choices = choices
@@ -87,12 +87,12 @@ class _Reader:
         """The settings; None where ``problems`` or ``refused`` say why not."""
         known = [*CLOSED_GROUPS, *OPEN_GROUPS, "transforms", *TOP_LEVEL]
         self.problems += [unknown_key(key, known) for key in plain if key not in known]
-        top = self._fields("", TOP_LEVEL, {key: plain[key] for key in TOP_LEVEL if key in plain})
-        closed = {
+        self._fields("", TOP_LEVEL, {key: plain[key] for key in TOP_LEVEL if key in plain})
+        closed: dict[str, Any] = {
             group: (kind, self._fields(group, annotations_of(kind), self._section(plain, group)))
             for group, kind in CLOSED_GROUPS.items()
         }
-        components = {
+        components: dict[str, Any] = {
             group: self._component(group, self._section(plain, group)) for group in OPEN_GROUPS
         }
         transforms = self._transforms(self._section(plain, "transforms"))
@@ -103,22 +103,20 @@ class _Reader:
             components["loss"].options.get("of") == "logits"
             and closed["trainer"][1]["translations"] > 1
         ):
-            # Views are averaged as probabilities: what comes of them is no output of the network
-            # any more.
+            # Views are averaged as probabilities, from which no logits follow.
             self.problems.append(
                 "loss.of=logits cannot score averaged views: use trainer.translations=1, or"
                 " loss.of=softmax."
             )
             return None
-        fields: dict[str, Any] = {
-            **top,
+        read = RunConfig(
+            seed=plain["seed"],
+            **{group: kind(**values) for group, (kind, values) in closed.items()},
             **components,
-            **transforms,
-            "plain": plain,
-            "choices": dict(self.choices),
-        }
-        fields |= {group: kind(**values) for group, (kind, values) in closed.items()}
-        read = RunConfig(**fields)
+            transforms=transforms,
+            choices=dict(self.choices),
+            plain=plain,
+        )
         self.problems += engine_problems(read)
         return None if self.problems else read
 
@@ -139,10 +137,9 @@ class _Reader:
         read = {}
         for name, annotation in annotations.items():
             if name not in values:
+                # A group that is missing altogether is one problem.
                 if values or not group:
-                    self.problems.append(
-                        f"{prefix}{name} is missing: it has no default besides the one in configs/"
-                    )
+                    self.problems.append(f"{prefix}{name} is missing: its default is in configs/")
                 continue
             read[name], problem = check_value(annotation, values[name])
             if (group, name) == ("data", "validation_size") and problem is None:
@@ -154,16 +151,12 @@ class _Reader:
         return read
 
     def _with_example(self, problem: str, group: str, name: str) -> str:
-        """What is wrong, and what to type: the default that is shipped, where there is one and no
-        better guess."""
-        return problem if problem.endswith("?") else problem + self._such_as(group, name)
-
-    def _such_as(self, group: str, name: str) -> str:
+        """The problem, followed by the shipped default unless a spelling is proposed already."""
         shipped = _shipped_node(group, self.choices.get(group, "")) if group else None
         default = (shipped or {}).get(name)
-        if default is None or (isinstance(default, str) and "${" in default):
-            return ""
-        return f", such as {group}.{name}={_typed(default)}"
+        if problem.endswith("?") or default is None or "${" in str(default):
+            return problem
+        return f"{problem}, such as {group}.{name}={_typed(default)}"
 
     def _component(self, group: str, node: dict[str, Any]) -> Component:
         choice = self.choices.get(group, "")
@@ -177,35 +170,31 @@ class _Reader:
             group, choice or str(node.get("_target_", "")).rpartition(".")[2].lower(), node
         )
 
-    def _transforms(self, node: dict[str, Any]) -> dict[str, tuple[Component, ...]]:
+    def _transforms(self, node: dict[str, Any]) -> TransformSettings:
+        kinds = ("fixed", "random")
         self.problems += [
-            unknown_key(f"transforms.{key}", ("fixed", "random"))
-            for key in node
-            if key not in ("fixed", "random")
+            unknown_key(f"transforms.{key}", kinds) for key in node if key not in kinds
         ]
-        read = {}
-        for kind in ("fixed", "random"):
-            steps = node.get(kind, [])
-            if not isinstance(steps, list) or not all(
-                isinstance(step, dict) and "_target_" in step for step in steps
-            ):
-                self.problems.append(
-                    f"transforms.{kind}: must be a list of nodes, each with a _target_"
-                )
-                steps = []
-            self.refused += refused_targets(steps, f"transforms.{kind}")
-            for index, step in enumerate(steps):
-                for key, value in step.items():
-                    if problem := option_problem("transforms", key, value):
-                        self.problems.append(f"transforms.{kind}[{index}].{key}={value}: {problem}")
-            read[f"{kind}_transforms"] = tuple(
-                Component("transforms", self.choices.get("transforms", ""), step) for step in steps
-            )
-        return read
+        return TransformSettings(
+            *(self._steps(f"transforms.{kind}", node.get(kind, [])) for kind in kinds)
+        )
+
+    def _steps(self, key: str, steps: Any) -> tuple[Component, ...]:
+        if not isinstance(steps, list) or not all(
+            isinstance(step, dict) and "_target_" in step for step in steps
+        ):
+            self.problems.append(f"{key}: must be a list of nodes, each with a _target_")
+            return ()
+        self.refused += refused_targets(steps, key)
+        for index, step in enumerate(steps):
+            for option, value in step.items():
+                if problem := option_problem("transforms", option, value):
+                    self.problems.append(f"{key}[{index}].{option}={value}: {problem}")
+        choice = self.choices.get("transforms", "")
+        return tuple(Component("transforms", choice, step) for step in steps)
 
     def _options(self, group: str, node: dict[str, Any], shipped: dict[str, Any]) -> None:
-        """A shipped component names all its options in its file: others are mistakes, and so are
-        other types."""
+        """Check options against the shipped file, which names all of them with their types."""
         options = [key for key in shipped if key != "_target_"]
         for key in node:
             if key not in shipped:
@@ -223,7 +212,7 @@ class _Reader:
 
 
 def _typed(value: object) -> str:
-    """A value as one types it on the command line."""
+    """A value as it is typed on the command line."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value).replace(" ", "") if isinstance(value, list) else str(value)
@@ -248,8 +237,7 @@ def _shipped_node(group: str, choice: str) -> dict[str, Any] | None:
 
 
 def _unlike(default: object, value: object) -> str | None:
-    """What is wrong with a value where the shipped default is of another type; None where nothing
-    is."""
+    """What is wrong with a value of another type than the shipped default; None where nothing."""
     if default is None:
         return None
     if isinstance(default, list):

@@ -1,7 +1,6 @@
-"""The closed parts of a run's configuration: frozen, typed, with their ranges declared beside their
-types.
+"""The settings of a run as frozen dataclasses, with the range of each declared beside its type.
 
-No field has a default here: the defaults are in ``configs/``, in one place.
+No field has a default here: the defaults are in ``configs/``.
 """
 
 import dataclasses
@@ -38,36 +37,39 @@ NUM_CLASSES = {name: 26 if name == "emnist_letters" else 10 for name in NUM_TRAI
 KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
-def check_value(annotation: Any, value: object) -> tuple[Any, str | None]:
-    """The value as its annotation wants it, and what is wrong with it (None: nothing)."""
-    origin = get_origin(annotation)
+def check_value(annotation: Any, value: Any) -> tuple[Any, str | None]:
+    """Check a value against its annotation.
+
+    Returns:
+        The value, a whole number as a float where the annotation is float; and what is wrong with
+        it, or None.
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        kind, *ranges = get_args(annotation)
-        checked, problem = check_value(kind, value)
-        if problem is None:
-            problem = next(
-                (f"must be {r}" for r in ranges if isinstance(r, Range) and not r.holds(checked)),
-                None,
-            )
-        elif ranges:
-            problem = f"{problem}, {ranges[0]}"
-        return checked, problem
+        kind, allowed = arguments
+        return _check_range(kind, allowed, value)
     if origin in (UnionType, Union):
-        return _check_union(get_args(annotation), value)
+        return _check_union(arguments, value)
     if origin is Literal:
-        allowed = get_args(annotation)
-        # True equals 1, but is not it.
-        fits = any(value == each and type(value) is type(each) for each in allowed)
-        return value, None if fits else f"must be one of: {', '.join(map(str, allowed))}"
-    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
+        # True equals 1, but is another value.
+        fits = any(value == each and type(value) is type(each) for each in arguments)
+        return value, None if fits else f"must be one of: {', '.join(map(str, arguments))}"
+    if annotation is float and type(value) is int:
         value = float(value)
     # bool is a subclass of int, but true is not a number of epochs.
-    fits = type(value) is annotation and not (isinstance(value, float) and not math.isfinite(value))
+    fits = type(value) is annotation and (annotation is not float or math.isfinite(value))
     return value, None if fits else f"must be {KIND_NAMES.get(annotation, annotation)}"
 
 
+def _check_range(kind: Any, allowed: Range, value: Any) -> tuple[Any, str | None]:
+    checked, problem = check_value(kind, value)
+    if problem:
+        return checked, f"{problem}, {allowed}"
+    return checked, None if allowed.holds(checked) else f"must be {allowed}"
+
+
 def _check_union(annotations: tuple[Any, ...], value: object) -> tuple[Any, str | None]:
-    """A value that may be of several kinds, or null."""
+    """Check a value that may have several types, or be null."""
     if value is None and type(None) in annotations:
         return None, None
     problems: list[str] = []
@@ -81,8 +83,7 @@ def _check_union(annotations: tuple[Any, ...], value: object) -> tuple[Any, str 
 
 
 class Checked:
-    """A dataclass whose fields are checked against their annotations, from whichever side it is
-    built."""
+    """A dataclass that checks its fields against their annotations when it is built."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -103,7 +104,7 @@ def annotations_of(settings: type) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class DataSettings(Checked):
-    """Which images, how they are split, and how they reach the device."""
+    """The data set, its split, and how it is loaded."""
 
     name: Literal["mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_digits", "emnist_letters"]
     root: str | None
@@ -127,7 +128,7 @@ class DataSettings(Checked):
 
 @dataclass(frozen=True)
 class DeviceSettings(Checked):
-    """Where the run computes, and in which precision."""
+    """Device and precision of the run."""
 
     type: Literal["auto", "cpu", "cuda", "mps"]
     precision: Literal["auto", "mixed", "fp32", "bf16", "fp16"]
@@ -141,7 +142,7 @@ class DeviceSettings(Checked):
 
 @dataclass(frozen=True)
 class TrainerSettings(Checked):
-    """How long the loop runs, in what portions, and what it watches."""
+    """Length of the training, batch sizes, engine, validation and checkpoints."""
 
     epochs: PositiveInt
     batch_size: PositiveInt
@@ -168,7 +169,7 @@ class TrainerSettings(Checked):
 
 @dataclass(frozen=True)
 class TrackerSettings(Checked):
-    """What is written for TensorBoard, and what is looked at closely."""
+    """What is written for TensorBoard, and what is profiled."""
 
     enabled: bool
     images: bool
@@ -181,7 +182,7 @@ class TrackerSettings(Checked):
 
 @dataclass(frozen=True)
 class Component:
-    """A part of an open set: the class to build, and the options that it is given."""
+    """A model, loss, optimizer, scheduler or transform: the class to build, and its options."""
 
     group: str
     choice: str
@@ -199,45 +200,63 @@ class Component:
 
 
 @dataclass(frozen=True)
+class TransformSettings:
+    """The transforms of the images, in the order in which they are applied."""
+
+    fixed: tuple[Component, ...]
+    """Deterministic, applied once to every image."""
+    random: tuple[Component, ...]
+    """Drawn anew for each training image and epoch."""
+
+
+@dataclass(frozen=True)
 class RunConfig:
-    """Everything that a run is made of."""
+    """All settings of a run, checked."""
 
     seed: int
-    name: str | None
-    sweep: str | None
-    resume: str | None
-    """Folder of a run to go on with."""
-    resume_allow_changes: bool
     data: DataSettings
     model: Component
     loss: Component
     optimizer: Component
     scheduler: Component
-    fixed_transforms: tuple[Component, ...]
-    """Deterministic, applied once to every image."""
-    random_transforms: tuple[Component, ...]
-    """Drawn anew for each training image and epoch."""
+    transforms: TransformSettings
     device: DeviceSettings
     trainer: TrainerSettings
     tracker: TrackerSettings
     choices: Mapping[str, str]
     """Group name to the option that was chosen."""
     plain: Mapping[str, Any]
-    """The same as plain nested dictionaries: what ``config.yaml`` holds."""
+    """All settings as plain nested dictionaries: the content of ``config.yaml``."""
+
+    @property
+    def sweep(self) -> str | None:
+        """Name of the sweep's folder, where the user gave one."""
+        sweep: str | None = self.plain["sweep"]
+        return sweep
+
+    @property
+    def resume(self) -> str | None:
+        """Folder of the run to resume."""
+        resume: str | None = self.plain["resume"]
+        return resume
+
+    @property
+    def resume_allow_changes(self) -> bool:
+        """Whether a resumed run may have other settings than it was started with."""
+        return bool(self.plain["resume_allow_changes"])
 
     @cached_property
     def yaml(self) -> str:
-        """All settings as a text: the content of ``config.yaml``."""
+        """All settings as YAML: the content of ``config.yaml``."""
         from omegaconf import OmegaConf
 
         return OmegaConf.to_yaml(OmegaConf.create(dict(self.plain)))
 
     def resumed_from(self, folder: Path) -> "RunConfig":
         """The same settings, resuming the run in a folder."""
-        plain = {**self.plain, "resume": str(folder)}
-        return dataclasses.replace(self, resume=str(folder), plain=plain)
+        return dataclasses.replace(self, plain={**self.plain, "resume": str(folder)})
 
     @property
     def label(self) -> str:
         """Short name of the run."""
-        return self.name or f"{self.model.choice}-{self.optimizer.choice}"
+        return self.plain["name"] or f"{self.model.choice}-{self.optimizer.choice}"

@@ -1,11 +1,10 @@
-"""Where the shipped configurations are, and what they offer."""
+"""The folder of the shipped configurations, its groups and their choices."""
 
 from pathlib import Path
 
 
 def config_dir() -> Path:
-    """The folder of the shipped configurations: inside an installed package, beside ``src`` in a
-    checkout."""
+    """Folder of the configurations: in an installed package, or beside ``src`` in a checkout."""
     installed = Path(__file__).parents[1] / "configs"
     return installed if installed.is_dir() else Path(__file__).parents[3] / "configs"
 

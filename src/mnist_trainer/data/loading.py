@@ -8,15 +8,14 @@ from mnist_trainer.data.embedded import DIGITS, load_mnist
 from mnist_trainer.data.images import DataSet
 from mnist_trainer.data.published import PUBLISHED, load_published
 from mnist_trainer.data.split import Splits, split
+from mnist_trainer.system.files import data_cache_folder
 
 
 def cache_root(settings: DataSettings) -> Path:
     """Folder of the data sets: ``data.root``, else the per-user cache of this operating system."""
     if settings.root is not None:
         return Path(settings.root).expanduser().resolve()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mnist-trainer", appauthor=False)
+    return data_cache_folder()
 
 
 def load_dataset(settings: DataSettings) -> DataSet:

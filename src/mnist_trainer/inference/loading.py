@@ -155,7 +155,7 @@ def _rebuild(
 ) -> tuple[nn.Module, Transforms, int]:
     """Build the network with its weights, the fixed transforms, and the side of their output."""
     try:
-        transforms = build_transforms(config.fixed_transforms, ())
+        transforms = build_transforms(config.transforms.fixed, ())
         blank = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
         size = transforms.preprocess(blank).shape[-1]
         model = build_model(config.model, num_classes, size)

@@ -24,11 +24,11 @@ from mnist_trainer.launch.hydra.launchers import (
 from mnist_trainer.launch.hydra.loader import CheckedConfigLoader, open_loader, typed_keys
 from mnist_trainer.launch.options import CommandLine
 from mnist_trainer.launch.overrides import check_groups, each_value, parse_overrides, refuse_empty
+from mnist_trainer.runs.folder import is_run_folder
 from mnist_trainer.runs.resume import (
     Resumption,
     check_config_unchanged,
     find_run,
-    is_run_folder,
     load_saved_overrides,
 )
 

@@ -1,5 +1,4 @@
-"""Saving and loading the state of a run: tensors and plain values only, each file whole, verified
-before it is used."""
+"""Save and load checkpoints: tensors and plain values only, verified before they are used."""
 
 import hashlib
 import io
@@ -24,9 +23,10 @@ log = logging.getLogger(__name__)
 FORMAT = 1
 KEYS = {
     "format", "weights", "config", "choices", "class_names", "progress", "random", "metrics_bytes",
-    "model", "optimizer", "scheduler", "scaler", "selection", "epoch_meter", "interval_meter", "averaged", "seconds",
+    "model", "optimizer", "scheduler", "scaler", "selection", "epoch_meter", "interval_meter",
+    "averaged", "seconds",
 }  # fmt: skip
-# Checkpoints of before 2026-11-21 do not tell the time.
+# Checkpoints from before 2026-11-21 have no "seconds"; without trainer.ema_decay none is averaged.
 REQUIRED = KEYS - {"averaged", "seconds"}
 COUNTS = ("epoch", "batch", "step")
 PURPOSES = {"setup", "train", "eval", "total"}
@@ -34,12 +34,11 @@ PURPOSES = {"setup", "train", "eval", "total"}
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """The checkpoints of one run: the last, the one before it, the best; and the hashes that vouch
-    for them.
+    """The last, previous and best checkpoint of one run, and the manifest of their hashes.
 
-    A save passes through these states: hashes of old and new written; ``previous.pt`` is the old
-    last; ``last.pt`` is the new. Whenever it is cut short, every file has a content that the
-    manifest vouches for.
+    A save writes the hashes of old and new content to the manifest, links the old last checkpoint
+    as ``previous.pt``, then replaces ``last.pt``. Whenever it is cut short, the manifest holds the
+    hash of every file.
     """
 
     folder: Path
@@ -87,11 +86,10 @@ class Checkpoints:
                 file.write(content)
 
     def _vouched_hash(self, path: Path) -> list[str]:
-        """The hash of what a file holds now, where the manifest vouches for it; none of a missing
-        or damaged file.
+        """The hash of a file's content, if it is in the manifest; empty for a missing or damaged
+        file.
 
-        Not what the manifest names first: a save that was cut short has announced a content that
-        never came.
+        Not the first hash in the manifest: that may be of a save that was cut short.
         """
         try:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -100,13 +98,12 @@ class Checkpoints:
         return [digest] if digest in read_manifest(self.manifest).get(path.name, []) else []
 
     def newest(self) -> tuple[dict[str, Any], Path] | None:
-        """The newest checkpoint that can be trusted, and its path; None where none was ever
-        written.
+        """Load the newest valid checkpoint; None where none was ever written.
 
-        A damaged ``last.pt`` is set aside as ``last.pt.corrupt``, and that is said.
+        A damaged ``last.pt`` is renamed to ``last.pt.corrupt``, with a warning.
 
         Raises:
-            CheckpointError: there are checkpoints, but none that can be trusted.
+            CheckpointError: there are checkpoints, but none is valid.
         """
         found = [path for path in (self.last, self.previous, self.best) if path.exists()]
         problems = []
@@ -142,9 +139,9 @@ def read_manifest(path: Path) -> dict[str, list[str]]:
 
 
 def load_checkpoint(path: Path, map_location: torch.device | str = "cpu") -> dict[str, Any]:
-    """Read a checkpoint, once it has been verified.
+    """Verify a checkpoint and read it.
 
-    The hash in the manifest beside it vouches for the whole file; without a manifest the sums that
+    The file is verified against its hash in the manifest beside it, and against the checksums that
     the zip format keeps of each tensor, which ``torch.load`` does not check.
 
     Raises:
@@ -163,64 +160,73 @@ def load_checkpoint(path: Path, map_location: torch.device | str = "cpu") -> dic
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             damaged = archive.testzip()
-        if damaged is not None:
-            raise CheckpointError(f"{path}: damaged: {damaged} does not match its checksum.")
-        state: Any = torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
-    except CheckpointError:
-        raise
-    except (
-        Exception
-    ) as error:  # The bytes are not ours: what the readers raise of them is whatever they hold.
-        if type(error).__name__ == "UnpicklingError":
-            # By its name, for nothing here imports that module. PyTorch's own words propose to load
-            # them all the same.
-            raise CheckpointError(
-                f"{path}: not a checkpoint of mnist-train: it holds objects other than tensors and"
-                " plain values, which are never loaded."
-            ) from error
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {reason}") from error
-    check_layout(path, state)
+        if damaged is None:
+            buffer = io.BytesIO(content)
+            state: Any = torch.load(buffer, map_location=map_location, weights_only=True)
+    except Exception as error:  # The bytes are not ours: the readers raise errors of many types.
+        raise CheckpointError(f"{path}: {_read_problem(error)}") from error
+    if damaged is not None:
+        raise CheckpointError(f"{path}: damaged: {damaged} does not match its checksum.")
+    if problem := _layout_problem(state):
+        raise CheckpointError(f"{path}: {problem}")
     return dict(state)
 
 
-def check_layout(path: Path, state: object) -> None:
-    """Raises:
-    CheckpointError: the keys or types are not those of a checkpoint of this version.
-    """
+def _read_problem(error: Exception) -> str:
+    # By its name, for nothing here imports that module. PyTorch's own words propose to load the
+    # objects all the same.
+    if type(error).__name__ == "UnpicklingError":
+        return (
+            "not a checkpoint of mnist-train: it holds objects other than tensors and plain values,"
+            " which are never loaded."
+        )
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return f"cannot be read as a checkpoint: {reason}"
+
+
+def _layout_problem(state: object) -> str | None:
+    """What is wrong with the keys or types of a checkpoint; None where nothing is."""
     if not isinstance(state, dict) or "format" not in state:
-        raise CheckpointError(f"{path}: not a checkpoint of mnist-train.")
+        return "not a checkpoint of mnist-train."
     if state["format"] != FORMAT:
-        raise CheckpointError(
-            f"{path}: format {state['format']!r}, this version reads format {FORMAT}."
-        )
-    if not state.keys() >= REQUIRED or not state.keys() <= KEYS:
-        raise CheckpointError(
-            f"{path}: not a checkpoint of mnist-train: its {len(state):,} keys are not those of"
-            " one."
-        )
-    weights, progress, seconds = state["weights"], state["progress"], state.get("seconds", {})
-    well_formed = (
+        return f"format {state['format']!r}, this version reads format {FORMAT}."
+    if not REQUIRED <= state.keys() <= KEYS:
+        return f"not a checkpoint of mnist-train: its {len(state):,} keys are not those of one."
+    if (
         isinstance(state["config"], dict)
-        and isinstance(weights, dict)
-        and all(
-            isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items()
-        )
-        and isinstance(progress, dict)
-        and progress.keys() <= {"epoch", "batch", "step", "gradient_norms"}
-        and all(
-            isinstance(count, int) and count >= 0
-            for count in (*map(progress.get, COUNTS), state["metrics_bytes"])
-        )
-        and isinstance(seconds, dict)
+        and _are_weights(state["weights"])
+        and _is_progress(state["progress"])
+        and _is_count(state["metrics_bytes"])
+        and _are_seconds(state.get("seconds", {}))
+    ):
+        return None
+    return "not a checkpoint of mnist-train: its parts are not of the types that they should be."
+
+
+def _are_weights(weights: object) -> bool:
+    return isinstance(weights, dict) and all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items()
+    )
+
+
+def _is_progress(progress: object) -> bool:
+    return (
+        isinstance(progress, dict)
+        and progress.keys() <= {*COUNTS, "gradient_norms"}
+        and all(_is_count(progress.get(name)) for name in COUNTS)
+    )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _are_seconds(seconds: object) -> bool:
+    return (
+        isinstance(seconds, dict)
         and seconds.keys() <= PURPOSES
         and all(isinstance(spent, float) and 0 <= spent < math.inf for spent in seconds.values())
     )
-    if not well_formed:
-        raise CheckpointError(
-            f"{path}: not a checkpoint of mnist-train: its parts are not of the types that they"
-            " should be."
-        )
 
 
 def weights_sha256(weights: Mapping[str, Tensor]) -> str:

@@ -1,4 +1,4 @@
-"""Faults of the machine, whichever library they come from, as one kind of error.
+"""Turn faults of the machine, from whichever library, into ``MachineError``.
 
 No torch here: its error for a device without memory is looked up only once something went wrong.
 """
@@ -15,33 +15,32 @@ from mnist_trainer.system.memory import NO_MEMORY, is_out_of_memory
 
 @contextlib.contextmanager
 def faults_of_the_machine(folder: RunFolder) -> Iterator[None]:
-    """Turn a full disk, a missing permission or exhausted memory into the error that says what to
-    do about it.
+    """Turn a full disk, a missing permission or exhausted memory into ``MachineError``.
 
     Raises:
-        MachineError: with the way to go on, where the run has saved something.
+        MachineError: with the command that resumes the run, where there is a checkpoint.
     """
     try:
         yield
     except MachineError as error:
-        raise MachineError(f"{error}{_how_to_go_on(folder)}") from error
+        raise MachineError(f"{error}{_resume_hint(folder)}") from error
     except BrokenPipeError:
         raise
     except OSError as error:
         path = Path(error.filename) if isinstance(error.filename, str) else folder.path
-        raise MachineError(f"{write_failure(path, error)}{_how_to_go_on(folder)}") from error
+        raise MachineError(f"{write_failure(path, error)}{_resume_hint(folder)}") from error
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise MachineError(f"{NO_MEMORY}{_how_to_go_on(folder)}") from error
+        raise MachineError(f"{NO_MEMORY}{_resume_hint(folder)}") from error
     except ValueError as error:
-        # What logging makes of a log file that it cannot open.
+        # logging raises it for a log file that it cannot open.
         if not isinstance(error.__cause__, OSError):
             raise
         raise write_failure(folder.log, error.__cause__) from error
 
 
-def _how_to_go_on(folder: RunFolder) -> str:
+def _resume_hint(folder: RunFolder) -> str:
     last = folder.checkpoints / "last.pt"
     return (
         f"\nSaved so far: {last}\nGo on with: mnist-train resume={folder}" if last.exists() else ""

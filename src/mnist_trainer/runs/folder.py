@@ -1,4 +1,4 @@
-"""Names and layout of a run folder, and how one is claimed that no other run has."""
+"""Layout of a run folder, and how a new one is created."""
 
 import contextlib
 import os
@@ -17,8 +17,10 @@ LOCK_FILE = ".lock"
 NAME_LIMIT = 100
 """Longest name of a folder, in characters; file systems allow 255 bytes."""
 
-# Any of these in a folder means that a run has been here.
+# Any of these in a folder shows that a run has trained there.
 RUN_MARKS = ("config.yaml", "metrics.jsonl", "result.json", "checkpoints")
+# Any of these shows that a run or a job was started there: one that failed early has only the last.
+START_MARKS = (*RUN_MARKS, ".hydra/overrides.yaml", "job.json")
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,7 @@ class RunFolder:
 
 
 def display_path(path: Path) -> str:
-    """The path as a user would type it from here: relative where it lies below the working
-    directory."""
+    """The path as a user would type it: relative where it lies below the working directory."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
@@ -73,7 +74,7 @@ def display_path(path: Path) -> str:
 
 
 def claim_run_folder(label: str) -> RunFolder:
-    """A new folder ``outputs/<date>/<time>-<label>-<4 hex>`` that no other run has.
+    """Create a folder ``outputs/<date>/<time>-<label>-<4 hex>`` that no other run has.
 
     Raises:
         MachineError: the folder cannot be made.
@@ -86,11 +87,18 @@ def claim_run_folder(label: str) -> RunFolder:
             return RunFolder(folder.resolve())
 
 
+def is_run_folder(path: Path) -> bool:
+    """Whether a run has trained in a folder."""
+    return any((path / mark).exists() for mark in RUN_MARKS)
+
+
 def refuse_used_folder(path: Path) -> None:
-    """Raises:
-    ConfigError: a run has been in this folder.
+    """Check that no run has trained in a folder.
+
+    Raises:
+        ConfigError: one has.
     """
-    if any((path / mark).exists() for mark in RUN_MARKS):
+    if is_run_folder(path):
         raise ConfigError(
             f"hydra.run.dir={path}: this folder already holds a run. Name another, or remove it"
             " first."
@@ -98,10 +106,10 @@ def refuse_used_folder(path: Path) -> None:
 
 
 def claim_named_folder(path: Path) -> RunFolder:
-    """The folder that the user named exactly.
+    """Create the folder that the user named, or use it if it holds no run.
 
     Raises:
-        ConfigError: a run has been there.
+        ConfigError: a run has trained there.
         MachineError: the folder cannot be made, or cannot be written to.
     """
     refuse_used_folder(path)
@@ -113,7 +121,7 @@ def claim_named_folder(path: Path) -> RunFolder:
 
 
 def claim_sweep_folder(name: str | None) -> Path:
-    """The folder of a multirun: the named one, or a new one called by date and time."""
+    """Create the folder of a multirun: the named one, or a new one named by date and time."""
     base = OUTPUTS / "multirun"
     if name is not None:
         folder = base / safe_name(name, "sweep")
@@ -127,7 +135,7 @@ def claim_sweep_folder(name: str | None) -> Path:
 
 
 def _make_exclusively(folder: Path) -> bool:
-    """Make the folder; False where there is one already."""
+    """Create a folder; False where there is one already."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir()
@@ -147,8 +155,7 @@ def _make_exclusively(folder: Path) -> bool:
 
 
 def safe_name(name: str, key: str = "name") -> str:
-    """A name of a folder that stays inside its parent: separators and other marks become ``_``,
-    overlong is cut.
+    """Turn a name into a folder name: separators and other marks become ``_``, the length is cut.
 
     Args:
         key: the setting that the name was given by.
@@ -170,7 +177,7 @@ def safe_name(name: str, key: str = "name") -> str:
 
 
 def run_label(number: object, overrides: object) -> str:
-    """Folder of one job of a sweep: its number, then what sets it apart."""
+    """Folder name of one job of a sweep: its number, then its overrides."""
     return safe_name(f"{number}-{overrides}" if overrides else str(number))
 
 
@@ -181,8 +188,7 @@ def leading_number(name: str) -> int | None:
 
 
 def update_latest_symlink(folder: RunFolder) -> None:
-    """Make ``outputs/latest`` a link to the folder, replacing the old link in one step; no link
-    where links fail."""
+    """Point ``outputs/latest`` to the folder, atomically; nothing where links are not possible."""
     if not OUTPUTS.is_dir():
         return
     link = OUTPUTS / "latest"
@@ -197,8 +203,7 @@ def update_latest_symlink(folder: RunFolder) -> None:
 
 
 def discard_if_unused(folder: RunFolder) -> None:
-    """Remove what the start of a run left in its folder, where the run never began; other people's
-    files stay."""
+    """Remove the files of a run that did not reach its first step; files of others stay."""
     if folder.result.exists() or folder.metrics.exists() or folder.checkpoints.exists():
         return
     shutil.rmtree(folder.path / ".hydra", ignore_errors=True)

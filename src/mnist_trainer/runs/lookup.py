@@ -1,9 +1,10 @@
-"""Which trained run, and which of its checkpoints, a user means.
+"""Find the run folder and the checkpoint that a user names.
 
 No torch here: a mistake is answered before it is imported.
 """
 
 import difflib
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,9 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from mnist_trainer.errors import CheckpointError, ConfigError
-from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path
-from mnist_trainer.runs.result import Status, read_result
-from mnist_trainer.runs.resume import is_run_folder
+from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path, is_run_folder
+from mnist_trainer.runs.result import is_completed
 
 MAX_NAMED = 6
 """Runs that a message lists."""
@@ -29,13 +29,13 @@ DEPTH = 3
 
 @dataclass(frozen=True)
 class Located:
-    """A checkpoint on disk, and the run that it is of."""
+    """A checkpoint on disk, and the run that it belongs to."""
 
     checkpoint: Path
     folder: RunFolder | None
     """None for a checkpoint file that lies outside of any run folder."""
     note: str | None
-    """What to tell the user of the choice, where it is not the one that was asked for."""
+    """For the user: why another checkpoint is used than the one asked for."""
 
     @property
     def home(self) -> Path:
@@ -44,7 +44,7 @@ class Located:
 
 
 def locate_checkpoint(run: str | Path, checkpoint: str | Path | None = None) -> Located:
-    """Find the checkpoint that is meant.
+    """Find the checkpoint that a user names.
 
     Args:
         run: a run folder, a checkpoint file, or ``latest``.
@@ -86,41 +86,37 @@ def run_of(checkpoint: Path) -> RunFolder | None:
 
 
 def find_run_folder(path: Path) -> RunFolder:
-    """The run folder at a path.
+    """Find the run folder at a path.
 
     Raises:
-        ConfigError: there is none; says which runs there are nearby.
+        ConfigError: there is none; names the runs that are nearby.
     """
     if path.name == "checkpoints" and path.is_dir():
         path = path.parent
+    if path.is_dir() and is_run_folder(path):
+        return RunFolder(path.resolve())
+    raise ConfigError(f"{path}: {_folder_problem(path)}")
+
+
+def _folder_problem(path: Path) -> str:
+    """Why a path is not a run folder."""
     if path.is_symlink() and not path.exists():
         # Not Path.resolve, which raises of a loop.
         target = Path(os.path.realpath(path))
         if target.is_symlink():
-            raise ConfigError(f"{path}: a link that leads back to itself. Name a run's folder.")
-        raise ConfigError(
-            f"{path}: the link leads to {target}, which is gone. Name a run's folder."
-        )
+            return "a link that leads back to itself. Name a run's folder."
+        return f"the link leads to {target}, which is gone. Name a run's folder."
     if not path.exists():
-        raise ConfigError(f"{path}: there is no such folder or file.{_near(path)}")
+        return f"there is no such folder or file.{_near(path)}"
     if not path.is_dir():
-        raise ConfigError(f"{path}: neither a run's folder nor a checkpoint.")
-    if any(
-        (path / mark).exists()
-        for mark in ("config.yaml", "checkpoints", "result.json", "metrics.jsonl")
-    ):
-        return RunFolder(path.resolve())
+        return "neither a run's folder nor a checkpoint."
     runs = sorted(_runs_below(path), key=lambda run: run.stat().st_mtime, reverse=True)
-    if runs:
-        lines = [f"  {display_path(run)}" for run in runs[:MAX_NAMED]]
-        more = [f"  ... and {len(runs) - MAX_NAMED} more"] if len(runs) > MAX_NAMED else []
-        listed = "\n".join([*lines, *more])
-        raise ConfigError(
-            f"{path}: not a run, but a folder that holds some. Name one of them:\n{listed}"
-        )
-    raise ConfigError(
-        f"{path}: not the folder of a run: it holds no config.yaml and no checkpoints.{_latest()}"
-    )
+    if not runs:
+        return f"not the folder of a run: it holds no config.yaml and no checkpoints.{_latest()}"
+    lines = [f"  {display_path(run)}" for run in runs[:MAX_NAMED]]
+    if len(runs) > MAX_NAMED:
+        lines.append(f"  ... and {len(runs) - MAX_NAMED} more")
+    return "\n".join(["not a run, but a folder that holds some. Name one of them:", *lines])
 
 
 def _named_checkpoint(folder: RunFolder, asked: Path) -> Path:
@@ -137,37 +133,36 @@ def _named_checkpoint(folder: RunFolder, asked: Path) -> Path:
 
 
 def _choose(folder: RunFolder, asked: str | None) -> Located:
-    best, last = folder.checkpoints / "best.pt", folder.checkpoints / "last.pt"
-    if not best.is_file() and not last.is_file():
+    """The best or last checkpoint: the one that was asked for, else the one that the run tests."""
+    paths = {name: folder.checkpoints / f"{name}.pt" for name in ("best", "last")}
+    kept = [name for name, path in paths.items() if path.is_file()]
+    if not kept:
         raise CheckpointError(
             f"{folder}: this run has no checkpoint yet: one is written after each epoch.\n"
             f"Let it train on, or start it again: mnist-train resume={folder}"
         )
     wanted = asked or ("last" if _tests_last(folder) else "best")
-    if wanted == "best" and best.is_file():
-        return Located(best, folder, None)
-    unfinished = (read_result(folder.result) or {}).get("status") != Status.COMPLETED
-    if wanted == "last" and last.is_file():
-        note = (
-            "this run has not finished; its last checkpoint is used"
-            if unfinished and asked is None
-            else None
-        )
-        return Located(last, folder, note)
-    if wanted == "best":
-        if unfinished:
-            return Located(
-                last,
-                folder,
-                "this run has not finished; it has no best checkpoint yet, so the last one is used",
-            )
-        note = "this run selects no best checkpoint, so the last one is used" if asked else None
-        return Located(last, folder, note)
-    return Located(best, folder, "last.pt is missing, so best.pt is used")
+    used = wanted if wanted in kept else kept[0]
+    note = None
+    if used != wanted == "last":
+        note = "last.pt is missing, so best.pt is used"
+    elif not is_completed(folder.result):
+        note = _unfinished_note(wanted, used, asked)
+    elif used != wanted and asked:
+        note = "this run selects no best checkpoint, so the last one is used"
+    return Located(paths[used], folder, note)
+
+
+def _unfinished_note(wanted: str, used: str, asked: str | None) -> str | None:
+    if used != wanted:
+        return "this run has not finished; it has no best checkpoint yet, so the last one is used"
+    if used == "last" and asked is None:
+        return "this run has not finished; its last checkpoint is used"
+    return None
 
 
 def _tests_last(folder: RunFolder) -> bool:
-    """Whether the run was told to test its last weights, though it may keep the best as well."""
+    """Whether ``trainer.test_weights`` of the run is ``last``."""
     try:
         config: Any = OmegaConf.to_container(OmegaConf.load(folder.config), resolve=False)
         return bool(config["trainer"]["test_weights"] == "last")
@@ -175,29 +170,19 @@ def _tests_last(folder: RunFolder) -> bool:
         return False  # The checkpoint holds the configuration as well, and is going to be verified.
 
 
-def _runs_below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """The run folders below a folder, hidden folders and links left out."""
-    waiting, seen = [(folder, 0)], 0
-    while waiting and seen < MAX_SEEN:
-        place, level = waiting.pop()
-        try:
-            inside = [
-                path
-                for path in place.iterdir()
-                if path.is_dir() and not path.is_symlink() and path.name[:1] != "."
-            ]
-        except OSError:
-            continue
-        for path in inside:
-            seen += 1
-            if is_run_folder(path):
-                yield path
-            elif level + 1 < depth:
-                waiting.append((path, level + 1))
+def _runs_below(folder: Path) -> Iterator[Path]:
+    """The run folders below a folder; hidden folders and links are not followed."""
+    for place, names, _ in itertools.islice(os.walk(folder), MAX_SEEN):
+        path = Path(place)
+        is_run = path != folder and is_run_folder(path)
+        if is_run:
+            yield path
+        is_deep = len(path.relative_to(folder).parts) >= DEPTH
+        names[:] = [] if is_run or is_deep else [name for name in names if name[:1] != "."]
 
 
 def _near(path: Path) -> str:
-    """A question that proposes a folder whose name looks like the one that was typed."""
+    """Propose an existing folder of similar name."""
     parent = next((ancestor for ancestor in path.parents if ancestor.is_dir()), None)
     if parent is None:
         return _latest()

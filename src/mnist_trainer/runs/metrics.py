@@ -1,4 +1,4 @@
-"""Loss and accuracy as frozen numbers, and how far they can be trusted. No torch here."""
+"""Loss and accuracy, and the confidence interval of the accuracy. No torch here."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metrics:
-    """What a pass over images came to."""
+    """Loss and accuracy over a set of images."""
 
     loss: float
     """Mean over the images."""
@@ -23,8 +23,7 @@ class Metrics:
 
 
 def wilson_interval(correct: int, count: int, z: float = 1.959964) -> tuple[float, float]:
-    """Confidence interval of a proportion (Wilson 1927): its 95 % bounds for the default z, as
-    shares."""
+    """Confidence interval of a proportion (Wilson 1927), as two shares; 95 % for the default z."""
     share = correct / count
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = (

@@ -1,4 +1,4 @@
-"""predictions.npz: what a run answered for each test image. No torch here: reports read it without."""
+"""predictions.npz: the predicted class of each test image. No torch here: reports read it."""
 
 import io
 import zipfile
@@ -16,14 +16,14 @@ ARRAYS = ("predicted", "probability", "truth", "class_names")
 
 @dataclass(frozen=True)
 class Predictions:
-    """One answer an image, in the order of the test set."""
+    """One prediction per image, in the order of the test set."""
 
     predicted: NDArray[np.uint16]
     """Class with the largest probability, (N,)."""
     probability: NDArray[np.float32]
-    """What the model gave that class, 0 to 1, (N,)."""
+    """Predicted probability of that class, 0 to 1, (N,)."""
     truth: NDArray[np.uint16]
-    """The label, (N,)."""
+    """True class, (N,)."""
     class_names: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -31,11 +31,11 @@ class Predictions:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Which images were classified rightly, (N,)."""
+        """Whether each image is classified correctly, (N,)."""
         return np.asarray(self.predicted == self.truth)
 
     def confusion(self) -> NDArray[np.int64]:
-        """Images by their class (row) and the class that they were given (column)."""
+        """Confusion matrix: images by true class (row) and predicted class (column)."""
         size = 1 + max(
             len(self.class_names) - 1,
             int(self.predicted.max(initial=0)),
@@ -46,19 +46,17 @@ class Predictions:
         return counts
 
     def name_of(self, label: int) -> str:
-        """Name of a class; its number where it has none, as the spare outputs of a network of one's
-        own."""
+        """Name of a class; its number where it has none, as an output beyond the classes."""
         return self.class_names[label] if label < len(self.class_names) else str(label)
 
     def worst(self, limit: int) -> NDArray[np.int64]:
-        """Indexes of the wrong answers that the model was surest of, the surest first."""
+        """Indices of the misclassified images of highest probability, the highest first."""
         wrong = np.flatnonzero(~self.right)
         return wrong[np.argsort(-self.probability[wrong], kind="stable")][:limit]
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Write an .npz of plain arrays, which loads with ``allow_pickle=False``; it appears whole or
-    not at all.
+    """Write predictions atomically, as an .npz that loads with ``allow_pickle=False``.
 
     Raises:
         MachineError: the file could not be written.
@@ -76,7 +74,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 
 
 def read_predictions(path: Path) -> Predictions | None:
-    """The predictions in a file; None where there is no file, as in runs of older versions.
+    """Read predictions; None where there is no file, as in runs of older versions.
 
     Raises:
         DataError: the file is damaged, or not one of predictions.

@@ -1,17 +1,21 @@
-"""What a run came to: the content of result.json."""
+"""The result of a run: the content of result.json."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_trainer.errors import DivergedError, ExitCode, PrunedError, UserError
-from mnist_trainer.system.signals import InterruptedRunError
+from mnist_trainer.errors import (
+    DivergedError,
+    ExitCode,
+    InterruptedRunError,
+    PrunedError,
+    UserError,
+)
 
 if TYPE_CHECKING:
-    # A command line is answered before torch is imported, and to say that a run is finished takes
-    # its result.
+    # A command line is answered before torch is imported.
     from mnist_trainer.runs.metrics import Metrics
 
 
@@ -28,21 +32,29 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Seconds:
-    """Wall-clock time by what it was spent on."""
+    """Wall-clock times in seconds."""
 
     setup: float
-    """From the start of the process, or of the job in a sweep, to the first step; of all sessions,
-    as the others."""
+    """From the start of the process or job to the first step; all are sums over sessions."""
     train: float
     eval: float
     total: float
 
 
 @dataclass(frozen=True)
-class Result:
-    """What is known at the end of a run."""
+class Session:
+    """What the last session of a run was started with."""
 
-    status: Status
+    seed: int
+    resumed_from: str | None
+    """Checkpoint and step that the session started from; None at the start of the run."""
+    processes: int = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of a completed run."""
+
     test: "Metrics"
     validation: "Metrics | None"
     """Of the tested weights; None without validation images."""
@@ -53,22 +65,18 @@ class Result:
     """Epochs trained."""
     stopped_early: bool
     steps: int
-    seed: int
     parameters: int
     seconds: Seconds
     weights_sha256: str
     """Of the tested weights."""
     last_weights_sha256: str
     """Of the weights after the last update."""
-    resumed_from: str | None
-    """Checkpoint and step that the last session went on from."""
-    processes: int = 1
-    """How many made the last session together."""
+    session: Session
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, in the layout of result.json."""
         return {
-            "status": self.status,
+            "status": Status.COMPLETED,
             "test": scored(self.test),
             "validation": self.validation and scored(self.validation),
             "best": None if self.best_epoch is None else {"epoch": self.best_epoch},
@@ -76,21 +84,18 @@ class Result:
             "epochs": self.epochs,
             "stopped_early": self.stopped_early,
             "steps": self.steps,
-            "seed": self.seed,
+            "seed": self.session.seed,
             "parameters": self.parameters,
-            "seconds": {
-                field.name: round(getattr(self.seconds, field.name), 3)
-                for field in fields(self.seconds)
-            },
+            "seconds": {name: round(spent, 3) for name, spent in asdict(self.seconds).items()},
             "weights_sha256": self.weights_sha256,
             "last_weights_sha256": self.last_weights_sha256,
-            "resumed_from": self.resumed_from,
-            "processes": self.processes,
+            "resumed_from": self.session.resumed_from,
+            "processes": self.session.processes,
         }
 
 
 def read_result(path: Path) -> dict[str, Any] | None:
-    """The content of a result.json; None where there is none that can be read."""
+    """Read a result.json; None where there is none, or it cannot be read."""
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -99,7 +104,7 @@ def read_result(path: Path) -> dict[str, Any] | None:
 
 
 def describe_failure(error: BaseException, seconds: float) -> dict[str, Any]:
-    """How a run ended that did not come to a result, in the layout of result.json.
+    """The failure of a run, in the layout of result.json.
 
     Args:
         seconds: from its start to its end.
@@ -109,12 +114,14 @@ def describe_failure(error: BaseException, seconds: float) -> dict[str, Any]:
         status = Status.DIVERGED
     elif isinstance(error, InterruptedRunError):
         status = Status.INTERRUPTED
-    is_told = isinstance(error, UserError)
+    message, exit_code = f"{type(error).__name__}: {error}", ExitCode.BUG
+    if isinstance(error, UserError):
+        message, exit_code = str(error), error.exit_code
     return {
         "status": status,
         "error": type(error).__name__,
-        "message": str(error) if is_told else f"{type(error).__name__}: {error}",
-        "exit_code": int(error.exit_code) if isinstance(error, UserError) else int(ExitCode.BUG),
+        "message": message,
+        "exit_code": int(exit_code),
         "seconds": {"total": round(seconds, 3)},
     }
 
@@ -133,7 +140,7 @@ def describe_pruned(error: PrunedError, seconds: float) -> dict[str, Any]:
 
 
 def is_completed(path: Path) -> bool:
-    """Whether there is a result.json of a run that came to its end."""
+    """Whether there is a result.json of a completed run."""
     return (read_result(path) or {}).get("status") == Status.COMPLETED
 
 

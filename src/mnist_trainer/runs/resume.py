@@ -14,15 +14,15 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from mnist_trainer.errors import CheckpointError, ConfigError, RefusedError
-from mnist_trainer.runs.folder import OUTPUTS, RUN_MARKS, RunFolder, display_path
+from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path, is_run_folder
 from mnist_trainer.runs.result import Status, read_result
 from mnist_trainer.system.messages import counted
 
-# What may change without asking: how long and how watched, not what is learned from what.
-FREE = (
-    "trainer.epochs", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size", "trainer.patience",
-    "device", "tracker", "data.root", "data.download", "data.mirror", "data.num_workers", "name", "sweep", "resume",
-    "resume_allow_changes",
+# Keys that may change on resume: how long the run is and how it is watched, not what it learns.
+MUTABLE_KEYS = (
+    "trainer.epochs", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size",
+    "trainer.patience", "device", "tracker", "data.root", "data.download", "data.mirror",
+    "data.num_workers", "name", "sweep", "resume", "resume_allow_changes",
 )  # fmt: skip
 
 
@@ -58,11 +58,6 @@ def find_run(asked: str) -> RunFolder:
     if not (path / ".hydra" / "overrides.yaml").is_file() and not is_run_folder(path):
         raise ConfigError(f"resume={asked}: {path} is not the folder of a run.")
     return RunFolder(path.resolve())
-
-
-def is_run_folder(path: Path) -> bool:
-    """Whether a run has been in a folder."""
-    return any((path / mark).exists() for mark in RUN_MARKS)
 
 
 def load_saved_overrides(folder: RunFolder, typed_keys: set[str]) -> Resumption:
@@ -101,14 +96,15 @@ def _key(word: str) -> str:
 
 
 def check_config_unchanged(folder: RunFolder, plain: Mapping[str, Any]) -> None:
-    """Raises:
-    CheckpointError: settings that a run cannot change half way differ from those it was started
-    with.
+    """Compare the settings with those that a run was started with.
+
+    Raises:
+        CheckpointError: settings differ that must stay the same on resume.
     """
     try:
         saved: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
     except FileNotFoundError:
-        return  # It never came as far as to a checkpoint.
+        return  # The run was stopped before its first checkpoint.
     except (OSError, YAMLError, OmegaConfBaseException) as error:
         raise CheckpointError(f"{folder.config}: cannot be read: {error}") from error
     differences = list(_differences(saved, dict(plain), ""))
@@ -123,7 +119,7 @@ def check_config_unchanged(folder: RunFolder, plain: Mapping[str, Any]) -> None:
 
 
 def _differences(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
-    if key and any(key == free or key.startswith(f"{free}.") for free in FREE):
+    if key and any(key == free or key.startswith(f"{free}.") for free in MUTABLE_KEYS):
         return
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted(old.keys() | new.keys()):

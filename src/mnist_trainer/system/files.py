@@ -1,4 +1,4 @@
-"""The one way in which files that matter are written: whole and on disk, or not at all."""
+"""Write files atomically: whole and on disk, or not at all."""
 
 import contextlib
 import errno
@@ -22,7 +22,7 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 def atomic_write(
     path: Path, needed: int | None = None, *, elsewhere: str = ELSEWHERE
 ) -> Iterator[BinaryIO]:
-    """A binary file that appears under its name whole and on disk, or not at all.
+    """Open a binary file that appears under its name whole and on disk, or not at all.
 
     Writes to a temporary file in the same folder, flushes it to disk, renames it over ``path`` and
     flushes the folder, so that a crash at any instant leaves the old file or the new one.
@@ -43,11 +43,9 @@ def atomic_write(
 
 
 def write_named_file(path: Path, content: bytes, elsewhere: str) -> None:
-    """Write a file that a user named, whatever is there: a plain file whole or not at all, anything
-    else as a stream.
+    """Write a file that a user named: a plain file atomically, a pipe, FIFO or device as a stream.
 
-    Of a link the target is written and the link stays; a pipe, a FIFO or a device is written into
-    and stays what it is. No folder is made.
+    Of a link the target is written and the link stays. No folder is made.
 
     Args:
         elsewhere: what a user types to have it written to another place.
@@ -59,8 +57,7 @@ def write_named_file(path: Path, content: bytes, elsewhere: str) -> None:
     is_stream = False
     try:
         place = Path(os.path.realpath(path))
-        # Names such as /dev/fd/63 lead to what has no name of its own, so the name as it was given
-        # is asked.
+        # Names such as /dev/fd/63 resolve to names that do not exist, so the given name is asked.
         with contextlib.suppress(FileNotFoundError):
             is_stream = not (
                 stat.S_ISREG(path.stat().st_mode) and place.exists() and path.samefile(place)
@@ -70,19 +67,17 @@ def write_named_file(path: Path, content: bytes, elsewhere: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        space = ""
         if error.errno in NO_SPACE and not is_stream:
-            space = f" It needs {len(content):,} bytes.{_free_bytes(path)} Free some space, or"
-        choose = "choose" if space else "Choose"
+            raise write_failure(path, error, len(content), elsewhere, "file") from error
         raise MachineError(
-            f"{path} could not be written: {error.strerror or error}.{space} {choose} another file"
-            f" with {elsewhere}."
+            f"{path} could not be written: {error.strerror or error}. Choose another file with"
+            f" {elsewhere}."
         ) from error
 
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A temporary file that takes the name in the end; where anything fails, nothing is left of it."""
+    """Write a temporary file and rename it to ``path``; where anything fails, remove it."""
     temporary = ""
     try:
         handle, temporary = tempfile.mkstemp(
@@ -96,23 +91,24 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
         _fsync_folder(path.parent)
     finally:
-        # First of all, so that the free bytes that are told are those without it.
+        # Before the message of a failure counts the free bytes.
         if temporary:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
 
 
 def _stream(path: Path) -> BinaryIO:
-    """Something that is there already and is no plain file, opened as it is."""
-    # Systems may refuse the flags by which a file is made for a FIFO of somebody else.
+    """Open an existing FIFO, pipe or device for writing."""
+    # A system may refuse the flags that create a file for a FIFO of another user.
     return open(
         path, "wb", opener=lambda name, flags: os.open(name, flags & ~(os.O_CREAT | os.O_TRUNC))
     )
 
 
 def replace_by_link(source: Path, path: Path) -> None:
-    """Give a file a second name in one step, replacing what had that name; a copy where links are
-    not to be had.
+    """Give a file a second name atomically, replacing an older file of that name.
+
+    A hard link, or a copy where the file system has no links.
 
     Raises:
         MachineError: neither could be made.
@@ -133,17 +129,24 @@ def replace_by_link(source: Path, path: Path) -> None:
 
 
 def sweep_temporaries(folder: Path) -> None:
-    """Remove what writes that were cut short have left in a folder."""
+    """Remove the temporary files of interrupted writes from a folder."""
     for path in folder.glob(".*.tmp"):
         path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, values: Mapping[str, Any], *, elsewhere: str = ELSEWHERE) -> None:
-    """Write a JSON object, indented for people, through ``atomic_write``."""
+    """Write a JSON object atomically, indented."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     content = text.encode() + b"\n"
     with atomic_write(path, len(content), elsewhere=elsewhere) as file:
         file.write(content)
+
+
+def data_cache_folder() -> Path:
+    """The per-user folder of the data sets, where this operating system keeps caches."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mnist-trainer", appauthor=False)
 
 
 def _umask() -> int:
@@ -162,20 +165,19 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def write_failure(
-    path: Path, error: OSError, needed: int | None = None, elsewhere: str = ELSEWHERE
+    path: Path,
+    error: OSError,
+    needed: int | None = None,
+    elsewhere: str = ELSEWHERE,
+    kind: str = "place",
 ) -> MachineError:
-    """What to tell of a file that could not be written: why, what it needs and what there is, and
-    the way out."""
-    free = _free_bytes(path)
+    """The error of a file that could not be written: reason, bytes needed and free, other place."""
     needs = "" if needed is None else f" It needs {needed:,} bytes."
+    try:
+        free = f" {shutil.disk_usage(path.parent).free:,} bytes are free there."
+    except OSError:
+        free = ""
     return MachineError(
         f"{path} could not be written: {error.strerror or error}.{needs}{free}"
-        f" Free some space, or choose another place with {elsewhere}."
+        f" Free some space, or choose another {kind} with {elsewhere}."
     )
-
-
-def _free_bytes(path: Path) -> str:
-    try:
-        return f" {shutil.disk_usage(path.parent).free:,} bytes are free there."
-    except OSError:
-        return ""

@@ -1,4 +1,4 @@
-"""Words that depend on numbers, and guesses at the word that was meant."""
+"""Plurals, and proposals for a mistyped word."""
 
 import difflib
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A question that proposes the known word that looks most like this one; empty where none does."""
+    """`` Did you mean X?`` for the most similar known word; empty where none is similar."""
     close = difflib.get_close_matches(word, list(known), n=5, cutoff=0.6)
     # A typing mistake rarely hits the first letter.
     found = next((name for name in close if name[:1] == word[:1]), close[0] if close else None)
@@ -18,7 +18,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """The sentence for a key that does not exist among its siblings."""
+    """The message for an unknown key: a similar one, and the valid ones."""
     prefix, _, name = key.rpartition(".")
     siblings = list(known)
     place = f" under {prefix}" if prefix else ""

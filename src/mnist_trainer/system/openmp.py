@@ -1,17 +1,17 @@
-"""What is settled before torch is imported: how its threads wait for each other."""
+"""Settings of OpenMP that must be made before torch is imported."""
 
 import os
 
-# GNU OpenMP lets a waiting thread spin for about a hundred milliseconds. On a machine with other
-# work to do the thread that it waits for is then kept from its core: steps were seen to take 50
-# times as long. Spinning for some ten microseconds is as quick on a quiet machine, and five to ten
-# times as quick on a busy
-# one.
+# GNU OpenMP lets a waiting thread spin for about 100 ms. On a busy machine this keeps the thread
+# that it waits for from its core: steps took up to 50 times as long. Spinning for about 10 µs takes
+# the same time on an idle machine, and a fifth to a tenth on a busy one.
 SPIN_COUNT = "10000"
 
 
 def limit_openmp_spinning() -> None:
-    """Shorten the spinning, unless the user has said how to wait; to be called before torch is
-    imported, which reads it."""
+    """Shorten the spinning of waiting threads, unless the user has set a policy.
+
+    To be called before torch is imported, which reads the environment.
+    """
     if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
         os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT

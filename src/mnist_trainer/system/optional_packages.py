@@ -1,5 +1,4 @@
-"""Packages that only some commands need: loaded when they are used, and asked for by name, never by
-an ImportError."""
+"""Packages that only some commands need: imported when used, and named where they are missing."""
 
 import importlib
 import importlib.util
@@ -16,33 +15,28 @@ def is_installed(module: str) -> bool:
         return False
 
 
-def require_extra(extra: str, *modules: str) -> None:
-    """Raises:
-    MachineError: a module of the extra is not installed.
+def require_packages(asker: str, *packages: str) -> None:
+    """Check that packages are installed.
+
+    Args:
+        asker: what needs them, as the beginning of the message.
+
+    Raises:
+        MachineError: names those that are missing, and how to install them.
     """
-    missing = [module for module in modules if not is_installed(module)]
+    missing = [package for package in packages if not is_installed(package)]
     if missing:
         raise MachineError(
-            f"{', '.join(missing)}: not installed here. Type: pip install 'mnist-trainer[{extra}]'"
+            f"{asker} needs {' and '.join(missing)}, not installed here. Type: pip install"
+            f" {' '.join(missing)}"
         )
 
 
-def require(extra: str, module: str, asker: str) -> Any:
-    """The module, imported.
-
-    Args:
-        asker: what needs it, as the beginning of the message.
+def import_package(module: str, asker: str) -> Any:
+    """Import a module of an optional package.
 
     Raises:
-        MachineError: it is not installed; says what to type.
+        MachineError: the package is not installed.
     """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        package = module.partition(".")[0]
-        if (error.name or "").partition(".")[0] != package:
-            raise
-        raise MachineError(
-            f"{asker} needs {package}, which is not installed. Install it with: pip install"
-            f" 'mnist-trainer[{extra}]'"
-        ) from error
+    require_packages(asker, module.partition(".")[0])
+    return importlib.import_module(module)

@@ -8,7 +8,7 @@ from mnist_trainer.models.summary import count_parameters
 from mnist_trainer.runs.checkpoint import load_checkpoint, weights_sha256
 from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.runs.predictions import write_predictions
-from mnist_trainer.runs.result import Result, Status
+from mnist_trainer.runs.result import Result, Session
 from mnist_trainer.training.evaluation import EvalMetrics
 from mnist_trainer.training.trainer import Trainer
 
@@ -31,7 +31,6 @@ def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
     else:
         validation = last.validation or evaluator.evaluate_validation(model)
     result = Result(
-        status=Status.COMPLETED,
         test=test,
         validation=validation,
         best_epoch=best.epoch if best else None,
@@ -39,13 +38,11 @@ def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
         epochs=state.progress.epoch,
         stopped_early=state.progress.epoch < trainer.settings.epochs,
         steps=state.progress.step,
-        seed=trainer.config.seed,
         parameters=count_parameters(state.model),
         seconds=trainer.clock.seconds(),
         weights_sha256=weights_sha256(model.state_dict()),
         last_weights_sha256=weights_sha256(state.weights()),
-        resumed_from=trainer.resume_point.checkpoint,
-        processes=trainer.world.size,
+        session=Session(trainer.config.seed, trainer.resume_point.checkpoint, trainer.world.size),
     )
     outputs.write_result(result)
     outputs.tracker.finish(trainer.config)

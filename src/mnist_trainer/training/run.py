@@ -9,7 +9,7 @@ from mnist_trainer.compute.device import Device, select_device, unchanged_thread
 from mnist_trainer.compute.environment import describe_environment
 from mnist_trainer.compute.rng import seed_everything
 from mnist_trainer.compute.world import SINGLE_WORLD, World
-from mnist_trainer.config.config_hash import identity
+from mnist_trainer.config.config_hash import config_hash
 from mnist_trainer.config.engine_rules import BY_HAND, device_for
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import (
@@ -79,7 +79,7 @@ def train(
     with outputs.tracker, trainer.interruption, closing(outputs.terminal), outputs.profile:
         result = run_final_test(trainer, last=trainer.run(should_prune))
     if world.is_main_process:
-        write_json(folder.result, {**result.as_json(), "identity": identity(config.plain)})
+        write_json(folder.result, {**result.as_json(), "identity": config_hash(config.plain)})
     outputs.terminal.finished(result, str(folder))
     return result
 
@@ -96,7 +96,7 @@ def prepare(
     device = device or configured_device(config, world)
     seed_everything(config.seed)
     splits = load_splits(config.data)
-    transforms = build_transforms(config.fixed_transforms, config.random_transforms)
+    transforms = build_transforms(config.transforms.fixed, config.transforms.random)
     data = make_training_images(config, splits, transforms, device, world)
     criterion = build_loss(config.loss).to(device.torch_device)
     size = image_size(splits, transforms)

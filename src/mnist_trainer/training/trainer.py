@@ -10,9 +10,8 @@ from torch import Tensor
 from mnist_trainer.compute.world import World
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import TrainingImages
-from mnist_trainer.errors import DivergedError, PrunedError
+from mnist_trainer.errors import DivergedError, InterruptedRunError, PrunedError
 from mnist_trainer.runs.metrics import Metrics
-from mnist_trainer.system.signals import InterruptedRunError
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.evaluation import EvalMetrics, Evaluator
 from mnist_trainer.training.finite import NonFiniteDetector

@@ -17,7 +17,7 @@ from mnist_trainer.errors import AlreadyReportedError
 LEAVING_SLOWLY = """
 import atexit, signal, time
 from mnist_trainer.cli.exit import exit_codes, warnings_named
-from mnist_trainer.system.signals import InterruptedRunError
+from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.launch.sweep.command import StoppedSweepError
 
 @atexit.register
@@ -33,7 +33,7 @@ with exit_codes("mnist-train"):
 @pytest.mark.parametrize(
     "error", ['InterruptedRunError("stopped", signal.SIGINT)', 'StoppedSweepError("stopped", 130)']
 )
-def test_who_asks_again_while_an_interrupted_run_is_leaving_gets_the_same_exit_code_at_once(
+def test_a_second_ctrl_c_at_exit_ends_with_the_same_code(
     error: str,
 ) -> None:
     command = [sys.executable, "-c", LEAVING_SLOWLY % error]
@@ -50,7 +50,7 @@ def test_who_asks_again_while_an_interrupted_run_is_leaving_gets_the_same_exit_c
         assert run.stderr.read() == "mnist-train: stopped\n"
 
 
-def test_a_process_with_nothing_to_say_waits_for_the_one_that_has(
+def test_a_silent_process_waits_for_the_reporting_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waited: list[float] = []
@@ -84,7 +84,7 @@ def test_a_process_with_nothing_to_say_waits_for_the_one_that_has(
         ),
     ],
 )
-def test_only_settings_of_the_command_itself_are_proposed(
+def test_advice_names_options_of_the_command_only(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     command: str,
@@ -99,7 +99,7 @@ def test_only_settings_of_the_command_itself_are_proposed(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_output_that_does_not_fit_is_found_before_the_end() -> None:
+def test_a_full_output_is_an_error() -> None:
     program = (
         "from mnist_trainer.cli.exit import exit_codes\nwith exit_codes('mnist-eval'):"
         " print('numbers')"
@@ -111,7 +111,7 @@ def test_output_that_does_not_fit_is_found_before_the_end() -> None:
     assert (ended.returncode, ended.stderr.count("\n")) == (6, 1)
 
 
-def test_warnings_of_the_library_carry_the_name_of_the_command(
+def test_warnings_begin_with_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with warnings_named("mnist-export"):

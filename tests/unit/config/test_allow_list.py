@@ -1,12 +1,22 @@
-"""What a configuration may name, and what it may not: nothing else ever runs."""
+"""Targets on the allow-list resolve and build; all others are refused."""
 
+import importlib
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from mnist_trainer.config.allow_list import TRUST_VARIABLE, is_allowed
-from mnist_trainer.config.instantiate import build
+from mnist_trainer.config.allow_list import (
+    PUBLIC_CLASSES,
+    PUBLIC_MODULES,
+    TRUST_VARIABLE,
+    code_path,
+    find_targets,
+    is_allowed,
+)
+from mnist_trainer.config.instantiate import BUILDABLE, build, locate
 from mnist_trainer.config.settings import Component
+from mnist_trainer.config.shipped import config_dir, group_names
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.build import build_model
 from tests.conftest import Compose
@@ -31,8 +41,55 @@ HOSTILE = [
 ]
 
 
+SHIPPED = sorted(
+    {
+        str(target)
+        for group in group_names()
+        for path in (config_dir() / group).glob("*.yaml")
+        for _, target in find_targets(
+            OmegaConf.to_container(OmegaConf.load(path), resolve=False), path.stem
+        )
+    }
+)
+MODEL_MODULES = ("convnet", "convolutional", "dense")
+
+
+@pytest.mark.parametrize("target", SHIPPED)
+def test_shipped_targets_resolve(target: str) -> None:
+    assert is_allowed(target)
+    found = locate(target, "x")
+    assert isinstance(found, type)
+    assert issubclass(found, BUILDABLE)
+
+
+def public_classes(module: str) -> dict[str, str]:
+    """Name to code path of the classes that a module defines and a configuration may build."""
+    return {
+        name: f"{module}.{name}"
+        for name, found in vars(importlib.import_module(module)).items()
+        if isinstance(found, type) and issubclass(found, BUILDABLE)
+        if found.__module__ == module and not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("public", PUBLIC_MODULES)
+def test_every_class_has_a_public_name(public: str) -> None:
+    classes = public_classes(PUBLIC_MODULES[public])
+    assert classes
+    assert {name: code_path(f"{public}.{name}") for name in classes} == classes
+    assert all(is_allowed(f"{public}.{name}") for name in classes)
+
+
+def test_every_model_has_a_public_name() -> None:
+    classes: dict[str, str] = {}
+    for module in MODEL_MODULES:
+        classes |= public_classes(f"mnist_trainer.models.{module}")
+    del classes["ConvolutionalNetwork"]  # The base class of the others.
+    assert {f"mnist_trainer.models.{n}": path for n, path in classes.items()} == PUBLIC_CLASSES
+
+
 @pytest.mark.parametrize("target", HOSTILE)
-def test_a_target_off_the_list_is_refused_by_its_spelling(target: str) -> None:
+def test_a_target_off_the_list_is_refused(target: str) -> None:
     assert not is_allowed(target)
 
 
@@ -52,11 +109,11 @@ def test_a_hostile_target_is_refused_below_another(compose: Compose) -> None:
         compose("transforms.random=[{_target_:os.system}]")
 
 
-# On the list by their spelling, because the module holds such a name; but not what the list is for.
+# On the list by their spelling, because the module holds such a name.
 @pytest.mark.parametrize(
     "name", ["partial", "wraps", "Counter", "SupportsFloat", "TypedDict", "cast"]
 )
-def test_what_a_module_imports_for_itself_is_not_admitted(name: str) -> None:
+def test_imports_of_a_module_are_not_admitted(name: str) -> None:
     component = Component("scheduler", "x", {"_target_": f"torch.optim.lr_scheduler.{name}"})
     with pytest.raises(ConfigError):
         build(component, object)
@@ -88,7 +145,7 @@ def test_an_unknown_option_of_a_foreign_class_is_named() -> None:
         )
 
 
-def test_a_constructor_that_refuses_is_a_mistake_of_the_configuration() -> None:
+def test_a_constructor_error_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match="refuses its options"):
         build_model(Component("model", "x", {"_target_": "torch.nn.Dropout", "p": 3}), 10)
 

@@ -1,4 +1,4 @@
-"""Which settings go with which engine: said before torch is imported, with what does go."""
+"""Settings that each engine supports."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ from tests.conftest import Compose
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_an_engine_cannot_do_is_refused_with_what_it_can(
+def test_unsupported_settings_name_the_supported(
     engine: str, words: tuple[str, ...], said: str, compose: Compose
 ) -> None:
     with pytest.raises(ConfigError, match=f"trainer.engine={engine}: .*{said}"):
@@ -37,7 +37,7 @@ def test_what_an_engine_cannot_do_is_refused_with_what_it_can(
 
 
 @pytest.mark.parametrize("choice", group_choices("loss"))
-def test_every_loss_of_the_group_goes_with_the_engines(choice: str, compose: Compose) -> None:
+def test_engines_support_every_shipped_loss(choice: str, compose: Compose) -> None:
     config = compose("trainer.engine=numpy", "model=fcn", f"loss={choice}")
     device = select_device(device_for("numpy", config.device))
     model, criterion = build_model(config.model, 10), build_loss(config.loss)
@@ -48,7 +48,7 @@ def test_every_loss_of_the_group_goes_with_the_engines(choice: str, compose: Com
     )
 
 
-def test_numpy_has_no_gpu_and_manual_has(compose: Compose) -> None:
+def test_numpy_refuses_gpus_and_manual_does_not(compose: Compose) -> None:
     for device in ("cuda", "mps"):
         with pytest.raises(ConfigError, match=f"not on device={device}.*device=cpu"):
             compose("trainer.engine=numpy", "model=fcn", f"device={device}")
@@ -57,13 +57,13 @@ def test_numpy_has_no_gpu_and_manual_has(compose: Compose) -> None:
         )
 
 
-def test_all_that_does_not_go_is_said_at_once(compose: Compose) -> None:
+def test_all_unsupported_settings_are_named(compose: Compose) -> None:
     with pytest.raises(ConfigError) as caught:
         compose("trainer.engine=numpy", "device=cuda", "device.precision=fp16", "device.graph=true")
     assert len(str(caught.value).splitlines()) == 4
 
 
-def test_autograd_takes_everything_and_decides_nothing(compose: Compose) -> None:
+def test_autograd_changes_no_setting(compose: Compose) -> None:
     device = compose(
         "model=cnn", "device=cuda", "device.precision=bf16", "device.graph=true"
     ).device
@@ -71,9 +71,7 @@ def test_autograd_takes_everything_and_decides_nothing(compose: Compose) -> None
 
 
 @pytest.mark.parametrize(("engine", "kind"), [("manual", "auto"), ("numpy", "cpu")])
-def test_what_the_settings_leave_open_is_decided_as_the_engine_needs_it(
-    engine: str, kind: str, compose: Compose
-) -> None:
+def test_auto_is_resolved_for_the_engine(engine: str, kind: str, compose: Compose) -> None:
     device = device_for(engine, compose(f"trainer.engine={engine}", "model=fcn").device)
     assert (device.type, device.precision, device.graph) == (kind, "fp32", False)
     assert device.threads == (1 if engine == "numpy" else None)

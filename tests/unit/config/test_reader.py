@@ -1,4 +1,4 @@
-"""Mistakes in a configuration: all of them at once, each with the nearest thing that is right."""
+"""Mistakes in a configuration: one message names them all, and what is valid."""
 
 import pytest
 
@@ -66,9 +66,7 @@ from tests.conftest import Compose
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_mistake_is_named_with_what_is_right(
-    words: list[str], said: str, compose: Compose
-) -> None:
+def test_a_mistake_names_what_is_valid(words: list[str], said: str, compose: Compose) -> None:
     with pytest.raises(ConfigError) as caught:
         compose(*words)
     message = str(caught.value)
@@ -76,14 +74,14 @@ def test_a_mistake_is_named_with_what_is_right(
     assert len(message.splitlines()) <= 10
 
 
-def test_all_mistakes_are_told_at_once(compose: Compose) -> None:
+def test_all_mistakes_are_in_one_message(compose: Compose) -> None:
     with pytest.raises(ConfigError) as caught:
         compose("trainer.epochs=0", "+foo=1", "optimizer.lr=x", "seed=-1")
     for key in ("trainer.epochs", "foo", "optimizer.lr", "seed"):
         assert key in str(caught.value)
 
 
-def test_an_option_of_another_component_names_the_way_out(compose: Compose) -> None:
+def test_an_option_of_another_component_is_explained(compose: Compose) -> None:
     with pytest.raises(ConfigError, match=r"~optimizer\.momentum"):
         compose("experiment=docs_fcn", "optimizer=adam")
     assert (
@@ -97,7 +95,7 @@ def test_seed_zero_is_a_seed(compose: Compose) -> None:
     assert compose("seed=7").seed == 7
 
 
-def test_every_number_may_be_written_as_a_whole_one(compose: Compose) -> None:
+def test_a_float_may_be_written_as_an_integer(compose: Compose) -> None:
     assert compose("optimizer.lr=1").optimizer.options["lr"] == 1
 
 
@@ -117,7 +115,7 @@ def test_every_number_may_be_written_as_a_whole_one(compose: Compose) -> None:
         ("~model.dropout", "~model.dropout"),
     ],
 )
-def test_what_a_user_would_not_think_of_quoting_is_quoted(word: str, quoted: str) -> None:
+def test_values_are_quoted_for_hydra(word: str, quoted: str) -> None:
     assert quote_value(word) == quoted
 
 
@@ -126,9 +124,7 @@ def test_what_a_user_would_not_think_of_quoting_is_quoted(word: str, quoted: str
     [("swish", "gd, such as model.activation=relu"), ("rellu", "gd. Did you mean relu?")],
     ids=str,
 )
-def test_a_choice_that_is_none_is_told_with_a_guess_or_an_example(
-    word: str, ends: str, compose: Compose
-) -> None:
+def test_an_unknown_choice_proposes_another(word: str, ends: str, compose: Compose) -> None:
     with pytest.raises(ConfigError) as refused:
         compose(f"model.activation={word}")
     assert str(refused.value).endswith(ends)

@@ -27,7 +27,7 @@ from tests.conftest import Compose
         (Literal["auto"] | bool | None, None, None),
     ],
 )
-def test_right_values_are_read_in_the_type_of_their_setting(
+def test_valid_values_take_the_annotated_type(
     annotation: object, value: object, read: object
 ) -> None:
     checked, problem = check_value(annotation, value)
@@ -58,15 +58,13 @@ def test_right_values_are_read_in_the_type_of_their_setting(
         (Literal["auto"] | bool | None, 1, "must be one of: auto, or true or false, or null"),
     ],
 )
-def test_wrong_values_are_answered_with_what_is_right(
-    annotation: object, value: object, said: str
-) -> None:
+def test_invalid_values_name_what_is_valid(annotation: object, value: object, said: str) -> None:
     _, problem = check_value(annotation, value)
     assert problem is not None
     assert said in problem
 
 
-def test_settings_built_in_python_are_checked_as_well(compose: Compose) -> None:
+def test_settings_built_in_python_are_checked(compose: Compose) -> None:
     settings = compose().trainer
     with pytest.raises(ConfigError, match=r"epochs=0: must be at least 1.*log_every=-5"):
         dataclasses.replace(settings, epochs=0, log_every=-5)

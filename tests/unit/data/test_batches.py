@@ -25,7 +25,7 @@ def cpu(compose: Compose) -> Device:
 
 def transforms(compose: Compose, choice: str) -> Transforms:
     config = compose(f"transforms={choice}")
-    return build_transforms(config.fixed_transforms, config.random_transforms)
+    return build_transforms(config.transforms.fixed, config.transforms.random)
 
 
 def collect(

@@ -1,4 +1,4 @@
-"""Checkpoints: what was saved is what is loaded, and nothing else can be."""
+"""Checkpoints are verified, and load as they were saved."""
 
 import zipfile
 from pathlib import Path
@@ -49,7 +49,7 @@ def damage(path: Path, how: str) -> None:
         path.write_bytes(content[: int(float(how) * len(content))])
 
 
-def test_what_was_saved_is_loaded(checkpoints: Checkpoints) -> None:
+def test_a_saved_state_loads_unchanged(checkpoints: Checkpoints) -> None:
     checkpoints.save(state(3), is_best=True)
     checkpoints.save(state(4), is_best=False)
     for path, step in ((checkpoints.last, 4), (checkpoints.previous, 3), (checkpoints.best, 3)):
@@ -66,9 +66,7 @@ def test_what_was_saved_is_loaded(checkpoints: Checkpoints) -> None:
 
 @pytest.mark.parametrize("how", ["0", "0.01", "0.5", "0.99", "bit"])
 @pytest.mark.parametrize("manifest", [True, False])
-def test_a_damaged_file_is_refused_by_name(
-    how: str, manifest: bool, checkpoints: Checkpoints
-) -> None:
+def test_a_damaged_checkpoint_is_named(how: str, manifest: bool, checkpoints: Checkpoints) -> None:
     checkpoints.save(state(), is_best=False)
     damage(checkpoints.last, how)
     if not manifest:
@@ -77,7 +75,7 @@ def test_a_damaged_file_is_refused_by_name(
         load_checkpoint(checkpoints.last)
 
 
-def test_every_single_bit_counts(checkpoints: Checkpoints) -> None:
+def test_one_flipped_bit_is_detected(checkpoints: Checkpoints) -> None:
     checkpoints.save(state(), is_best=False)
     whole = checkpoints.last.read_bytes()
     for place in range(0, len(whole), 97):
@@ -88,7 +86,7 @@ def test_every_single_bit_counts(checkpoints: Checkpoints) -> None:
             load_checkpoint(checkpoints.last)
 
 
-def test_the_newest_whole_one_is_used_and_named_and_the_bad_one_kept(
+def test_the_newest_valid_checkpoint_is_used(
     checkpoints: Checkpoints, caplog: pytest.LogCaptureFixture
 ) -> None:
     for step in (3, 4, 5):
@@ -106,7 +104,7 @@ def test_the_newest_whole_one_is_used_and_named_and_the_bad_one_kept(
     assert len(list(checkpoints.folder.glob("*.corrupt"))) == 2
 
 
-def test_none_that_is_whole_is_an_error_and_none_at_all_is_not(checkpoints: Checkpoints) -> None:
+def test_only_damaged_checkpoints_are_an_error(checkpoints: Checkpoints) -> None:
     assert checkpoints.newest() is None
     checkpoints.save(state(), is_best=False)
     damage(checkpoints.last, "0.5")
@@ -141,7 +139,7 @@ HOSTILE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_what_is_no_checkpoint_is_refused(what: str, tmp_path: Path) -> None:
+def test_other_layouts_are_refused(what: str, tmp_path: Path) -> None:
     torch.save(HOSTILE[what], tmp_path / "last.pt")
     with pytest.raises(CheckpointError, match=r"last\.pt"):
         load_checkpoint(tmp_path / "last.pt")
@@ -173,7 +171,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
             load_checkpoint(tmp_path / name)
 
 
-def test_the_hash_sees_names_values_and_shapes_and_not_the_order() -> None:
+def test_weights_hash_ignores_only_the_order() -> None:
     weights = {"a": torch.ones(2, 3), "b": torch.zeros(())}
     digest = weights_sha256(weights)
     assert digest == weights_sha256(dict(reversed(weights.items())))
@@ -189,7 +187,7 @@ def test_the_hash_sees_names_values_and_shapes_and_not_the_order() -> None:
 @pytest.mark.parametrize(
     "seconds", [{"train": -1.0}, {"train": float("nan")}, {"lunch": 1.0}, {"train": "long"}, [1.0]]
 )
-def test_times_that_are_none_are_refused(seconds: object, checkpoints: Checkpoints) -> None:
+def test_invalid_times_are_refused(seconds: object, checkpoints: Checkpoints) -> None:
     checkpoints.save({**state(), "seconds": {"train": 1.5}}, is_best=False)
     assert load_checkpoint(checkpoints.last)["seconds"] == {"train": 1.5}
     checkpoints.save({**state(), "seconds": seconds}, is_best=False)

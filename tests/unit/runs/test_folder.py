@@ -24,7 +24,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def test_many_claims_in_one_second_get_as_many_folders() -> None:
+def test_folders_of_one_second_are_distinct() -> None:
     with ThreadPoolExecutor(16) as pool:
         folders = list(pool.map(lambda _: claim_run_folder("cnn-sgd").path, range(64)))
     assert len(set(folders)) == 64
@@ -50,7 +50,7 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", " ", "a\0b", "...", " x"])
-def test_names_that_are_no_names_are_refused(name: str) -> None:
+def test_unusable_names_are_refused(name: str) -> None:
     with pytest.raises(ConfigError):
         safe_name(name)
 
@@ -58,9 +58,7 @@ def test_names_that_are_no_names_are_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "shown"), [(".", "sweep=.:"), (" ", "sweep=' ':"), ("a\0b", "sweep='a\\x00b':")]
 )
-def test_a_sweep_with_such_a_name_is_told_so_in_the_word_that_was_typed(
-    name: str, shown: str
-) -> None:
+def test_an_unusable_sweep_name_is_named_by_its_key(name: str, shown: str) -> None:
     with pytest.raises(ConfigError) as refused:
         claim_sweep_folder(name)
     assert str(refused.value).startswith(shown)
@@ -82,20 +80,20 @@ def test_a_sweep_with_such_a_name_is_told_so_in_the_word_that_was_typed(
         "..a",
     ],
 )
-def test_every_other_name_stays_inside(name: str, tmp_path: Path) -> None:
+def test_other_names_stay_inside_the_folder(name: str, tmp_path: Path) -> None:
     safe = safe_name(name)
     assert (tmp_path / safe).resolve().parent == tmp_path.resolve()
     assert 0 < len(safe) <= NAME_LIMIT
     (tmp_path / safe).mkdir()
 
 
-def test_jobs_of_a_sweep_keep_their_number_however_long_their_name_is() -> None:
+def test_a_long_job_name_keeps_its_number() -> None:
     assert run_label(3, "model=fcn,seed=0") == "3-model=fcn,seed=0"
     assert run_label(12, "x" * 500).startswith("12-x")
     assert run_label(0, "") == "0"
 
 
-def test_a_sweep_may_be_named_and_an_unnamed_one_is_new(tmp_path: Path) -> None:
+def test_an_unnamed_sweep_gets_a_new_folder(tmp_path: Path) -> None:
     assert (
         claim_sweep_folder("lr_study")
         == claim_sweep_folder("lr_study")
@@ -111,7 +109,7 @@ def test_latest_points_at_the_newest(tmp_path: Path) -> None:
         assert (tmp_path / "outputs" / "latest").resolve() == folder.path
 
 
-def test_a_run_that_never_began_leaves_nothing(tmp_path: Path) -> None:
+def test_a_run_without_a_step_leaves_nothing(tmp_path: Path) -> None:
     folder = claim_run_folder("x")
     (folder.path / ".hydra").mkdir()
     (folder.path / ".hydra" / "config.yaml").write_text("")
@@ -120,7 +118,7 @@ def test_a_run_that_never_began_leaves_nothing(tmp_path: Path) -> None:
     assert not folder.path.exists()
 
 
-def test_a_run_that_began_is_kept_and_so_are_other_peoples_files(tmp_path: Path) -> None:
+def test_started_runs_and_other_files_are_kept(tmp_path: Path) -> None:
     begun, shared = RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b")
     begun.path.mkdir()
     begun.metrics.write_text("{}")

@@ -1,4 +1,4 @@
-"""Which run and which checkpoint are meant, and what is said where none is."""
+"""Find the run and checkpoint that a user names."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def test_the_tested_checkpoint_unless_another_is_named(
         ("last", "last", None),
     ],
 )
-def test_that_a_run_has_not_finished_is_said(
+def test_an_unfinished_run_gives_a_note(
     tmp_path: Path, tests: str, asked: str | None, expected: str | None
 ) -> None:
     found = locate_checkpoint(
@@ -83,7 +83,7 @@ def test_a_checkpoint_knows_the_run_it_lies_in(tmp_path: Path) -> None:
         ("a\0b", "NUL"),
     ],
 )
-def test_what_is_no_run_is_said_with_what_there_is(
+def test_a_path_without_a_run_is_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -96,11 +96,11 @@ def test_what_is_no_run_is_said_with_what_there_is(
         locate_checkpoint(asked)
 
 
-def test_a_run_without_a_checkpoint_says_how_to_go_on(tmp_path: Path) -> None:
+def test_a_run_without_a_checkpoint_names_resume(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no checkpoint yet.*\n.*mnist-train resume="):
         locate_checkpoint(make_run(tmp_path / "run"))
 
 
-def test_a_checkpoint_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_lists_the_others(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"epoch7.pt.*This run has: last.pt. Type last.$"):
         locate_checkpoint(make_run(tmp_path / "run", "last.pt"), "epoch7.pt")

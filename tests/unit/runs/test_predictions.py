@@ -29,7 +29,7 @@ def answers() -> Predictions:
     )
 
 
-def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+def test_predictions_read_as_written(tmp_path: Path) -> None:
     write_predictions(tmp_path / "p.npz", answers())
     read = read_predictions(tmp_path / "p.npz")
     assert read is not None
@@ -48,7 +48,7 @@ def test_confusion_and_worst_mistakes_by_hand() -> None:
 
 @pytest.mark.parametrize("translations", [1, 3])
 @pytest.mark.parametrize("batch_size", [7, 50])
-def test_the_record_is_of_the_pass_that_was_scored(
+def test_predictions_are_of_the_scored_pass(
     batch_size: int, translations: int, compose: Compose
 ) -> None:
     generator = torch.Generator().manual_seed(1)
@@ -70,7 +70,7 @@ def test_the_record_is_of_the_pass_that_was_scored(
     assert read.truth.tolist() == labels.tolist()
 
 
-def test_no_file_is_no_predictions(tmp_path: Path) -> None:
+def test_a_missing_file_gives_none(tmp_path: Path) -> None:
     assert read_predictions(tmp_path / "none.npz") is None
 
 
@@ -93,11 +93,25 @@ def hostile() -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"PK\x03\x04 cut", b"no archive at all", hostile(), archive(predicted=np.zeros(3, np.uint16)),
-        archive(predicted=np.zeros(3, np.uint16), probability=np.zeros(2), truth=np.zeros(3, np.uint16), class_names=np.zeros(3)),
-        archive(predicted=np.zeros(3), probability=np.zeros(3), truth=np.zeros(3), class_names=np.zeros(3)),
+        b"",
+        b"PK\x03\x04 cut",
+        b"no archive at all",
+        hostile(),
+        archive(predicted=np.zeros(3, np.uint16)),
+        archive(
+            predicted=np.zeros(3, np.uint16),
+            probability=np.zeros(2),
+            truth=np.zeros(3, np.uint16),
+            class_names=np.zeros(3),
+        ),
+        archive(
+            predicted=np.zeros(3),
+            probability=np.zeros(3),
+            truth=np.zeros(3),
+            class_names=np.zeros(3),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_or_hostile_file_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "predictions.npz"
     path.write_bytes(content)

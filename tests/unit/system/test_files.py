@@ -15,7 +15,7 @@ from mnist_trainer.errors import MachineError
 from mnist_trainer.system.files import atomic_write, write_named_file
 
 
-def test_atomic_write_leaves_the_old_file_where_the_new_one_fails(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
     interrupted = contextlib.ExitStack()
@@ -35,7 +35,7 @@ def test_atomic_write_honours_the_umask(tmp_path: Path) -> None:
     )
 
 
-def test_a_full_disk_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_a_full_disk_names_another_place(tmp_path: Path) -> None:
     # A limit on the size of files makes the write itself fail, as a full disk does.
     program = (
         "import resource, signal, pathlib, sys\nfrom mnist_trainer.system.files import"
@@ -50,7 +50,7 @@ def test_a_full_disk_is_told_with_the_way_out(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_named_file_replaces_the_target_of_a_link_and_not_the_link(tmp_path: Path) -> None:
+def test_writing_through_a_link_keeps_the_link(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_bytes(b"old")
     for name in ("file", "new"):
@@ -61,7 +61,7 @@ def test_a_named_file_replaces_the_target_of_a_link_and_not_the_link(tmp_path: P
     assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["file", "new"]
 
 
-def test_a_named_fifo_is_written_into_and_stays_one(tmp_path: Path) -> None:
+def test_a_fifo_is_written_and_stays_one(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     with ThreadPoolExecutor(1) as pool:
@@ -72,7 +72,7 @@ def test_a_named_fifo_is_written_into_and_stays_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="this system gives open files no names")
-def test_a_pipe_that_has_only_a_number_is_written_into() -> None:
+def test_a_numbered_pipe_is_written() -> None:
     reading, writing = os.pipe()
     write_named_file(Path(f"/dev/fd/{writing}"), b"content", "--csv FILE")
     os.close(writing)
@@ -80,7 +80,7 @@ def test_a_pipe_that_has_only_a_number_is_written_into() -> None:
         assert pipe.read() == b"content"
 
 
-def test_a_named_file_that_cannot_be_written_is_told_with_its_own_reason(
+def test_an_unwritable_file_is_named_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()

@@ -19,7 +19,9 @@ def test_spinning_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("OMP_WAIT_POLICY", "ACTIVE"), ("GOMP_SPINCOUNT", "7")]
 )
-def test_the_user_has_the_say(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_policy_of_the_user_is_kept(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for each in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.setenv(each, "")
         monkeypatch.delenv(each)

@@ -58,8 +58,8 @@ class Thread(World):
     def stop_flags(self) -> tuple[float, float]:
         return self.asked
 
-    def apply_stop_flags(self, votes: Tensor) -> None:
-        self.counted.append(votes.tolist())
+    def apply_stop_flags(self, flags: Tensor) -> None:
+        self.counted.append(flags.tolist())
 
 
 def together(size: int, work: Callable[[Thread], object]) -> list[object]:
@@ -101,7 +101,7 @@ def test_all_parts_together_are_the_update_in_every_step(
     """Each image once, with its own augmentation, in its own update; also where the last one has
     too few for all."""
     config = compose(f"transforms={choice}")
-    transforms = build_transforms(config.fixed_transforms, config.random_transforms)
+    transforms = build_transforms(config.transforms.fixed, config.transforms.random)
     data = some_images.first(count)
 
     def made(portion: int) -> Batches:
@@ -156,7 +156,7 @@ def train(
     world.all_reduce_sum(
         torch.zeros(1)
     )  # Nobody seeds a step while another still draws its weights.
-    transforms = build_transforms(config.fixed_transforms, config.random_transforms)
+    transforms = build_transforms(config.transforms.fixed, config.transforms.random)
     part = len(range(update_size)[shard_of(update_size, world.rank_info)])
     inner = ResidentBatches(data, transforms, cpu, part)
     batches = inner if world is SINGLE_WORLD else ShardedBatches(inner, update_size, world)

@@ -32,7 +32,7 @@ def write_safetensors(trained: TrainedModel, path: Path) -> Exported:
         **provenance.describe(correct),
         "format": "pt",
         "model_settings": json.dumps(trained.config.model.node),
-        "transforms": json.dumps([component.node for component in trained.config.fixed_transforms]),
+        "transforms": json.dumps([component.node for component in trained.config.transforms.fixed]),
     }
     # Copies: the format holds no tensors that share memory, as tied weights do.
     weights = {

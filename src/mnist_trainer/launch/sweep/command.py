@@ -15,7 +15,7 @@ from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mnist_trainer.errors import ConfigError, ExitCode, UserError
+from mnist_trainer.errors import ConfigError, ExitCode, InterruptedRunError, UserError
 from mnist_trainer.launch.command import ResolvedCommand
 from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER, BASIC_SWEEPER, OPTUNA
 from mnist_trainer.launch.hydra.plugins import register_plugin
@@ -30,7 +30,6 @@ from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_folder
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.messages import counted
-from mnist_trainer.system.signals import InterruptedRunError
 
 MULTIRUN = "multirun.yaml"
 GOOD = (Status.COMPLETED, Status.PRUNED)

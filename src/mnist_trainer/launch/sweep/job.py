@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from mnist_trainer.config.settings import RunConfig
-from mnist_trainer.errors import PrunedError, UserError
+from mnist_trainer.errors import InterruptedRunError, PrunedError, UserError
 from mnist_trainer.launch.command import read_settings
 from mnist_trainer.launch.hydra.launchers import share_machine
 from mnist_trainer.launch.sweep.progress import (
@@ -30,7 +30,6 @@ from mnist_trainer.launch.sweep.records import (
 from mnist_trainer.runs.faults import faults_of_the_machine
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.lock import folder_lock
-from mnist_trainer.system.signals import InterruptedRunError
 
 log = logging.getLogger(__name__)
 

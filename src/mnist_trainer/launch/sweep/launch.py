@@ -16,7 +16,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
-from mnist_trainer.config.config_hash import apart, identity
+from mnist_trainer.config.config_hash import config_hash, unhashed_overrides
 from mnist_trainer.errors import ConfigError, MachineError, RefusedError
 from mnist_trainer.launch.command import ResolvedCommand, read_composed
 from mnist_trainer.launch.options import path_override
@@ -140,13 +140,13 @@ class ResumableLauncher(Launcher):
         config, problem = None, None
         try:
             config = self.loader.compose_job(self.config, words)
-            hashed = identity(dict(read_composed(config).plain))
+            hashed = config_hash(dict(read_composed(config).plain))
         except RefusedError:
             raise
         except ConfigError as error:
             # It has no settings to go by; what was typed has to do.
-            problem, hashed = error, identity({"words": sorted(words)})
-        marks = apart(settings)
+            problem, hashed = error, config_hash({"words": sorted(words)})
+        marks = unhashed_overrides(settings)
         there = self.found.get((hashed, tuple(sorted(marks.items()))))
         if there is None:
             number = index if index not in self.numbers else max(self.numbers) + 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_trainer.system.optional_packages import require
+from mnist_trainer.system.optional_packages import import_package
 
 CONFIDENCE = 0.95
 
@@ -124,4 +124,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _scipy_stats() -> Any:
-    return require("report", "scipy.stats", "This statistic")
+    return import_package("scipy.stats", "This statistic")

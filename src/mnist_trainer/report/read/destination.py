@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.runs.folder import RUN_MARKS, display_path
+from mnist_trainer.runs.folder import START_MARKS, display_path
 
 SUFFIXES = {"html": ".html", "markdown": ".md", "csv": ".csv", "json": ".json"}
 """Format to the ending of a file of it."""
@@ -18,7 +18,7 @@ OWN_FOLDERS = ("checkpoints", "profile", "figures", "export")
 EVALUATION = "evaluation"
 SWEEP_MARKS = ("sweep.json", "multirun.yaml", "optuna.sqlite", "optuna.journal")
 MARKS = {
-    **dict.fromkeys((*RUN_MARKS, ".hydra", "job.json"), "run"),
+    **dict.fromkeys(START_MARKS, "run"),
     **dict.fromkeys(SWEEP_MARKS, "sweep"),
 }
 """What in a folder shows that it is that of a run, or of a sweep."""

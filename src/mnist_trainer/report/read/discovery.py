@@ -7,11 +7,8 @@ from pathlib import Path
 
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.report.read.records import RunRecord, read_run
-from mnist_trainer.runs.folder import OUTPUTS, display_path
+from mnist_trainer.runs.folder import OUTPUTS, RUN_MARKS, START_MARKS, display_path
 
-# Any of these files in a folder makes it a run's. A job that failed before it began has only one of
-# the last.
-MARKS = ("config.yaml", "metrics.jsonl", "result.json", ".hydra/overrides.yaml", "job.json")
 SUCH_AS = "Name the folder of a run or of a sweep, such as outputs/latest or outputs/multirun/NAME."
 
 
@@ -26,14 +23,14 @@ def find_runs(asked: str) -> list[RunRecord]:
         folders |= dict.fromkeys(_run_folders(place))
     if not folders:
         raise ConfigError(
-            f"{asked}: holds no run: no {', '.join(MARKS[:3])} in it or below it.\n{SUCH_AS}"
+            f"{asked}: holds no run: no {', '.join(RUN_MARKS[:3])} in it or below it.\n{SUCH_AS}"
         )
     return [read_run(folder) for folder in sorted(folders, key=_natural)]
 
 
 def is_run(path: Path) -> bool:
     """Whether a run has been in the folder."""
-    return any((path / mark).is_file() for mark in MARKS)
+    return any((path / mark).is_file() for mark in START_MARKS)
 
 
 def merge(parts: Sequence[Sequence[RunRecord]]) -> list[RunRecord]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mnist_trainer.errors import DataError, UserError
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.runs.predictions import Predictions
+from mnist_trainer.system.files import data_cache_folder
 
 
 def images_of(run: RunRecord, predictions: Predictions) -> tuple[NDArray[np.uint8] | None, str]:
@@ -48,18 +49,12 @@ def _embedded() -> tuple[Any, Any]:
 
 
 def _published(name: str, root: object) -> tuple[Any, Any]:
-    from platformdirs import user_cache_path
-
     from mnist_trainer.data.published import PUBLISHED, load_published
 
     if name not in PUBLISHED:
         raise DataError(f"{name} is not a data set of this version.")
     folder = PUBLISHED[name]().folder
-    place = (
-        Path(root).expanduser()
-        if isinstance(root, str)
-        else user_cache_path("mnist-trainer", appauthor=False)
-    )
+    place = Path(root).expanduser() if isinstance(root, str) else data_cache_folder()
     if not (place / folder / "raw").is_dir():
         raise DataError(f"there is no folder {place / folder / 'raw'}.")
     test = load_published(name, place, download=False, mirror=None).test

@@ -17,7 +17,7 @@ from mnist_trainer.report.render.sweep_document import sweep_document
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.system.files import write_named_file
 from mnist_trainer.system.messages import counted
-from mnist_trainer.system.optional_packages import require
+from mnist_trainer.system.optional_packages import require_packages
 
 TEXTS = {"html": page, "markdown": markdown}
 COMPARISON_TEXTS = {"csv": comparison_csv, "json": comparison_json}
@@ -62,7 +62,7 @@ def _deliver(
         return
     if "html" in request.targets:
         # Asked for before any work is done, and before another file is written.
-        require("report", "matplotlib", "A report in HTML")
+        require_packages("A report in HTML", "matplotlib")
     for form, target in request.targets.items():
         text = TEXTS[form](document(form)) if form in TEXTS else data(form)
         # Names of folders may hold bytes that are no text.

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from mnist_trainer.system.optional_packages import require
+from mnist_trainer.system.optional_packages import import_package
 
 NUM_SERIES = 7
 NUM_LEVELS = 5
@@ -40,7 +40,7 @@ def canvas(width: float, height: float) -> Iterator[Any]:
     Raises:
         MachineError: matplotlib is not installed.
     """
-    matplotlib = require("report", "matplotlib", "A report in HTML")
+    matplotlib = import_package("matplotlib", "A report in HTML")
     # No text is taken for a formula, and all text stays text.
     look = {
         "svg.fonttype": "none", "text.parse_math": False, "svg.hashsalt": "report", "font.size": 10, "axes.titlesize": 10.5,
@@ -51,7 +51,7 @@ def canvas(width: float, height: float) -> Iterator[Any]:
         "axes.facecolor": "none", "figure.facecolor": "none", "axes.formatter.useoffset": False,
     }  # fmt: skip
     with matplotlib.rc_context(look):
-        yield require("report", "matplotlib.figure", "A report in HTML").Figure(
+        yield import_package("matplotlib.figure", "A report in HTML").Figure(
             figsize=(width, height)
         )
 

@@ -138,7 +138,7 @@ def _ranking(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
                 " Holm; apart means p < 0.05. Not shown to differ does not mean equal."
             )
         elif not compared:
-            note += " Which groups are apart is not tested: pip install 'mnist-trainer[report]'."
+            note += " Which groups are apart is not tested: pip install scipy."
         blocks.append(
             Table(
                 "Groups over seeds, the best first",

@@ -115,7 +115,7 @@ class TensorBoard(Tracker):
 def flat_hparams(config: RunConfig) -> dict[str, float | str | bool]:
     """Hyper-parameters of a run under flat names, the same for every run."""
     trainer = config.trainer
-    transforms = (*config.random_transforms, *config.fixed_transforms)
+    transforms = (*config.transforms.random, *config.transforms.fixed)
     flat: dict[str, float | str | bool] = {
         "model": config.model.choice,
         "loss": config.loss.choice,

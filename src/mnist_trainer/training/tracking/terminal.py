@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from mnist_trainer.models.summary import LayerSummary
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
-from mnist_trainer.runs.result import Result
+from mnist_trainer.runs.result import Result, Status
 
 REFRESH_SECONDS = 0.1
 
@@ -305,7 +305,11 @@ class RichTerminal:
             table.add_row(f"[dim]{name}[/dim]", f"[bold]{text}[/bold]" if name == "test" else text)
         self.console.print(
             Panel(
-                table, title=result.status, title_align="left", border_style="green", expand=False
+                table,
+                title=Status.COMPLETED,
+                title_align="left",
+                border_style="green",
+                expand=False,
             )
         )
 

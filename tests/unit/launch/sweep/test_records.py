@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_trainer.errors import DivergedError, MachineError
+from mnist_trainer.errors import DivergedError, InterruptedRunError, MachineError
 from mnist_trainer.launch.sweep.records import (
     Job,
     Sweep,
@@ -17,7 +17,6 @@ from mnist_trainer.launch.sweep.records import (
     start_attempt,
 )
 from mnist_trainer.runs.result import Status
-from mnist_trainer.system.signals import InterruptedRunError
 from tests.unit.launch.sweep.conftest import MakeJob
 
 
