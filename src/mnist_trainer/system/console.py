@@ -6,5 +6,5 @@ from typing import TextIO
 
 def printable(text: str, stream: TextIO | None = None) -> str:
     """Replace the characters that a stream (default: standard output) cannot encode by "?"."""
-    encoding = (stream or sys.stdout).encoding or "utf-8"
+    encoding = (stream or sys.stdout).encoding or "ascii"
     return text.encode(encoding, "replace").decode(encoding)
