@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import ExitCode, UserError
+from mnist_trainer.system.console import printable
 from mnist_trainer.system.openmp import limit_openmp_spinning
 
 NEEDED_BYTES = 200_000_000
@@ -178,8 +179,7 @@ def show(findings: list[Finding]) -> None:
         return
     for finding in findings:
         line = f"{finding.name:<20} {finding.advice or 'ok'}  ({finding.found})"
-        encoding = sys.stdout.encoding or "ascii"
-        print(line.encode(encoding, "replace").decode(encoding))
+        print(printable(line))
 
 
 if __name__ == "__main__":

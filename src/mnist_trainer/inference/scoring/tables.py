@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mnist_trainer.inference.scoring.evaluation_result import EvaluationResult
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import wilson_interval
+from mnist_trainer.system.console import printable
 
 Row = Sequence[str]
 MAX_COLUMNS = 12
@@ -151,5 +152,4 @@ def print_plain(title: str, rows: list[Row]) -> None:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
-    encoding = sys.stdout.encoding or "ascii"
-    print("\n".join([*lines, ""]).encode(encoding, "replace").decode(encoding), flush=True)
+    print(printable("\n".join([*lines, ""])), flush=True)

@@ -12,6 +12,7 @@ from mnist_trainer.models.summary import LayerSummary
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
 from mnist_trainer.runs.result import Result
+from mnist_trainer.system.console import printable
 
 REFRESH_SECONDS = 0.1
 
@@ -130,8 +131,7 @@ class PlainTerminal:
 
     def _say(self, text: str) -> None:
         # A terminal that cannot show a character must not end the run.
-        encoding = sys.stdout.encoding or "ascii"
-        print(text.encode(encoding, "replace").decode(encoding), flush=True)
+        print(printable(text), flush=True)
 
     def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
         for line in lines:
