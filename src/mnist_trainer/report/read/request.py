@@ -1,5 +1,4 @@
-"""What was asked of ``mnist-report``: which folders, which formats, to which files. Nothing slow is
-imported here."""
+"""Command line of ``mnist-report``: folders, formats and files. Imports nothing slow."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,30 +14,31 @@ from mnist_trainer.system.version import __version__
 FORMATS = ("html", "markdown", "csv", "json")
 STDOUT = "-"
 BESIDE = ""
-"""Stands for the place of a file that was asked for without a name."""
+"""A format without a FILE; the default place is filled in later."""
 REPORT_NAME = "report.html"
 EPILOG = """\
-  mnist-report outputs/latest                        one run: result, curves, mistakes, configuration
-  mnist-report outputs/multirun/lr_study             a sweep: ranking, effect of each setting, every run
-  mnist-report outputs/multirun/lr_study --html      the same with pictures, as one file to mail
-  mnist-report A B --compare                         is one better? interval over seeds, test over images
-  mnist-report 'outputs/multirun/s/*cnn*' B --compare    a pattern, in quotes, names the runs of one recipe
+  mnist-report outputs/latest            one run: result, curves, mistakes, configuration
+  mnist-report outputs/multirun/NAME     a sweep: ranking, effect of each setting, every run
+  mnist-report outputs/multirun/NAME --html          the same with pictures, as one file to mail
+  mnist-report A B --compare             is one better? interval over seeds, test over images
+  mnist-report 'outputs/multirun/s/*cnn*' B --compare    a pattern in quotes: runs of one recipe
 
-A DIR is the folder of a run, a folder with runs below it, or a pattern. FILE may be - for standard output."""
+A DIR is the folder of a run, a folder with runs below it, or a pattern.
+FILE may be - for standard output."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for."""
+    """The parsed command line."""
 
     folders: tuple[str, ...]
     compare: bool
     targets: dict[str, str]
-    """Format to file; the terminal where there is none."""
+    """Format to file; empty for a report on the terminal."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Mistakes end as all mistakes of this package do."""
+    """Reports mistakes as ConfigError, as all commands do."""
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(
@@ -48,58 +48,68 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(words: Sequence[str]) -> Request:
-    """Sort the words.
+    """Parse the command line.
 
     Raises:
         ConfigError: an unknown option, no folder, two formats for one place.
     """
-    parser = Parser(
-        prog="mnist-report", description="Say what runs came to.", epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
-    )  # fmt: skip
-    parser.add_argument("folders", nargs="*", metavar="DIR", help="folder of a run or of a sweep")
-    parser.add_argument("--compare", action="store_true", help="compare two recipes, A and B")
-    for form in FORMATS:
-        place = (
-            f"FILE (default: {REPORT_NAME} in DIR)"
-            if form == "html"
-            else "FILE (default: standard output)"
-        )
-        parser.add_argument(
-            f"--{form}", nargs="?", const=BESIDE, metavar="FILE", help=f"write {form} to {place}"
-        )
-    parser.add_argument("--version", action="version", version=f"mnist-report {__version__}")
+    parser = _parser()
     given = parser.parse_intermixed_args(list(words))
     folders, targets = list(given.folders), {}
     for form in FORMATS:
         target = getattr(given, form)
-        if target is None:
-            continue
         if target and target in words and Path(target).is_dir():
-            # In `--html DIR` the folder is not the file to write. Beside another folder it can have
-            # been meant as either.
+            # `--html DIR` names a folder to report on, unless another folder was named: it can
+            # then have been meant as either.
             if given.folders and not (given.compare and len(given.folders) == 1):
-                named = " ".join(map(quote, given.folders))
-                raise ConfigError(
-                    f"--{form} {target}: a folder, where --{form} takes a FILE. To write a report"
-                    f" there: --{form} {quote(str(Path(target) / f'report{SUFFIXES[form]}'))}. To"
-                    f" report on this folder, too, name it before the options: mnist-report {named}"
-                    f" {quote(target)} --{form}"
-                )
+                raise _ambiguous(form, target, given.folders)
             folders.append(target)
             target = BESIDE
-        if target == "/dev/stdout":
-            # What else is said would otherwise be written over it where it leads to a file.
-            target = STDOUT
-        targets[form] = target or (BESIDE if form == "html" else STDOUT)
+        if target is not None:
+            # Standard output may lead to a file, which must not be opened a second time.
+            target = STDOUT if target == "/dev/stdout" else target
+            targets[form] = target or (BESIDE if form == "html" else STDOUT)
     folders.sort(key=words.index)
     if not folders:
         parser.error("no folder was named")
     return Request(tuple(folders), given.compare, checked(targets, folders))
 
 
+def _parser() -> Parser:
+    parser = Parser(
+        prog="mnist-report",
+        description="Report on runs: one run, a sweep, or two recipes.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folders", nargs="*", metavar="DIR", help="folder of a run or of a sweep")
+    parser.add_argument("--compare", action="store_true", help="compare two recipes, A and B")
+    for form in FORMATS:
+        default = f"{REPORT_NAME} in DIR" if form == "html" else "standard output"
+        parser.add_argument(
+            f"--{form}",
+            nargs="?",
+            const=BESIDE,
+            metavar="FILE",
+            help=f"write {form} to FILE (default: {default})",
+        )
+    parser.add_argument("--version", action="version", version=f"mnist-report {__version__}")
+    return parser
+
+
+def _ambiguous(form: str, target: str, folders: Sequence[str]) -> ConfigError:
+    named = " ".join(map(quote, folders))
+    return ConfigError(
+        f"--{form} {target}: a folder, where --{form} takes a FILE. To write a report"
+        f" there: --{form} {quote(str(Path(target) / f'report{SUFFIXES[form]}'))}. To"
+        f" report on this folder, too, name it before the options: mnist-report {named}"
+        f" {quote(target)} --{form}"
+    )
+
+
 def checked(targets: dict[str, str], folders: Sequence[str]) -> dict[str, str]:
-    """The targets with a place for each.
+    """Fill in default places and check all.
 
     Raises:
         ConfigError: two for one place, or a file that belongs to a run.

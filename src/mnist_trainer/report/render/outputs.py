@@ -1,4 +1,4 @@
-"""A report in the format that was asked for, and to where it goes."""
+"""Write a report in the requested formats."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -17,7 +17,6 @@ from mnist_trainer.report.render.sweep_document import sweep_document
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.system.files import write_named_file
 from mnist_trainer.system.messages import counted
-from mnist_trainer.system.optional_packages import require
 
 TEXTS = {"html": page, "markdown": markdown}
 COMPARISON_TEXTS = {"csv": comparison_csv, "json": comparison_json}
@@ -30,10 +29,9 @@ def show_runs(runs: Sequence[RunRecord], request: Request) -> None:
     def document(form: str) -> Document:
         if len(runs) == 1:
             return run_document(runs[0], with_images=form == "html")
-        only = request.folders[0] if len(request.folders) == 1 else None
-        return sweep_document(
-            runs, counted(len(runs), "run") if only is None else Path(only).resolve().name
-        )
+        if len(request.folders) == 1:
+            return sweep_document(runs, Path(request.folders[0]).resolve().name)
+        return sweep_document(runs, counted(len(runs), "run"))
 
     _deliver(request, document, lambda form: RUN_TEXTS[form](runs))
 
@@ -50,22 +48,19 @@ def show_comparison(comparison: Comparison, request: Request) -> None:
 def _deliver(
     request: Request, document: Callable[[str], Document], data: Callable[[str], str]
 ) -> None:
-    """Show the report on the terminal, or write each file that was asked for.
+    """Print the report on the terminal, or write each requested file.
 
     Raises:
-        MachineError: a file cannot be written, or a package is missing.
+        MachineError: a file cannot be written.
     """
     if not request.targets:
         from mnist_trainer.report.render.terminal import print_document
 
         print_document(document("terminal"))
         return
-    if "html" in request.targets:
-        # Asked for before any work is done, and before another file is written.
-        require("report", "matplotlib", "A report in HTML")
     for form, target in request.targets.items():
         text = TEXTS[form](document(form)) if form in TEXTS else data(form)
-        # Names of folders may hold bytes that are no text.
+        # Names of folders may hold bytes that cannot be decoded.
         content = text.encode(errors="replace")
         if target == STDOUT:
             sys.stdout.buffer.write(content)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.errors import ConfigError
 from mnist_trainer.report.read.request import parse
-from mnist_trainer.system.optional_packages import is_installed, require
 
 
 @pytest.fixture(autouse=True)
@@ -58,11 +57,3 @@ def test_a_folder_after_a_format_is_a_folder_to_report_on_in_its_place() -> None
 def test_mistakes(words: list[str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         parse(words)
-
-
-def test_a_missing_package_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "scipy", None)
-    monkeypatch.delitem(__import__("sys").modules, "scipy.stats", raising=False)
-    with pytest.raises(MachineError, match=r"pip install 'mnist-trainer\[report\]'"):
-        require("report", "scipy.stats", "This")
-    assert not is_installed("scipy")
