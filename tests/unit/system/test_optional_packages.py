@@ -7,9 +7,9 @@ from mnist_trainer.system.optional_packages import require_extra
 
 
 def test_a_missing_package_is_named_with_its_extra() -> None:
-    require_extra("export", "json", "pathlib")
+    require_extra("onnx", "json", "pathlib")
     with pytest.raises(
-        MachineError, match=r"^no_such_package: .*pip install 'mnist-trainer\[export\]'"
+        MachineError, match=r"^no_such_package: .*pip install 'mnist-trainer\[onnx\]'"
     ) as caught:
-        require_extra("export", "json", "no_such_package")
+        require_extra("onnx", "json", "no_such_package")
     assert caught.value.exit_code == ExitCode.ENVIRONMENT

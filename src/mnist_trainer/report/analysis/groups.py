@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from statistics import fmean
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from mnist_trainer.config.config_hash import HASH_EXCLUDED_KEYS
+from mnist_trainer.report.analysis.ranking import ranked
 from mnist_trainer.report.analysis.statistics import Spread, holm, spread, welch
 from mnist_trainer.report.read.records import RunRecord, SplitMetrics, shown
 
@@ -21,44 +22,6 @@ ABSENT = "-"
 PLAIN = ("null", "true", "false")
 """Values that mean nothing without the name of their setting."""
 LEVEL = 0.05
-
-
-class Rankable(Protocol):
-    """A group over seeds, as the ranking sees it."""
-
-    @property
-    def has_result(self) -> bool:
-        """Whether any of its runs completed."""
-
-    @property
-    def mean_accuracy(self) -> float | None:
-        """Mean validation accuracy; None without validation images."""
-
-    @property
-    def mean_loss(self) -> float | None:
-        """Mean validation loss; None where it is not known."""
-
-
-Ranked = TypeVar("Ranked", bound=Rankable)
-
-
-def ranked(groups: Sequence[Ranked]) -> list[Ranked]:
-    """Sort groups by mean validation accuracy, ties by lower mean validation loss, then as given.
-
-    Groups without validation images keep their order behind the others, because a ranking by test
-    accuracy would spoil the test images; groups without a result come last.
-    """
-
-    def key(group: Rankable) -> tuple[bool, bool, float, float]:
-        accuracy, loss = group.mean_accuracy, group.mean_loss
-        return (
-            not group.has_result,
-            accuracy is None,
-            -(accuracy or 0.0),
-            float("inf") if loss is None else loss,
-        )
-
-    return sorted(groups, key=key)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The test images themselves, where they are at hand: for the pictures of what went wrong."""
+"""The test images of a run, for pictures of its mistakes."""
 
 from pathlib import Path
 from typing import Any
@@ -12,31 +12,29 @@ from mnist_trainer.runs.predictions import Predictions
 
 
 def images_of(run: RunRecord, predictions: Predictions) -> tuple[NDArray[np.uint8] | None, str]:
-    """Images (N, H, W) in the order of the predictions, or None and why not. Nothing is downloaded."""
+    """Load the test images from this machine; nothing is downloaded.
+
+    Returns:
+        Images (N, H, W) in the order of the predictions, or None and the reason.
+    """
     name = str(run.config.get("data.name", "mnist"))
     try:
+        is_embedded = name == "mnist"
         images, labels = (
-            _embedded() if name == "mnist" else _published(name, run.config.get("data.root"))
+            _embedded() if is_embedded else _published(name, run.config.get("data.root"))
         )
     except (UserError, OSError) as error:
-        return (
-            None,
-            (
-                "The pictures are left out, because the data set is not at hand:"
-                f" {str(error).splitlines()[0]}"
-            ),
-        )
+        reason = str(error).splitlines()[0]
+        return None, f"The pictures are left out, because the data set is not at hand: {reason}"
     count = len(predictions)
     if count > len(labels) or not np.array_equal(labels[:count], predictions.truth):
-        return (
-            None,
-            "The pictures are left out: the labels of the data set here are not those of the run.",
-        )
+        reason = "the labels of the data set here are not those of the run."
+        return None, f"The pictures are left out: {reason}"
     return images[:count], ""
 
 
 def _embedded() -> tuple[Any, Any]:
-    """MNIST's test images from inside the package, whatever folder the run has read them from."""
+    """Test images and labels of MNIST, from inside the package."""
     from mnist_trainer.data.embedded import embedded_file
     from mnist_trainer.data.idx import parse_idx
 
@@ -55,11 +53,8 @@ def _published(name: str, root: object) -> tuple[Any, Any]:
     if name not in PUBLISHED:
         raise DataError(f"{name} is not a data set of this version.")
     folder = PUBLISHED[name]().folder
-    place = (
-        Path(root).expanduser()
-        if isinstance(root, str)
-        else user_cache_path("mnist-trainer", appauthor=False)
-    )
+    cache = user_cache_path("mnist-trainer", appauthor=False)
+    place = Path(root).expanduser() if isinstance(root, str) else cache
     if not (place / folder / "raw").is_dir():
         raise DataError(f"there is no folder {place / folder / 'raw'}.")
     test = load_published(name, place, download=False, mirror=None).test

@@ -59,9 +59,8 @@ def parse(words: Sequence[str]) -> Request:
     for form in FORMATS:
         target = getattr(given, form)
         if target and target in words and Path(target).is_dir():
-            # `--html DIR` names a folder to report on, unless another folder was named: it can
-            # then have been meant as either.
-            if given.folders and not (given.compare and len(given.folders) == 1):
+            # `--html DIR` names a folder to report on. Beside another it can be meant as either.
+            if len(given.folders) > given.compare:
                 raise _ambiguous(form, target, given.folders)
             folders.append(target)
             target = BESIDE

@@ -12,8 +12,8 @@ from mnist_trainer.report.render.document import (
     Picture,
     Section,
     Table,
+    accuracy_text,
     interval_text,
-    percent,
     spread_text,
 )
 from mnist_trainer.report.render.plots import draw_comparison
@@ -104,7 +104,7 @@ def _runs(a: Side, b: Side) -> Table:
             letter,
             run.path,
             str(run.seed),
-            percent(run.test.accuracy if run.test else None),
+            accuracy_text(run.test),
             interval_text(run.test),
         )
         for letter, side in (("A", a), ("B", b))

@@ -137,6 +137,10 @@ def percent(share: float | None, digits: int = 2) -> str:
     return DASH if share is None else f"{100 * share:.{digits}f} %"
 
 
+def accuracy_text(score: SplitMetrics | None) -> str:
+    return percent(score.accuracy if score else None)
+
+
 def spread_text(over: Spread | None) -> str:
     """Mean ± standard deviation of shares, in percent."""
     if over is None:

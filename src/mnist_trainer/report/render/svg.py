@@ -37,7 +37,7 @@ def canvas(width: float, height: float) -> Iterator[Any]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    look = {
+    look: dict[Any, Any] = {
         "svg.fonttype": "none", "svg.hashsalt": "report", "text.parse_math": False,
         "font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 10.5,
         "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK,

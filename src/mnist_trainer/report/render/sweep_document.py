@@ -25,7 +25,7 @@ from mnist_trainer.report.render.document import (
     Picture,
     Section,
     Table,
-    percent,
+    accuracy_text,
     seconds_text,
     spread_text,
 )
@@ -84,12 +84,16 @@ def _ranking(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
         blocks.append(Paragraph("To compare two of them: mnist-report A B --compare"))
     if without:
         blocks.append(_table("Groups without a completed run", without))
-    repeats = sum(run.completed for run in runs) - sum(len(group.completed) for group in groups)
-    if repeats:
-        who = "1 run repeats" if repeats == 1 else f"{repeats} runs repeat"
-        text = f"{who} the weights of another, with the same seed: equal weights are counted once."
-        blocks.append(Paragraph(text))
-    return blocks
+    num_distinct = sum(len(group.completed) for group in groups)
+    return blocks + _repeats(sum(run.completed for run in runs) - num_distinct)
+
+
+def _repeats(repeats: int) -> list[Block]:
+    if not repeats:
+        return []
+    who = "1 run repeats" if repeats == 1 else f"{repeats} runs repeat"
+    text = f"{who} the weights of another, with the same seed: equal weights are counted once."
+    return [Paragraph(text)]
 
 
 def _ranked_table(ranked: Sequence[Group]) -> Table:
@@ -224,24 +228,23 @@ def _time(groups: Sequence[Group], split: str) -> list[Block]:
 def _runs(runs: Sequence[RunRecord], groups: Sequence[Group]) -> list[Block]:
     settings = tuple(groups[0].settings)
     base = Path(os.path.commonpath([run.folder.path.parent for run in runs]))
-    rooted = base == Path(base.anchor)
-    names = [run.path if rooted else str(run.folder.path.relative_to(base)) for run in runs]
+    named = {str(run.folder.path.relative_to(base)): run for run in runs}
     rows = tuple(
         (
             name,
             *(value_of(run, key) for key in settings),
-            "" if run.seed is None else str(run.seed),
+            DASH if run.seed is None else str(run.seed),
             run.status,
-            percent(run.validation.accuracy if run.validation else None),
-            percent(run.test.accuracy if run.test else None),
+            accuracy_text(run.validation),
+            accuracy_text(run.test),
             seconds_text(run.seconds("total")),
         )
-        for name, run in zip(names, runs, strict=True)
+        for name, run in named.items()
     )
     columns = ("run", *settings, "seed", "status", "validation", "test", "time")
     numeric = frozenset({len(settings) + place for place in (1, 3, 4, 5)})
     blocks: list[Block] = [Table(f"Every run, below {display_path(base)}", columns, rows, numeric)]
-    unfinished = {name: run for name, run in zip(names, runs, strict=True) if not run.completed}
+    unfinished = {name: run for name, run in named.items() if not run.completed}
     if unfinished:
         blocks.append(_unfinished(unfinished))
     return [*blocks, *(Paragraph(note) for run in runs for note in run.notes)]

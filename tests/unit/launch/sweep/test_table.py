@@ -8,12 +8,12 @@ from mnist_trainer.launch.sweep.table import (
     _show_rich,
     captions,
     groups,
-    ranked,
     rows,
     show,
     shown,
     spread,
 )
+from mnist_trainer.report.analysis.ranking import ranked
 from tests.unit.launch.sweep.conftest import MakeJob
 
 
