@@ -9,7 +9,7 @@ from typing import Any
 
 from mnist_trainer.launch.sweep.progress import duration, say
 from mnist_trainer.launch.sweep.records import Job
-from mnist_trainer.report.analysis.ranking import ranked
+from mnist_trainer.report.analysis.ranking import Rank, rank_key
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.console import make_console, make_table
 from mnist_trainer.system.messages import counted
@@ -37,16 +37,10 @@ class Group:
     seconds: tuple[float, ...]
 
     @property
-    def has_result(self) -> bool:
-        return bool(self.test)
-
-    @property
-    def mean_accuracy(self) -> float | None:
-        return statistics.fmean(self.validation) if self.validation else None
-
-    @property
-    def mean_loss(self) -> float | None:
-        return statistics.fmean(self.validation_loss) if self.validation_loss else None
+    def rank(self) -> Rank:
+        accuracy = statistics.fmean(self.validation) if self.validation else None
+        loss = statistics.fmean(self.validation_loss) if self.validation_loss else None
+        return rank_key(bool(self.test), accuracy, loss)
 
     @property
     def status(self) -> str:
@@ -67,12 +61,13 @@ class Group:
 
 
 def groups(jobs: Sequence[Job]) -> list[Group]:
-    """The jobs by their settings other than the seed, in the order in which they first occur."""
+    """Group jobs that differ only in the seed, and rank the groups by ``rank_key``."""
     members: dict[tuple[tuple[str, str], ...], list[Job]] = {}
     for job in jobs:
         key = tuple((name, value) for name, value in job.settings.items() if name != REPEATED)
         members.setdefault(key, []).append(job)
-    return [_group(dict(key), together) for key, together in members.items()]
+    found = [_group(dict(key), together) for key, together in members.items()]
+    return sorted(found, key=lambda group: group.rank)
 
 
 def _group(settings: dict[str, str], jobs: Sequence[Job]) -> Group:
@@ -109,7 +104,7 @@ def shown(value: str) -> str:
 
 def rows(jobs: Sequence[Job]) -> list[list[str]]:
     """Head and rows: rank, settings, number of results, validation, test, mean time, status."""
-    found = ranked(groups(jobs))
+    found = groups(jobs)
     keys = list(dict.fromkeys(key for group in found for key in group.settings))
     is_ranked = any(group.validation for group in found)
     lines = [[*(["rank"] if is_ranked else []), *keys, "n", "validation", "test", "time", "status"]]

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from mnist_trainer.config.config_hash import HASH_EXCLUDED_KEYS
-from mnist_trainer.report.analysis.ranking import ranked
+from mnist_trainer.report.analysis.ranking import Rank, rank_key
 from mnist_trainer.report.analysis.statistics import Spread, holm, spread, welch
 from mnist_trainer.report.read.records import RunRecord, SplitMetrics, shown
 
@@ -44,19 +44,12 @@ class Group:
         return spread(scores) if len(scores) == len(self.completed) else None
 
     @property
-    def has_result(self) -> bool:
-        return bool(self.completed)
-
-    @property
-    def mean_accuracy(self) -> float | None:
-        return self.validation.mean if self.validation else None
-
-    @property
-    def mean_loss(self) -> float | None:
-        """Mean validation loss of the completed runs; None unless all of them have one."""
+    def rank(self) -> Rank:
         losses = [run.validation.loss for run in self.completed if run.validation]
         known = [loss for loss in losses if loss is not None]
-        return fmean(known) if known and len(known) == len(self.completed) else None
+        accuracy = self.validation.mean if self.validation else None
+        loss = fmean(known) if known and len(known) == len(self.completed) else None
+        return rank_key(bool(self.completed), accuracy, loss)
 
     @property
     def test(self) -> Spread | None:
@@ -155,17 +148,15 @@ def _differs(key: str, runs: Sequence[RunRecord]) -> bool:
 
 
 def group_runs(runs: Sequence[RunRecord]) -> list[Group]:
-    """Group runs that differ only in the seed; ``ranked``."""
+    """Group runs that differ only in the seed, and rank the groups by ``rank_key``."""
     keys = differing_settings(runs)
     alike: dict[Any, list[RunRecord]] = defaultdict(list)
     for run in runs:
         alike[identity(run)].append(run)
-    return ranked(
-        [
-            Group({key: value_of(same[0], key) for key in keys}, tuple(same))
-            for same in alike.values()
-        ]
-    )
+    groups = [
+        Group({key: value_of(same[0], key) for key in keys}, tuple(same)) for same in alike.values()
+    ]
+    return sorted(groups, key=lambda group: group.rank)
 
 
 @dataclass(frozen=True)

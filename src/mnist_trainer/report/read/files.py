@@ -2,13 +2,15 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from mnist_trainer.runs.folder import display_path
+
+T = TypeVar("T")
 
 
 def read_text(path: Path) -> str:
@@ -20,30 +22,34 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path, notes: list[str]) -> dict[str, Any] | None:
-    """A JSON object; None and a note where there is none, without a note for a missing file."""
-    if not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        notes.append(f"{display_path(path)}: cannot be read: {error}")
-        return None
-    if isinstance(content, dict):
+    """A JSON object; None where there is none, with a note unless the file is missing."""
+
+    def parse(text: str) -> dict[str, Any]:
+        content = json.loads(text)
+        if not isinstance(content, dict):
+            raise ValueError("it holds no JSON object")
         return content
-    notes.append(f"{display_path(path)}: holds no JSON object")
-    return None
+
+    return _read(path, parse, notes)
 
 
 def read_yaml(path: Path, notes: list[str]) -> Any:
-    """Plain values of a YAML file; None and a note where it cannot be read."""
-    if not path.is_file():
-        return None
+    """Plain values of a YAML file; None where there are none, with a note as for JSON."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        text = path.read_text(encoding="utf-8")
+
+    def parse(text: str) -> Any:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
             raise ValueError("it holds aliases, by which a small file becomes a huge one")
         return yaml.load(text, loader)  # noqa: S506 - a safe loader: tags build no objects
+
+    return _read(path, parse, notes)
+
+
+def _read(path: Path, parse: Callable[[str], T], notes: list[str]) -> T | None:
+    if not path.is_file():
+        return None
+    try:
+        return parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         notes.append(f"{display_path(path)}: cannot be read: {str(error).splitlines()[0]}")
         return None

@@ -68,10 +68,6 @@ class RunRecord:
         return display_path(self.folder.path)
 
     @property
-    def name(self) -> str:
-        return self.folder.path.name
-
-    @property
     def completed(self) -> bool:
         return self.status == "completed" and self.test is not None
 
@@ -94,7 +90,7 @@ class RunRecord:
         if experiment or given:
             return str(experiment or given)
         parts = [self.choices[group] for group in ("model", "optimizer") if group in self.choices]
-        return "-".join(parts) or self.name
+        return "-".join(parts) or self.folder.path.name
 
     def seconds(self, purpose: str) -> float | None:
         """Wall-clock seconds of a purpose: setup, train, eval or total."""

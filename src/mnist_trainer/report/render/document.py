@@ -62,8 +62,8 @@ class Mistake:
     """A test image that was classified wrongly."""
 
     index: int
-    truth: str
-    predicted: str
+    true_label: str
+    predicted_label: str
     probability: float
     image: NDArray[np.uint8] | None
     """(H, W); None where the data set is not at hand."""
@@ -79,7 +79,7 @@ class Gallery:
     def as_table(self, most: int | None = None, note: str = "") -> Table:
         """The mistakes without their images, at most so many."""
         rows = tuple(
-            (str(m.index), m.truth, m.predicted, f"{100 * m.probability:.1f} %")
+            (str(m.index), m.true_label, m.predicted_label, f"{100 * m.probability:.1f} %")
             for m in self.mistakes[:most]
         )
         columns = ("test image", "true label", "predicted label", "probability")

@@ -27,7 +27,7 @@ def test_a_whole_run(make_run: MakeRun) -> None:
     assert not run.notes
 
 
-def test_a_torn_last_line_is_nothing_to_speak_of(make_run: MakeRun) -> None:
+def test_torn_last_line_is_ignored(make_run: MakeRun) -> None:
     folder = make_run("run")
     path = folder / "metrics.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
@@ -48,7 +48,7 @@ def test_a_damaged_line_is_named_and_left_out(make_run: MakeRun) -> None:
     assert "line 3, 5" in run.notes[0]
 
 
-def test_without_a_result_the_clock_tells_running_from_interrupted(make_run: MakeRun) -> None:
+def test_recent_writes_mean_running(make_run: MakeRun) -> None:
     folder = make_run("run", test=None)
     (folder / "train.log").write_text("epoch 1\nstopped at step 12\n\n")
     assert read_run(folder).status == "running"

@@ -1,11 +1,11 @@
-"""What was asked for, and to where it goes."""
+"""The arguments of mnist-report."""
 
 from pathlib import Path
 
 import pytest
 
+from mnist_trainer.cli.report import parse
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.report.read.request import parse
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def test_where_a_format_goes() -> None:
     assert parse(["a", "--markdown"]).targets == {"markdown": "-"}
 
 
-def test_a_folder_after_a_format_is_a_folder_to_report_on_in_its_place() -> None:
+def test_folder_after_a_format_is_reported_on() -> None:
     asked = parse(["--html", "a", "b", "--compare"])
     assert asked.folders == ("a", "b")
     assert asked.targets == {"html": "report.html"}
