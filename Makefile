@@ -13,14 +13,14 @@ help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  ARGS="..." is handed on: make train ARGS="model=fcn trainer.epochs=10"'
 
-# Training asks for less than the tests of every launcher do.
-$(USER): EXTRAS := eval,report,export
-$(DEV): EXTRAS := dev
+# Training needs the package alone; development needs every extra, too.
+$(USER): PACKAGE := .
+$(DEV): PACKAGE := .[dev]
 $(USER) $(DEV): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("mnist-trainer needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Use: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned dependencies into $(VENV) (a minute or two, 6 GB)..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable "$(PACKAGE)"
 	@touch $@
 
 train: $(USER) ## Train the default CNN on MNIST; ARGS takes any setting.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import ExitCode, UserError
+from mnist_trainer.system.console import make_console, make_table, printable
 from mnist_trainer.system.files import data_cache_folder
 from mnist_trainer.system.openmp import limit_openmp_spinning
 from mnist_trainer.system.version import package_version
@@ -150,24 +151,16 @@ def embedded_data() -> list[Finding]:
 
 
 def show(findings: list[Finding]) -> None:
-    """A table where a person watches, lines anywhere else."""
+    """Print a table on a terminal, plain lines anywhere else."""
     if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table("check", "found", "", box=None, padding=(0, 2, 0, 0), header_style="dim")
+        table = make_table("check", "found", "result")
         for finding in findings:
-            table.add_row(
-                finding.name,
-                finding.found,
-                f"[red]{finding.advice}[/red]" if finding.advice else "[green]ok[/green]",
-            )
-        Console(highlight=False).print(table)
+            advice = f"[red]{finding.advice}[/red]" if finding.advice else "[green]ok[/green]"
+            table.add_row(finding.name, finding.found, advice)
+        make_console().print(table)
         return
     for finding in findings:
-        line = f"{finding.name:<20} {finding.advice or 'ok'}  ({finding.found})"
-        encoding = sys.stdout.encoding or "ascii"
-        print(line.encode(encoding, "replace").decode(encoding))
+        print(printable(f"{finding.name:<20} {finding.advice or 'ok'}  ({finding.found})"))
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def name_of(arguments: argparse.Namespace, other_data: str | None, located: Loca
 
 def say_written(written: Sequence[Path], board: Path | None) -> None:
     """What there is to look at now."""
-    from mnist_trainer.training.tracking.terminal import quote
+    from shlex import quote
 
     rows = [("numbers", display_path(written[0]))]
     if board:

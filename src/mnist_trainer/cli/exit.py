@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 
 from mnist_trainer.compute.world import wait_for_termination
 from mnist_trainer.errors import AlreadyReportedError, ExitCode, UserError
+from mnist_trainer.system.console import printable
 from mnist_trainer.system.memory import NO_MEMORY
 
 MAX_LINES = 10
@@ -93,5 +94,4 @@ def show(command: str, message: str) -> None:
     if len(lines) > MAX_LINES:
         lines = [*lines[: MAX_LINES - 1], f"... and {len(lines) - MAX_LINES + 1} lines more"]
     text = f"{command}: " + "\n  ".join(lines)
-    encoding = sys.stderr.encoding or "ascii"
-    print(text.encode(encoding, "replace").decode(encoding), file=sys.stderr, flush=True)
+    print(printable(text, sys.stderr), file=sys.stderr, flush=True)

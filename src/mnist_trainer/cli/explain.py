@@ -1,4 +1,4 @@
-"""``mnist-train --explain``: a model as a page to read."""
+"""``mnist-train --explain``: describe the layers of a model, or its backward pass."""
 
 import os
 import sys
@@ -6,7 +6,6 @@ import sys
 import torch
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from mnist_trainer.config.settings import IMAGE_SIZE, NUM_CLASSES, RunConfig
@@ -15,13 +14,14 @@ from mnist_trainer.models.backward_graph import Backward, explain_backward
 from mnist_trainer.models.build import build_loss, build_model
 from mnist_trainer.models.explain import Explained, Model, explain_layers, totals
 from mnist_trainer.models.layer_shapes import RULE, times
+from mnist_trainer.system.console import make_console, make_table
 
 MOST_ROWS = 100
 """Of a longer graph only the beginning is shown: it would not be read."""
 
 
 def print_explanation(config: RunConfig, asked: str) -> None:
-    """Print what was asked for: ``layers`` or ``backward``.
+    """Print the explanation of the ``layers``, or of the ``backward`` pass.
 
     Raises:
         ConfigError: the model's arithmetic does not fit; names the layer.
@@ -32,9 +32,7 @@ def print_explanation(config: RunConfig, asked: str) -> None:
         f"model={config.model.choice}: an image of {times(model.image_shape)} becomes"
         f" {model.num_classes} logits"
     )
-    console = Console(
-        highlight=False, record=False, width=None if sys.stdout.isatty() else piped_width()
-    )
+    console = make_console(None if sys.stdout.isatty() else piped_width())
     with console.capture() as page:
         console.print(Text(heading, style="bold"))
         if asked == "layers":
@@ -46,8 +44,7 @@ def print_explanation(config: RunConfig, asked: str) -> None:
 
 
 def configured_model(config: RunConfig) -> Model:
-    """The model that a run of this configuration would begin with, for the images that its
-    transforms make.
+    """Build the model of a configuration, for the image shape that its transforms produce.
 
     Raises:
         ConfigError: it cannot be built.
@@ -61,27 +58,19 @@ def configured_model(config: RunConfig) -> Model:
 
 
 def piped_width() -> int:
-    """Columns of a page that no terminal shows."""
+    """Width in columns where the output is not a terminal."""
     columns = os.environ.get("COLUMNS", "")
     return max(60, int(columns)) if columns.isdigit() else 80
 
 
-def columns(*names: str) -> Table:
-    """A table without lines, whose cells break rather than lose anything."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_header=any(names))
-    for name in names:
-        table.add_column(name, overflow="fold")
-    return table
-
-
 def print_layers(console: Console, layers: list[Explained], sums: list[tuple[str, str]]) -> None:
-    """Each layer with its arithmetic; what it comes to at the end."""
+    """Print each layer with the arithmetic of its shape and costs, then the totals."""
     if any(
         line.startswith(("floor", "ceil", "height")) for layer in layers for line in layer.sizes
     ):
         console.print(Text(RULE, style="dim"))
     console.print()
-    table = columns("layer", "kind", "output", "how it comes about")
+    table = make_table("layer", "kind", "output", "how it comes about")
     for layer in layers:
         first, *more = layer.sizes or [""]
         table.add_row(escape(layer.name), layer.kind, Text(layer.output, style="bold"), first)
@@ -100,13 +89,13 @@ def print_layers(console: Console, layers: list[Explained], sums: list[tuple[str
 
 
 def print_backward(console: Console, backward: Backward, loss: str) -> None:
-    """The graph from the loss back, then which tensors keep a gradient and which do not."""
+    """Print the graph from the loss back, then which tensors keep a gradient."""
     console.print(f"loss={loss}, of two images of noise; then backward(). No run was started.")
     console.print(
         "\nThe way back: every function hands gradients on, by the chain rule, until they reach a"
         " leaf"
     )
-    graph = columns("", "function", "output of", "hands on to")
+    graph = make_table("", "function", "output of", "hands on to")
     for number, function in enumerate(backward.functions[:MOST_ROWS], start=1):
         graph.add_row(
             str(number),
@@ -120,17 +109,13 @@ def print_backward(console: Console, backward: Backward, loss: str) -> None:
     for title, rows in (
         ("Leaves that keep their gradient, in .grad: what the optimizer reads", backward.keeps),
         (
-            (
-                "Outputs of layers, which the gradient passes without staying; retain_grad() would"
-                " keep it"
-            ),
+            "Outputs of layers, whose gradient is not kept; retain_grad() would keep it",
             backward.passes,
         ),
         ("Leaves without a gradient", backward.without),
     ):
         console.print(f"\n{title}")
-        table = columns("", "")
-        table.show_header = False
+        table = make_table("", "")
         for name, text in rows[:MOST_ROWS]:
             table.add_row(Text(name), text)
         if len(rows) > MOST_ROWS:

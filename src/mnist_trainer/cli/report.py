@@ -1,10 +1,38 @@
-"""``mnist-report``: what a run, a sweep or two recipes came to."""
+"""``mnist-report``: report on a run, a sweep, or two recipes."""
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
 
+from mnist_trainer.cli.arguments import ArgumentParser
 from mnist_trainer.cli.exit import exit_codes
-from mnist_trainer.errors import MachineError
-from mnist_trainer.report.read.request import Request, parse
+from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.report.read.destination import STDOUT, SUFFIXES, check_destination
+
+BESIDE = ""
+"""A format without a FILE; the default place is filled in later."""
+REPORT_NAME = "report.html"
+EPILOG = """\
+  mnist-report outputs/latest            one run: result, curves, mistakes, configuration
+  mnist-report outputs/multirun/NAME     a sweep: ranking, effect of each setting, every run
+  mnist-report outputs/multirun/NAME --html          the same with pictures, as one file to mail
+  mnist-report A B --compare             is one better? interval over seeds, test over images
+  mnist-report 'outputs/multirun/s/*cnn*' B --compare    a pattern in quotes: runs of one recipe
+
+A DIR is the folder of a run, a folder with runs below it, or a pattern.
+FILE may be - for standard output."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The parsed command line."""
+
+    folders: tuple[str, ...]
+    compare: bool
+    targets: dict[str, str]
+    """Format to file; empty for a report on the terminal."""
 
 
 def main() -> None:
@@ -15,23 +43,94 @@ def main() -> None:
         except BrokenPipeError:
             raise
         except OSError as error:
-            # What has no name is standard output: files that are read or written are named.
+            # An error without a file name is of standard output.
             raise MachineError(
                 f"{error.filename or 'standard output'}: {error.strerror or error}."
             ) from error
 
 
 def report(request: Request) -> None:
-    """Find the runs, put what was asked to them, show what they came to."""
+    """Read the runs, and print or write the report."""
     from mnist_trainer.report.analysis.comparison import compare_named
     from mnist_trainer.report.read.discovery import find_runs, merge
     from mnist_trainer.report.render.outputs import show_comparison, show_runs
 
     parts = [find_runs(folder) for folder in request.folders]
     if request.compare:
-        show_comparison(compare_named(request.folders, parts), request)
+        show_comparison(compare_named(request.folders, parts), request.targets)
     else:
-        show_runs(merge(parts), request)
+        show_runs(merge(parts), request.folders, request.targets)
+
+
+def parse(words: Sequence[str]) -> Request:
+    """Parse the command line.
+
+    Raises:
+        ConfigError: an unknown option, no folder, two formats for one place.
+    """
+    parser = _parser()
+    given = parser.parse_intermixed_args(list(words))
+    folders, targets = list(given.folders), {}
+    for form in SUFFIXES:
+        target = getattr(given, form)
+        if target and target in words and Path(target).is_dir():
+            # `--html DIR` names a folder to report on. Beside another it can be meant as either.
+            if len(given.folders) > given.compare:
+                raise _ambiguous(form, target, given.folders)
+            folders.append(target)
+            target = BESIDE
+        if target is not None:
+            # Standard output may lead to a file, which must not be opened a second time.
+            target = STDOUT if target == "/dev/stdout" else target
+            targets[form] = target or (BESIDE if form == "html" else STDOUT)
+    folders.sort(key=words.index)
+    if not folders:
+        parser.error("no folder was named")
+    return Request(tuple(folders), given.compare, checked(targets, folders))
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("mnist-report", "Report on runs: one, a sweep, or two recipes.", EPILOG)
+    parser.add_argument("folders", nargs="*", metavar="DIR", help="folder of a run or of a sweep")
+    parser.add_argument("--compare", action="store_true", help="compare two recipes, A and B")
+    for form in SUFFIXES:
+        default = f"{REPORT_NAME} in DIR" if form == "html" else "standard output"
+        parser.add_argument(
+            f"--{form}",
+            nargs="?",
+            const=BESIDE,
+            metavar="FILE",
+            help=f"write {form} to FILE (default: {default})",
+        )
+    return parser
+
+
+def _ambiguous(form: str, target: str, folders: Sequence[str]) -> ConfigError:
+    named = " ".join(map(quote, folders))
+    return ConfigError(
+        f"--{form} {target}: a folder, where --{form} takes a FILE. To write a report"
+        f" there: --{form} {quote(str(Path(target) / f'report{SUFFIXES[form]}'))}. To"
+        f" report on this folder, too, name it before the options: mnist-report {named}"
+        f" {quote(target)} --{form}"
+    )
+
+
+def checked(targets: dict[str, str], folders: Sequence[str]) -> dict[str, str]:
+    """Fill in default places and check all.
+
+    Raises:
+        ConfigError: two for one place, or a file that belongs to a run.
+    """
+    here = Path(folders[0]) if len(folders) == 1 and Path(folders[0]).is_dir() else Path()
+    placed = {form: target or str(here / REPORT_NAME) for form, target in targets.items()}
+    for form, target in placed.items():
+        if list(placed.values()).count(target) > 1:
+            raise ConfigError(
+                f"--{form}: two formats go to the same place, {target}. Name a FILE for each."
+            )
+        if target != STDOUT:
+            check_destination(form, target)
+    return placed
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """Packages that only some commands need: imported when used, and named where they are missing."""
 
-import importlib
 import importlib.util
-from typing import Any
 
 from mnist_trainer.errors import MachineError
 
@@ -30,13 +28,3 @@ def require_packages(asker: str, *packages: str) -> None:
             f"{asker} needs {' and '.join(missing)}, not installed here. Type: pip install"
             f" {' '.join(missing)}"
         )
-
-
-def import_package(module: str, asker: str) -> Any:
-    """Import a module of an optional package.
-
-    Raises:
-        MachineError: the package is not installed.
-    """
-    require_packages(asker, module.partition(".")[0])
-    return importlib.import_module(module)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mnist_trainer.inference.scoring.evaluation_result import EvaluationResult
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import wilson_interval
+from mnist_trainer.system.console import make_console, make_table, printable
 
 Row = Sequence[str]
 MAX_COLUMNS = 12
@@ -22,13 +23,8 @@ def show(scored: EvaluationResult) -> None:
         ("By class", list(class_rows(scored)), True),
     ]
     if len(scored.class_names) <= MAX_COLUMNS:
-        tables.append(
-            (
-                "Confusion: true label down, predicted label across",
-                list(confusion_rows(scored)),
-                True,
-            )
-        )
+        title = "Confusion: true label down, predicted label across"
+        tables.append((title, list(confusion_rows(scored)), True))
     tables.append(("Most frequent mistakes", list(mistake_rows(scored)), True))
     rich = sys.stdout.isatty()
     for title, rows, has_head in tables:
@@ -112,37 +108,22 @@ def mistake_rows(scored: EvaluationResult) -> list[Row]:
 
 
 def print_rich(title: str, rows: list[Row], has_head: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    """Print a table in colour; the diagonal of a confusion matrix is bold."""
     head, body = (rows[0], rows[1:]) if has_head else (("", ""), rows)
-    table = Table(
-        title=title or None,
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 2, 0, 0),
-        show_header=has_head,
-    )
-    for index, name in enumerate(head):
-        table.add_column(
-            name, justify="right" if index and has_head else "left", header_style="dim"
-        )
-    for number, row in enumerate(body):
-        diagonal = title.startswith("Confusion")
-        table.add_row(
-            *(
-                f"[bold]{cell}[/]" if diagonal and place == number + 1 else cell
-                for place, cell in enumerate(row)
-            )
-        )
-    Console(highlight=False).print(table)
+    table = make_table(*head, numeric=range(1, len(head)) if has_head else ())
+    table.title, table.title_justify, table.title_style = title or None, "left", "bold"
+    diagonal = title.startswith("Confusion")
+    for number, row in enumerate(body, start=1):
+        cells = list(row)
+        if diagonal:
+            cells[number] = f"[bold]{cells[number]}[/]"
+        table.add_row(*cells)
+    make_console().print(table)
     print()
 
 
 def print_plain(title: str, rows: list[Row]) -> None:
-    """Columns of a table with a title are aligned for numbers, to the right; those of the summary
-    are names and texts."""
+    """Print a table as text; with a title, all columns but the first are aligned to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [title] if title else []
     for row in rows:
@@ -151,5 +132,4 @@ def print_plain(title: str, rows: list[Row]) -> None:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
-    encoding = sys.stdout.encoding or "ascii"
-    print("\n".join([*lines, ""]).encode(encoding, "replace").decode(encoding), flush=True)
+    print(printable("\n".join([*lines, ""])), flush=True)

@@ -1,4 +1,4 @@
-"""What a single job of a sweep shows while it trains: bars that are gone when it ends."""
+"""Progress bars of a single job of a sweep, which vanish when it ends."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,17 @@ class JobBars(RichTerminal):
     """Three bars: jobs of the sweep, epochs of the job, steps of the epoch."""
 
     def __init__(self, ended: int, total: int) -> None:
-        """Args:
-        ended: jobs of the sweep that have come to an end.
-        total: jobs of the sweep.
+        """Add the bar of the sweep.
+
+        Args:
+            ended: jobs of the sweep that have ended.
+            total: jobs of the sweep.
         """
         super().__init__()
         self.progress.add_task("jobs", total=total, completed=ended, note="")
 
     def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
-        """The line that the sweep says is enough."""
+        """Print nothing: the sweep announces its jobs."""
 
     def epoch_ended(self, _: EpochReport) -> None:
         self.pending_steps, self.pending_images = 0, 0

@@ -2,7 +2,6 @@
 whole has come."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mnist_trainer.launch.sweep.records import Job, Sweep
 from mnist_trainer.runs.result import Status, read_result
+from mnist_trainer.system.console import printable
 from mnist_trainer.system.messages import counted
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ POLL_SECONDS = 0.5
 
 def print_line(text: str) -> None:
     """Print a line; a terminal that cannot show a character must not end the sweep."""
-    encoding = sys.stdout.encoding or "ascii"
-    print(text.encode(encoding, "replace").decode(encoding), flush=True)
+    print(printable(text), flush=True)
 
 
 def skipped_lines(finished: Sequence[Job], num_asked: int, num_different: int) -> list[str]:

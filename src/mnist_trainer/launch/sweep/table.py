@@ -1,8 +1,7 @@
-"""The answer of a sweep: groups of jobs that differ in the seed alone, best first."""
+"""Result table of a sweep: groups of jobs that differ only in the seed, best first."""
 
 import contextlib
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,9 @@ from typing import Any
 
 from mnist_trainer.launch.sweep.progress import duration, print_line
 from mnist_trainer.launch.sweep.records import Job
+from mnist_trainer.report.analysis.ranking import Rank, rank_key
 from mnist_trainer.runs.result import Status
+from mnist_trainer.system.console import make_console, make_table
 from mnist_trainer.system.messages import counted
 
 REPEATED = "seed"
@@ -25,7 +26,7 @@ NOT_RANKED = (
 
 @dataclass(frozen=True)
 class Group:
-    """Jobs that differ in the seed alone, and what they came to."""
+    """Jobs that differ only in the seed, and their results."""
 
     settings: Mapping[str, str]
     statuses: Counter[Status]
@@ -38,15 +39,14 @@ class Group:
     """Last epoch of a single pruned job."""
 
     @property
-    def rank(self) -> tuple[float, float]:
-        """Better is larger: by mean accuracy on validation images, equals by their loss."""
-        if not self.validation:
-            return -1.0, 0.0
-        return statistics.fmean(self.validation), -statistics.fmean(self.validation_loss)
+    def rank(self) -> Rank:
+        accuracy = statistics.fmean(self.validation) if self.validation else None
+        loss = statistics.fmean(self.validation_loss) if self.validation_loss else None
+        return rank_key(bool(self.test), accuracy, loss)
 
     @property
     def status(self) -> str:
-        """What became of the jobs, the bad news spelled out."""
+        """Number of jobs that did not complete, by status; "done" if all did."""
         if self.pruned_after is not None:
             return f"pruned after epoch {self.pruned_after}"
         num_jobs = self.statuses.total()
@@ -65,12 +65,13 @@ class Group:
 
 
 def groups(jobs: Sequence[Job]) -> list[Group]:
-    """The jobs by their settings other than the seed, in the order in which they first occur."""
+    """Group jobs that differ only in the seed, and rank the groups by ``rank_key``."""
     members: dict[tuple[tuple[str, str], ...], list[Job]] = {}
     for job in jobs:
         key = tuple((name, value) for name, value in job.settings.items() if name != REPEATED)
         members.setdefault(key, []).append(job)
-    return [_group(dict(key), together) for key, together in members.items()]
+    found = [_group(dict(key), together) for key, together in members.items()]
+    return sorted(found, key=lambda group: group.rank)
 
 
 def _group(settings: dict[str, str], jobs: Sequence[Job]) -> Group:
@@ -88,12 +89,6 @@ def _group(settings: dict[str, str], jobs: Sequence[Job]) -> Group:
     )
 
 
-def ranked(found: Sequence[Group]) -> list[Group]:
-    """Best first by validation images; where there are none of them the order stays. Groups without
-    a result come last."""
-    return sorted(found, key=lambda group: group.rank, reverse=True)
-
-
 def spread(values: Sequence[float]) -> str:
     """Accuracies as mean ± sample standard deviation in percent; a single one has no spread."""
     if not values:
@@ -103,8 +98,7 @@ def spread(values: Sequence[float]) -> str:
 
 
 def shown(value: str) -> str:
-    """A setting as it is read with ease: of a number that a sweeper drew, four digits; of a long
-    list, both ends."""
+    """A setting made short: a sampled number with four digits, a long list with both its ends."""
     if len(value) > LONGEST_NUMBER and "." in value:
         with contextlib.suppress(ValueError):
             return f"{float(value):.4g}"
@@ -115,9 +109,8 @@ def shown(value: str) -> str:
 
 
 def rows(jobs: Sequence[Job]) -> list[list[str]]:
-    """Head and lines of the table: rank, settings, number of results, validation, test, seconds a
-    job, status."""
-    found = ranked(groups(jobs))
+    """Head and rows: rank, settings, number of results, validation, test, mean time, status."""
+    found = groups(jobs)
     keys = list(dict.fromkeys(key for group in found for key in group.settings))
     is_ranked = any(group.validation for group in found)
     lines = [[*(["rank"] if is_ranked else []), *keys, "n", "validation", "test", "time", "status"]]
@@ -140,7 +133,7 @@ def rows(jobs: Sequence[Job]) -> list[list[str]]:
 
 
 def captions(jobs: Sequence[Job], others: int, folder: str) -> list[str]:
-    """What one has to know to read the table."""
+    """Lines below the table that explain it."""
     found = groups(jobs)
     sizes = {len(group.validation) for group in found if group.validation}
     said = []
@@ -158,7 +151,7 @@ def captions(jobs: Sequence[Job], others: int, folder: str) -> list[str]:
         said.append(NOT_RANKED)
     statuses = Counter(job.status() for job in jobs)
     if statuses[Status.PRUNED]:
-        settings = ranked(found)[0].settings
+        settings = found[0].settings
         best = " ".join(f"{key}={shown(value)}" for key, value in settings.items())
         said.append(
             f"{statuses[Status.PRUNED]} of {counted(len(jobs), 'trial')} pruned,"
@@ -173,7 +166,7 @@ def captions(jobs: Sequence[Job], others: int, folder: str) -> list[str]:
 
 
 def show(jobs: Sequence[Job], others: int, folder: str) -> None:
-    """Print the table: with colours where a person watches, else as plain text."""
+    """Print the table: in colour on a terminal, else as plain text."""
     from mnist_trainer.training.tracking.terminal import is_watched
 
     lines = rows(jobs)
@@ -181,37 +174,26 @@ def show(jobs: Sequence[Job], others: int, folder: str) -> None:
     if is_watched():
         _show_rich(lines)
     else:
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for line in lines:
-            print_line(
-                "  ".join(
-                    text.ljust(width) for text, width in zip(line, widths, strict=True)
-                ).rstrip()
-            )
+            cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+            print_line("  ".join(cells).rstrip())
     for caption in captions(jobs, others, folder):
         print_line(caption)
 
 
 def _show_rich(lines: list[list[str]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.text import Text
 
     head, *body = lines
-    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
-    for name in head:
-        justify: Any = "right" if name in ("rank", "n", "validation", "test", "time") else "left"
-        table.add_column(name, justify=justify)
+    numbers = ("rank", "n", "validation", "test", "time")
+    table = make_table(*map(Text, head), numeric=[head.index(n) for n in numbers if n in head])
     for line in body:
-        has_result, is_whole = line[-3] != "-", line[-1] == "done"
-        style = (
-            "red"
-            if not has_result
-            else "yellow"
-            if not is_whole
-            else "bold green"
-            if line[0] == "1"
-            else None
-        )
-        table.add_row(*map(escape, line), style=style)
-    Console(highlight=False, file=sys.stdout).print(table)
+        if line[-3] == "-":
+            style = "red"
+        elif line[-1] != "done":
+            style = "yellow"
+        else:
+            style = "bold green" if line[0] == "1" else ""
+        table.add_row(*map(Text, line), style=style)
+    make_console().print(table)

@@ -1,24 +1,26 @@
-"""Runs that differ in nothing but their seed, as one; and which settings tell the others apart."""
+"""Groups of runs that differ only in the seed: their ranking, and the effect of each setting."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from statistics import fmean
 from typing import Any
 
 from mnist_trainer.config.config_hash import HASH_EXCLUDED_KEYS
+from mnist_trainer.report.analysis.ranking import Rank, rank_key
 from mnist_trainer.report.analysis.statistics import Spread, holm, spread, welch
 from mnist_trainer.report.read.records import RunRecord, SplitMetrics, shown
 
-# What does not set recipes apart: the seed, what is learned the same with or without, and how many
-# images are scored at a time.
+# Settings that do not make another recipe: the seed, whatever leaves the weights unchanged, and the
+# batch size of evaluation.
 IGNORED = ("seed", *HASH_EXCLUDED_KEYS, "trainer.eval_batch_size", "hydra")
-# Parts that are chosen by name, so that the name says more than the options that came with it.
+# Parts that are chosen by name; the name says more than the options that came with it.
 CHOSEN = ("model", "loss", "optimizer", "scheduler", "transforms")
 ABSENT = "-"
 PLAIN = ("null", "true", "false")
-"""Values that say nothing without their setting."""
+"""Values that mean nothing without the name of their setting."""
 LEVEL = 0.05
 
 
@@ -27,20 +29,27 @@ class Group:
     """Runs of one recipe, over seeds."""
 
     settings: dict[str, str]
-    """What sets the group apart from the others: setting to value."""
+    """The settings in which the groups differ, name to value."""
     runs: tuple[RunRecord, ...]
 
     @cached_property
     def completed(self) -> list[RunRecord]:
-        """The runs that count: completed, and the same weights once however often they were
-        trained."""
+        """The completed runs; equal weights count once."""
         return distinct([run for run in self.runs if run.completed])
 
     @property
     def validation(self) -> Spread | None:
-        """Validation accuracy over the seeds; None unless all that count have it."""
+        """Validation accuracy over the seeds; None unless every completed run has one."""
         scores = validation_accuracies(self.completed)
         return spread(scores) if len(scores) == len(self.completed) else None
+
+    @property
+    def rank(self) -> Rank:
+        losses = [run.validation.loss for run in self.completed if run.validation]
+        known = [loss for loss in losses if loss is not None]
+        accuracy = self.validation.mean if self.validation else None
+        loss = fmean(known) if known and len(known) == len(self.completed) else None
+        return rank_key(bool(self.completed), accuracy, loss)
 
     @property
     def test(self) -> Spread | None:
@@ -55,8 +64,7 @@ class Group:
 
     @property
     def label(self) -> str:
-        """Short name: names stand for themselves, numbers say what they are; without settings, the
-        recipe."""
+        """Short name: values that are names alone, others as key=value; without any, the recipe."""
         parts = [
             value
             if value[:1].isalpha() and value not in PLAIN
@@ -68,11 +76,14 @@ class Group:
 
     @property
     def states(self) -> str:
-        """How many runs of the group came to what."""
-        counts: dict[str, int] = defaultdict(int)
-        for run in self.runs:
-            counts[run.status] += 1
-        return ", ".join(f"{count} {status}" for status, count in counts.items())
+        """Number of runs by status."""
+        return count_states(self.runs)
+
+
+def count_states(runs: Sequence[RunRecord]) -> str:
+    """Number of runs by status, such as "3 completed, 1 failed"."""
+    counts = Counter(run.status for run in runs)
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
 def test_accuracies(runs: Sequence[RunRecord]) -> list[float]:
@@ -84,7 +95,7 @@ def validation_accuracies(runs: Sequence[RunRecord]) -> list[float]:
 
 
 def distinct(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """Each set of weights once: a run that was repeated with the same seed is no second sample."""
+    """Drop runs with the weights of an earlier one: a repeated run is no second sample."""
     return list({run.weights or run.path: run for run in reversed(runs)}.values())[::-1]
 
 
@@ -93,7 +104,7 @@ def is_ignored(key: str) -> bool:
 
 
 def identity(run: RunRecord) -> tuple[tuple[str, str], ...]:
-    """All that makes the run what it is, but for the seed."""
+    """All settings that determine the weights, except the seed."""
     values = run.config or run.overrides
     return tuple(
         sorted((key, shown(value)) for key, value in values.items() if not is_ignored(key))
@@ -101,15 +112,14 @@ def identity(run: RunRecord) -> tuple[tuple[str, str], ...]:
 
 
 def value_of(run: RunRecord, key: str) -> str:
-    """A setting as one would type its value."""
+    """The value of a setting as one types it on the command line."""
     if key in run.config:
         return shown(run.config[key])
     return run.choices.get(key) or run.overrides.get(key) or ABSENT
 
 
 def differing_settings(runs: Sequence[RunRecord]) -> list[str]:
-    """The settings that tell the runs apart, the seed left out: first what was typed, then what
-    else differs."""
+    """The settings in which the runs differ, except the seed: overrides first, then others."""
     typed = dict.fromkeys(key for run in runs for key in run.overrides if not is_ignored(key))
     keys = [key for key in typed if _differs(key, runs)]
     alike: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
@@ -131,16 +141,14 @@ def _differing_keys(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def _differs(key: str, runs: Sequence[RunRecord]) -> bool:
-    """Whether the runs are known to have several values of a setting."""
+    """Whether the runs are known to have different values of a setting."""
     values = ((run, value_of(run, key)) for run in runs)
-    # A job that could not be composed has no configuration, and tells only what set it apart from
-    # its siblings.
+    # A job whose configuration could not be composed has only the overrides of the sweep.
     return len({value for run, value in values if run.config or value != ABSENT}) > 1
 
 
 def group_runs(runs: Sequence[RunRecord]) -> list[Group]:
-    """Groups over seeds: the best mean validation accuracy first, then those that cannot be ranked,
-    in their order."""
+    """Group runs that differ only in the seed, and rank the groups by ``rank_key``."""
     keys = differing_settings(runs)
     alike: dict[Any, list[RunRecord]] = defaultdict(list)
     for run in runs:
@@ -148,18 +156,12 @@ def group_runs(runs: Sequence[RunRecord]) -> list[Group]:
     groups = [
         Group({key: value_of(same[0], key) for key in keys}, tuple(same)) for same in alike.values()
     ]
-    return sorted(
-        groups,
-        key=lambda group: (
-            group.validation is None,
-            -(group.validation.mean if group.validation else 0),
-        ),
-    )
+    return sorted(groups, key=lambda group: group.rank)
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A value of a setting: what came of all the runs that had it."""
+    """Main effect of one value of a setting: the accuracies of all runs that had it."""
 
     setting: str
     value: str
@@ -168,8 +170,9 @@ class Effect:
 
 
 def main_effects(groups: Sequence[Group], split: str) -> list[Effect]:
-    """Accuracy for each value of each setting that has several, over all values of the others and
-    all seeds.
+    """Accuracy by value of each setting, over all values of the other settings and all seeds.
+
+    Settings of which only one value has a result are left out.
 
     Args:
         split: validation or test.
@@ -180,17 +183,12 @@ def main_effects(groups: Sequence[Group], split: str) -> list[Effect]:
             if scored := score_of(run, split):
                 for key, value in group.settings.items():
                     found[key, value].append(scored.accuracy)
+    num_values = Counter(setting for setting, _ in found)
+    order = list(groups[0].settings) if groups else []
     effects = [
         Effect(key, value, tuple(accuracies), over)
         for (key, value), accuracies in found.items()
-        if (over := spread(accuracies))
-    ]
-    order = list(groups[0].settings) if groups else []
-    # Where only one value has come to a result there is nothing to compare it with.
-    effects = [
-        effect
-        for effect in effects
-        if sum(other.setting == effect.setting for other in effects) > 1
+        if num_values[key] > 1 and (over := spread(accuracies))
     ]
     return sorted(
         effects, key=lambda effect: (order.index(effect.setting), _by_number(effect.value))
@@ -209,35 +207,35 @@ def score_of(run: RunRecord, split: str) -> SplitMetrics | None:
 
 
 def split_to_judge_by(runs: Sequence[RunRecord]) -> str:
-    """Validation where any completed run has it, else test."""
+    """Validation if any completed run has validation scores, else test."""
     return "validation" if any(run.validation for run in runs if run.completed) else "test"
 
 
-def apart_from_best(ranked: Sequence[Group]) -> dict[int, float]:
-    """Of each ranked group but the best, how sure it is that it is not as good: a p-value adjusted
-    by Holm.
+def apart_from_best(best_first: Sequence[Group]) -> dict[int, float]:
+    """Test whether each ranked group is worse than the best: p-values adjusted by Holm.
 
-    The best one was found by looking at all, so all pairs are tested (Welch's t on the validation
-    accuracies of the seeds) and adjusted together; those with the best are told. Groups of a single
-    seed are left out.
+    The best was selected by looking at all groups, so all pairs are tested (Welch's t-test on the
+    validation accuracies of the seeds) and adjusted together; only those with the best are
+    returned. Groups with a single seed are left out.
 
     Returns:
         Place in the ranking, from 1 (the best has 0), to adjusted p-value.
     """
-    able = [
-        place for place, group in enumerate(ranked) if group.validation and group.validation.n >= 2
-    ]
-    pairs = list(combinations(able, 2))
-    scores = {place: validation_accuracies(ranked[place].completed) for place in able}
+    scores = {
+        place: validation_accuracies(group.completed)
+        for place, group in enumerate(best_first)
+        if group.validation and group.validation.n >= 2
+    }
+    pairs = list(combinations(scores, 2))
     p_values = [
-        welch(scores[i], scores[j], _resolution((ranked[i], ranked[j]))).p for i, j in pairs
+        welch(scores[i], scores[j], _resolution((best_first[i], best_first[j]))).p for i, j in pairs
     ]
     adjusted = zip(pairs, holm(p_values), strict=True)
     return {second: p for (first, second), p in adjusted if first == 0}
 
 
 def _resolution(groups: Sequence[Group]) -> float:
-    """The least step between two accuracies."""
+    """Smallest step between two validation accuracies: 1 / images."""
     return 1 / min(
         run.validation.images for group in groups for run in group.completed if run.validation
     )

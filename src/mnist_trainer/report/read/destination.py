@@ -1,5 +1,4 @@
-"""Where a report may be written: to no file that a run or a sweep keeps. Nothing slow is imported
-here."""
+"""Check the destination of a report: no file of a run or a sweep is overwritten."""
 
 import os
 from pathlib import Path
@@ -7,12 +6,12 @@ from pathlib import Path
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.runs.folder import START_MARKS, display_path
 
+STDOUT = "-"
 SUFFIXES = {"html": ".html", "markdown": ".md", "csv": ".csv", "json": ".json"}
-"""Format to the ending of a file of it."""
-# In the folder of a run or sweep all other endings are its own: weights, logs, tables of numbers,
-# data bases, events.
+"""Format to file name suffix."""
+# In the folder of a run or sweep, files with any other suffix are its own.
 REPORT_SUFFIXES = (*SUFFIXES.values(), ".htm", ".markdown", ".txt")
-# Files that end like a report and are none; those of mnist-eval go on with what was evaluated.
+# Files of runs and sweeps with the suffix of a report; mnist-eval writes evaluation*.
 OWN_FILES = ("environment.json", "result.json", "job.json", "sweep.json")
 OWN_FOLDERS = ("checkpoints", "profile", "figures", "export")
 EVALUATION = "evaluation"
@@ -21,22 +20,21 @@ MARKS = {
     **dict.fromkeys(START_MARKS, "run"),
     **dict.fromkeys(SWEEP_MARKS, "sweep"),
 }
-"""What in a folder shows that it is that of a run, or of a sweep."""
+"""Files by which the folder of a run or of a sweep is recognized."""
 
 
 def check_destination(form: str, target: str) -> None:
-    """Refuse a place where a report would do harm.
+    """Refuse a target that cannot be written or must not be overwritten.
 
     Raises:
-        ConfigError: a folder, a file in a folder that is not there, or a file that belongs to a run
-            or a sweep, by whatever name or link it was reached.
+        ConfigError: a folder, a file in a missing folder, or a file that belongs to a run or a
+            sweep, also through a link.
     """
     if Path(target).is_dir():
         path = Path(target) / f"report{SUFFIXES[form]}"
         raise ConfigError(
             f"--{form}={target}: a folder, where a file is needed. Type: --{form}={path}"
         )
-    # What a link points at is what would be written.
     file = Path(os.path.realpath(target))
     for folder in file.parents:
         owner = next((kind for mark, kind in MARKS.items() if os.path.lexists(folder / mark)), None)
@@ -61,9 +59,8 @@ def check_destination(form: str, target: str) -> None:
 
 
 def _is_own(inside: Path) -> bool:
-    """Whether a path inside the folder of a run or sweep is one that the run, the sweep or a
-    command on them writes."""
-    # Where capitals make no other file they must not make another name here.
+    """Whether a path inside the folder of a run or sweep is one that the package writes there."""
+    # File systems may ignore case.
     first, *rest = (part.lower() for part in inside.parts)
     if rest:
         return first in OWN_FOLDERS or first.startswith((".", EVALUATION))

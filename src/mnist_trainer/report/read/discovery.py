@@ -1,4 +1,4 @@
-"""Which runs a user means: a run folder, a folder with runs below, a pattern."""
+"""Find the runs that a user names: a run folder, a folder with runs below it, or a pattern."""
 
 import os
 import re
@@ -13,7 +13,7 @@ SUCH_AS = "Name the folder of a run or of a sweep, such as outputs/latest or out
 
 
 def find_runs(asked: str) -> list[RunRecord]:
-    """The runs that a word of the command line names, in the order of their names, 2 before 10.
+    """The runs that a word of the command line names, in natural order of their paths.
 
     Raises:
         ConfigError: there is no such folder, or no run in it.
@@ -29,16 +29,17 @@ def find_runs(asked: str) -> list[RunRecord]:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a run has been in the folder."""
+    """Whether the folder is that of a run."""
     return any((path / mark).is_file() for mark in START_MARKS)
 
 
 def merge(parts: Sequence[Sequence[RunRecord]]) -> list[RunRecord]:
-    """All runs, each once, however often it was named."""
+    """All runs, each once."""
     return list({run.folder.path: run for part in parts for run in part}.values())
 
 
 def _places(asked: str) -> list[Path]:
+    """The folders that a word names: an existing file or folder first, else a pattern."""
     path = Path(asked).expanduser()
     if "\0" in asked or not asked.strip():
         raise ConfigError(f"{asked!r}: not the name of a folder. {SUCH_AS}")
@@ -48,20 +49,15 @@ def _places(asked: str) -> list[Path]:
         return [path.resolve()]
     if path.is_file():
         return [_run_of_file(path.resolve(), asked)]
-    # A name of a folder may hold any of these signs itself, so a pattern comes last.
-    is_pattern = re.search(r"[*?[]", asked) is not None
+    if not re.search(r"[*?[]", asked):
+        raise ConfigError(f"{asked}: there is no such folder. {SUCH_AS}{_near(path)}")
     try:
-        found = (
-            sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
-            if is_pattern
-            else []
-        )
+        found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
     except (ValueError, NotImplementedError) as error:
         raise ConfigError(f"{asked}: not a pattern: {error}.") from error
     places = [each.resolve() for each in found if each.is_dir()]
     if not places:
-        what = "nothing matches this pattern" if is_pattern else "there is no such folder"
-        raise ConfigError(f"{asked}: {what}. {SUCH_AS}{_near(path)}")
+        raise ConfigError(f"{asked}: nothing matches this pattern. {SUCH_AS}{_near(path)}")
     return places
 
 
@@ -74,17 +70,15 @@ def _run_of_file(path: Path, asked: str) -> Path:
 
 
 def _near(path: Path) -> str:
-    parent = path.parent
-    names = (
-        sorted(each.name for each in parent.iterdir() if each.is_dir())[:8]
-        if parent.is_dir()
-        else []
-    )
-    return f"\n{display_path(parent)} has: {', '.join(names)}" if names else ""
+    """The folders that are in the place of a missing one."""
+    if not path.parent.is_dir():
+        return ""
+    names = sorted(each.name for each in path.parent.iterdir() if each.is_dir())[:8]
+    return f"\n{display_path(path.parent)} has: {', '.join(names)}" if names else ""
 
 
 def _run_folders(path: Path) -> Iterator[Path]:
-    """The folder itself where it is a run's, else those of runs below it; links are not followed."""
+    """The folder itself if it is a run's, else run folders below it; links are not followed."""
     if is_run(path):
         yield path
         return
@@ -95,7 +89,7 @@ def _run_folders(path: Path) -> Iterator[Path]:
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sorts 2-x before 10-x."""
+    """Sort key: 2-x before 10-x."""
     return [
         (0, int(part), "") if part.isdigit() else (1, 0, part)
         for part in re.split(r"(\d+)", str(path))

@@ -1,4 +1,4 @@
-"""The report of two recipes beside each other."""
+"""The report of a comparison of two recipes."""
 
 from functools import partial
 
@@ -12,8 +12,8 @@ from mnist_trainer.report.render.document import (
     Picture,
     Section,
     Table,
+    accuracy_text,
     interval_text,
-    percent,
     spread_text,
 )
 from mnist_trainer.report.render.plots import draw_comparison
@@ -21,7 +21,7 @@ from mnist_trainer.system.messages import counted
 
 
 def comparison_document(comparison: Comparison) -> Document:
-    """The verdict first, then what it rests on, then what it does not rest on."""
+    """The verdict, the interval over seeds it rests on, then the tests over images."""
     a, b = comparison.a, comparison.b
     sections = [
         Section(
@@ -46,15 +46,11 @@ def _over_seeds(comparison: Comparison) -> list[Block]:
         (letter, side.name, spread_text(over[letter]), str(len(side.runs)), side.seeds)
         for letter, side in sides
     )
-    alt = comparison.sentence
+    columns = ("", "recipe", "test accuracy", "n", "seeds")
+    draw = partial(draw_comparison, comparison)
     blocks: list[Block] = [
-        Picture("Test accuracy of every seed", alt, partial(draw_comparison, comparison)),
-        Table(
-            "Test accuracy, mean ± standard deviation",
-            ("", "recipe", "test accuracy", "n", "seeds"),
-            rows,
-            frozenset({2, 3}),
-        ),
+        Picture("Test accuracy of every seed", comparison.sentence, draw),
+        Table("Test accuracy, mean ± standard deviation", columns, rows, frozenset({2, 3})),
     ]
     found = comparison.difference
     if found is None:
@@ -108,7 +104,7 @@ def _runs(a: Side, b: Side) -> Table:
             letter,
             run.path,
             str(run.seed),
-            percent(run.test.accuracy if run.test else None),
+            accuracy_text(run.test),
             interval_text(run.test),
         )
         for letter, side in (("A", a), ("B", b))

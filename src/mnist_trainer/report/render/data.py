@@ -1,9 +1,10 @@
-"""A report for other programs: CSV, a row a run, and JSON."""
+"""A report for other programs: CSV with a row per run, and JSON."""
 
 import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from mnist_trainer.report.analysis.comparison import Comparison, Side
@@ -14,12 +15,12 @@ from mnist_trainer.report.analysis.groups import (
     group_runs,
     main_effects,
     split_to_judge_by,
+    test_accuracies,
     value_of,
-)  # fmt: skip
-from mnist_trainer.report.analysis.statistics import Spread
-from mnist_trainer.report.read.records import RunRecord, SplitMetrics
+)
+from mnist_trainer.report.analysis.statistics import Spread, spread
+from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.document import clean
-from mnist_trainer.system.optional_packages import is_installed
 
 METRICS = (
     "validation_accuracy",
@@ -32,7 +33,7 @@ METRICS = (
 
 
 def runs_csv(runs: Sequence[RunRecord]) -> str:
-    """A row a run: where, what, how far, how well; accuracies as shares."""
+    """A row per run: folder, status, settings, scores; accuracies as shares."""
     keys = (
         differing_settings(runs)
         if len(runs) > 1
@@ -56,10 +57,9 @@ def comparison_csv(comparison: Comparison) -> str:
 
 
 def runs_json(runs: Sequence[RunRecord]) -> str:
-    """Runs, groups, effects of settings and what could not be read."""
+    """Runs, groups, effects of settings and notes on what could not be read."""
     groups, split = group_runs(runs), split_to_judge_by(runs)
-    ranked = [group for group in groups if group.validation]
-    apart = apart_from_best(ranked) if is_installed("scipy") else {}
+    apart = apart_from_best([group for group in groups if group.validation])
     effects = main_effects(groups, split) if len(groups) > 1 else []
     return _dump(
         {
@@ -67,13 +67,13 @@ def runs_json(runs: Sequence[RunRecord]) -> str:
             "groups": [_group_values(group, place, apart) for place, group in enumerate(groups)],
             "effects": [
                 {
-                    "setting": e.setting,
-                    "value": e.value,
+                    "setting": effect.setting,
+                    "value": effect.value,
                     "split": split,
-                    **_spread(e.spread),
-                    "accuracies": list(e.accuracies),
+                    **_spread(effect.spread),
+                    "accuracies": list(effect.accuracies),
                 }
-                for e in effects
+                for effect in effects
             ],
             "notes": [note for run in runs for note in run.notes],
         }
@@ -85,7 +85,7 @@ def comparison_json(comparison: Comparison) -> str:
 
 
 def run_values(run: RunRecord) -> dict[str, Any]:
-    """What is known of a run, without its curves."""
+    """A run without its curves."""
     return {
         "path": run.path,
         "status": run.status,
@@ -93,8 +93,8 @@ def run_values(run: RunRecord) -> dict[str, Any]:
         "recipe": run.recipe,
         "seed": run.seed,
         "overrides": dict(run.overrides),
-        "validation": _score(run.validation),
-        "test": _score(run.test),
+        "validation": run.validation and asdict(run.validation),
+        "test": run.test and asdict(run.test),
         "epochs": run.result.get("epochs"),
         "seconds": run.seconds("total"),
         "weights_sha256": run.weights,
@@ -102,12 +102,16 @@ def run_values(run: RunRecord) -> dict[str, Any]:
 
 
 def comparison_values(comparison: Comparison) -> dict[str, Any]:
-    """All figures of a comparison; differences are B less A, as shares."""
+    """All figures of a comparison; differences are B minus A, as shares."""
     found = comparison.difference
     difference = found and {
-        "value": found.value, "low": found.low, "high": found.high, "p": found.p, "degrees_of_freedom": found.degrees,
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "degrees_of_freedom": found.degrees,
         "confidence": 0.95,
-    }  # fmt: skip
+    }
     return {
         "verdict": comparison.verdict,
         "sentence": comparison.sentence,
@@ -129,9 +133,6 @@ def comparison_values(comparison: Comparison) -> dict[str, Any]:
 
 
 def _side(side: Side) -> dict[str, Any]:
-    from mnist_trainer.report.analysis.groups import test_accuracies
-    from mnist_trainer.report.analysis.statistics import spread
-
     return {
         "name": side.name,
         **_spread(spread(test_accuracies(side.runs))),
@@ -154,37 +155,22 @@ def _group_values(group: Group, place: int, apart: dict[int, float]) -> dict[str
 
 
 def _spread(over: Spread | None) -> dict[str, Any]:
-    return {"mean": over and over.mean, "sd": over and over.sd, "n": over.n if over else 0}
-
-
-def _score(score: SplitMetrics | None) -> dict[str, Any] | None:
-    if score is None:
-        return None
-    return {
-        "accuracy": score.accuracy,
-        "loss": score.loss,
-        "correct": score.correct,
-        "images": score.images,
-    }
+    return asdict(over) if over else {"mean": None, "sd": None, "n": 0}
 
 
 def _row(run: RunRecord, keys: Sequence[str]) -> list[Any]:
     test, validation = run.test, run.validation
-    scores = [
+    return [
+        run.path,
+        run.status,
+        *(value_of(run, key) for key in keys),
+        run.seed,
         validation and validation.accuracy,
         validation and validation.loss,
         test and test.accuracy,
         test and test.loss,
-    ]
-    counts = [test and test.correct, test and test.images]
-    settings = [value_of(run, key) for key in keys]
-    return [
-        run.path,
-        run.status,
-        *settings,
-        run.seed,
-        *scores,
-        *counts,
+        test and test.correct,
+        test and test.images,
         run.result.get("epochs"),
         run.seconds("total"),
         run.message,
@@ -200,7 +186,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A value as it stands; text that a spreadsheet would run as a formula is quoted."""
+    """The value; text that a spreadsheet would run as a formula is quoted."""
     if not isinstance(value, str):
         return value
     text = clean(value)

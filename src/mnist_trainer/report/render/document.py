@@ -1,4 +1,4 @@
-"""What a report says, apart from how it is shown: blocks that each format shows in its own way."""
+"""Content of a report, independent of the format: sections of blocks."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -41,7 +41,20 @@ class Matrix:
     caption: str
     names: tuple[str, ...]
     counts: NDArray[np.int64]
-    """(classes, classes): truth in rows, predictions in columns."""
+    """(classes, classes): true labels in rows, predicted labels in columns."""
+
+    def as_table(self, zero: str = "0") -> Table:
+        """The matrix for a format that has tables only.
+
+        Args:
+            zero: what to write for no images.
+        """
+        rows = tuple(
+            (name, *(str(count) if count else zero for count in counts))
+            for name, counts in zip(self.names, self.counts.tolist(), strict=True)
+        )
+        numeric = frozenset(range(1, len(self.names) + 1))
+        return Table(self.caption, ("", *self.names), rows, numeric)
 
 
 @dataclass(frozen=True)
@@ -49,8 +62,8 @@ class Mistake:
     """A test image that was classified wrongly."""
 
     index: int
-    truth: str
-    predicted: str
+    true_label: str
+    predicted_label: str
     probability: float
     image: NDArray[np.uint8] | None
     """(H, W); None where the data set is not at hand."""
@@ -63,6 +76,15 @@ class Gallery:
     caption: str
     mistakes: tuple[Mistake, ...]
 
+    def as_table(self, most: int | None = None, note: str = "") -> Table:
+        """The mistakes without their images, at most so many."""
+        rows = tuple(
+            (str(m.index), m.true_label, m.predicted_label, f"{100 * m.probability:.1f} %")
+            for m in self.mistakes[:most]
+        )
+        columns = ("test image", "true label", "predicted label", "probability")
+        return Table(self.caption, columns, rows, frozenset(range(4)), note)
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -70,14 +92,14 @@ class Picture:
 
     caption: str
     alt: str
-    """What is to be seen, for those who cannot see it."""
+    """Text alternative."""
     draw: Callable[[str], str]
-    """From the words for it to the SVG element, whose colours are those of the page."""
+    """Draws the SVG element; takes the text alternative."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A file, as it stands; for formats that can fold it away."""
+    """A text file, for formats that can fold it."""
 
     caption: str
     text: str
@@ -104,8 +126,7 @@ class Document:
 
 
 def clean(text: object) -> str:
-    """Text of a file in the hands of strangers, with nothing in it that would steer a terminal; on
-    one line."""
+    """Foreign text on one line, without the characters that control a terminal."""
     return "".join(
         " " if mark in "\n\r\t" else "�" if unicodedata.category(mark)[0] == "C" else mark
         for mark in str(text)
@@ -116,15 +137,16 @@ def percent(share: float | None, digits: int = 2) -> str:
     return DASH if share is None else f"{100 * share:.{digits}f} %"
 
 
+def accuracy_text(score: SplitMetrics | None) -> str:
+    return percent(score.accuracy if score else None)
+
+
 def spread_text(over: Spread | None) -> str:
-    """Mean and standard deviation of shares, in percent."""
+    """Mean ± standard deviation of shares, in percent."""
     if over is None:
         return DASH
-    return (
-        f"{100 * over.mean:.2f} %"
-        if over.sd is None
-        else f"{100 * over.mean:.2f} ± {100 * over.sd:.2f} %"
-    )
+    sd = "" if over.sd is None else f" ± {100 * over.sd:.2f}"
+    return f"{100 * over.mean:.2f}{sd} %"
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -142,5 +164,5 @@ def interval_text(score: SplitMetrics | None) -> str:
 
 
 def rows_of(values: Sequence[tuple[str, object]]) -> tuple[tuple[str, str], ...]:
-    """Pairs of name and value as rows; those without a value are left out."""
+    """Pairs of name and value as rows, without those that have no value."""
     return tuple((name, str(value)) for name, value in values if value not in (None, ""))

@@ -27,31 +27,10 @@ def markdown(document: Document) -> str:
 def _block(block: Block) -> str:
     if isinstance(block, Paragraph):
         return f"**{_text(block.text)}**" if block.strong else _text(block.text)
+    if isinstance(block, Matrix | Gallery):
+        return _table(block.as_table())
     if isinstance(block, Table):
         return _table(block)
-    if isinstance(block, Matrix):
-        rows = tuple(
-            (name, *map(str, counts))
-            for name, counts in zip(block.names, block.counts.tolist(), strict=True)
-        )
-        return _table(
-            Table(
-                block.caption, ("", *block.names), rows, frozenset(range(1, len(block.names) + 1))
-            )
-        )
-    if isinstance(block, Gallery):
-        rows = tuple(
-            (str(m.index), m.truth, m.predicted, f"{100 * m.probability:.1f} %")
-            for m in block.mistakes
-        )
-        return _table(
-            Table(
-                block.caption,
-                ("test image", "truth", "predicted", "probability"),
-                rows,
-                frozenset(range(4)),
-            )
-        )
     if isinstance(block, Listing):
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", block.text)), default=0))
         lines = "\n".join(map(clean, block.text.rstrip().splitlines()))
@@ -61,13 +40,8 @@ def _block(block: Block) -> str:
 
 def _table(table: Table) -> str:
     marks = ["---:" if place in table.numeric else "---" for place in range(len(table.columns))]
-    lines = [
-        f"{_text(table.caption)}:",
-        "",
-        _row(table.columns),
-        f"| {' | '.join(marks)} |",
-        *map(_row, table.rows),
-    ]
+    lines = [f"{_text(table.caption)}:", "", _row(table.columns), f"| {' | '.join(marks)} |"]
+    lines += map(_row, table.rows)
     return "\n".join([*lines, "", _text(table.note)] if table.note else lines)
 
 
@@ -76,5 +50,5 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def _text(text: str) -> str:
-    """Text in which nothing is taken for markup."""
+    """Text with every character escaped that Markdown takes for markup."""
     return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", clean(text))

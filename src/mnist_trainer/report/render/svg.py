@@ -1,8 +1,6 @@
-"""Figures as SVG elements that take their colours from the page, so that one picture reads well in
-light and in dark.
+"""Figures as SVG elements that take their colours from the page, for light and dark.
 
-Matplotlib draws with colours that stand for a role; here each is replaced by the CSS variable of
-that role.
+Matplotlib draws with placeholder colours; each is replaced by a CSS variable of the page.
 """
 
 import io
@@ -13,14 +11,11 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from mnist_trainer.system.optional_packages import import_package
-
 NUM_SERIES = 7
 NUM_LEVELS = 5
 INK, MUTED, GRID, SURFACE = "#010101", "#010102", "#010103", "#010104"
 SERIES = tuple(f"#0201{number:02x}" for number in range(NUM_SERIES))
-"""Colours of Okabe and Ito, which people with any colour vision can tell apart; see the style
-sheet."""
+"""The palette of Okabe and Ito for any colour vision; see the style sheet."""
 LEVELS = tuple(f"#0301{number:02x}" for number in range(NUM_LEVELS))
 """From the least to the most."""
 VARIABLES = {
@@ -35,31 +30,32 @@ _numbers = itertools.count(1)
 
 @contextmanager
 def canvas(width: float, height: float) -> Iterator[Any]:
-    """A matplotlib figure of so many inches, in the house's look.
+    """A matplotlib figure of so many inches in the report's style.
 
-    Raises:
-        MachineError: matplotlib is not installed.
+    Text stays text in the SVG, and none is read as a formula.
     """
-    matplotlib = import_package("matplotlib", "A report in HTML")
-    # No text is taken for a formula, and all text stays text.
-    look = {
-        "svg.fonttype": "none", "text.parse_math": False, "svg.hashsalt": "report", "font.size": 10, "axes.titlesize": 10.5,
-        "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "xtick.color": MUTED, "ytick.color": MUTED,
-        "axes.edgecolor": MUTED, "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.7, "axes.axisbelow": True,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left", "axes.titlepad": 10,
-        "figure.constrained_layout.use": True, "lines.linewidth": 1.8, "lines.markersize": 4.5, "font.family": "DejaVu Sans",
-        "axes.facecolor": "none", "figure.facecolor": "none", "axes.formatter.useoffset": False,
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    look: dict[Any, Any] = {
+        "svg.fonttype": "none", "svg.hashsalt": "report", "text.parse_math": False,
+        "font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 10.5,
+        "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK,
+        "xtick.color": MUTED, "ytick.color": MUTED, "axes.edgecolor": MUTED,
+        "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.7, "axes.axisbelow": True,
+        "axes.spines.top": False, "axes.spines.right": False,
+        "axes.titlelocation": "left", "axes.titlepad": 10, "axes.formatter.useoffset": False,
+        "axes.facecolor": "none", "figure.facecolor": "none",
+        "figure.constrained_layout.use": True, "lines.linewidth": 1.8, "lines.markersize": 4.5,
     }  # fmt: skip
     with matplotlib.rc_context(look):
-        yield import_package("matplotlib.figure", "A report in HTML").Figure(
-            figsize=(width, height)
-        )
+        yield Figure(figsize=(width, height))
 
 
 def element(figure: Any, alt: str) -> str:
-    """The figure as an SVG element, with what is to be seen in words.
+    """The figure as an SVG element with a text alternative.
 
-    Must be called within its ``canvas``: matplotlib reads the look once more when it writes.
+    Must be called within its ``canvas``: matplotlib reads the style again when it writes.
     """
     written = io.StringIO()
     figure.savefig(written, format="svg", metadata={"Date": None})
@@ -77,7 +73,7 @@ def element(figure: Any, alt: str) -> str:
 
 
 def _fit(tag: str, prefix: str) -> str:
-    """A tag with the page's colours and font, and with names that no other figure of the page has."""
+    """A tag with the page's colours and font, and with ids that are unique on the page."""
     for color, variable in VARIABLES.items():
         tag = tag.replace(color, f"var({variable})")
     tag = re.sub(r"(font: [^;\"']*)'DejaVu Sans'[^;\"]*", r"\1var(--font)", tag)

@@ -1,8 +1,7 @@
-"""The report of many runs: which settings are the best, what each setting does, what became of
-every run."""
+"""The report of a sweep: ranking, effect of each setting, status of every run."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,11 +10,12 @@ from mnist_trainer.report.analysis.groups import (
     Effect,
     Group,
     apart_from_best,
+    count_states,
     group_runs,
     main_effects,
     split_to_judge_by,
     value_of,
-)  # fmt: skip
+)
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.document import (
     DASH,
@@ -25,170 +25,110 @@ from mnist_trainer.report.render.document import (
     Picture,
     Section,
     Table,
-    percent,
+    accuracy_text,
     seconds_text,
     spread_text,
 )
-from mnist_trainer.report.render.plots import draw_effects, draw_overlay, draw_parallel, draw_time
+from mnist_trainer.report.render.sweep_plots import (
+    draw_effects,
+    draw_overlay,
+    draw_parallel,
+    draw_time,
+)
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.system.messages import counted
-from mnist_trainer.system.optional_packages import is_installed
 
 SETTINGS_FOR_PARALLEL = 2
 RUNS_FOR_PARALLEL = 6
-NO_RANKS = (
+SCORES = ("validation", "test", "n", "time", "status")
+NOT_RANKED = (
     "Not ranked: these runs held nothing out for validation (data.validation_size=0), and to choose"
     " by the test images would spoil them as a test."
+)
+RANKED = (
+    "Mean ± standard deviation over n seeds; ranked by validation accuracy, never by test accuracy."
+)
+AGAINST_BEST = (
+    " Against the best: Welch's t-test over seeds, all pairs of groups, adjusted by Holm; apart"
+    " means p < 0.05. Not shown to differ does not mean equal."
 )
 
 
 def sweep_document(runs: Sequence[RunRecord], title: str) -> Document:
-    """All that there is to say of several runs together."""
+    """The report of several runs."""
     groups, split = group_runs(runs), split_to_judge_by(runs)
     effects = main_effects(groups, split) if len(groups) > 1 else []
-    sections = [Section("Ranking", tuple(_ranking(groups, runs)))]
-    if any(run.points for run in runs):
-        alt = (
-            f"Training loss by epoch of {counted(len(runs), 'run')} in"
-            f" {counted(len(groups), 'group')}"
-        )
-        caption = "All runs, a colour for each group; labels stand at the median seed"
-        sections.append(
-            Section(
-                "Curves",
-                (Picture(caption, alt, partial(draw_overlay, groups, _curve_split(runs))),),
-            )
-        )
-    if effects:
-        sections.append(Section("Effect of each setting", tuple(_effects(effects, split))))
-    num_completed = sum(len(group.completed) for group in groups)
-    if (
-        len({effect.setting for effect in effects}) >= SETTINGS_FOR_PARALLEL
-        and num_completed >= RUNS_FOR_PARALLEL
-    ):
-        alt = (
-            f"Each run as a line through its settings to its {split} accuracy; the best:"
-            f" {groups[0].label}"
-        )
-        caption = (
-            "A line a run, from its settings to its accuracy; the darker in light, the brighter in"
-            " dark, the better"
-        )
-        sections.append(
-            Section(
-                "Settings together", (Picture(caption, alt, partial(draw_parallel, groups, split)),)
-            )
-        )
-    if any(group.seconds for group in groups):
-        alt = f"{split.capitalize()} accuracy of each run against its time; " + "; ".join(
-            f"{group.label}: {_seconds(group)}, {spread_text(group.validation or group.test)}"
-            for group in groups[:6]
-            if group.seconds
-        )
-        picture = Picture(
-            "A mark a run; set-up, training and evaluation counted",
-            alt,
-            partial(draw_time, groups, split),
-        )
-        sections.append(Section("Accuracy against time", (picture,)))
-    sections.append(Section("Runs", tuple(_runs(runs, groups))))
-    return Document(title, _subtitle(runs, groups), tuple(sections))
-
-
-def _curve_split(runs: Sequence[RunRecord]) -> str:
-    return (
-        "validation" if any(p.split == "validation" for run in runs for p in run.points) else "test"
-    )
-
-
-def _subtitle(runs: Sequence[RunRecord], groups: Sequence[Group]) -> str:
-    counts: dict[str, int] = {}
-    for run in runs:
-        counts[run.status] = counts.get(run.status, 0) + 1
-    states = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return f"{counted(len(runs), 'run')} ({states}), {counted(len(groups), 'group')} over seeds"
-
-
-def _seconds(group: Group) -> str:
-    return seconds_text(group.seconds.mean if group.seconds else None)
+    named = {
+        "Ranking": _ranking(groups, runs),
+        "Curves": _curves(groups, runs),
+        "Effect of each setting": _effects(effects, split),
+        "Settings together": _parallel(groups, effects, split),
+        "Accuracy against time": _time(groups, split),
+        "Runs": _runs(runs, groups),
+    }
+    sections = tuple(Section(name, tuple(blocks)) for name, blocks in named.items() if blocks)
+    size = f"{counted(len(runs), 'run')} ({count_states(runs)})"
+    return Document(title, f"{size}, {counted(len(groups), 'group')} over seeds", sections)
 
 
 def _ranking(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
     ranked = [group for group in groups if group.validation]
-    rest = [group for group in groups if not group.validation]
+    unranked = [group for group in groups if group.completed and not group.validation]
+    without = [group for group in groups if not group.completed]
     blocks: list[Block] = []
-    settings = tuple(groups[0].settings) or ("recipe",)
-    last = ("validation", "test", "n", "time", "status")
     if ranked:
-        compared = is_installed("scipy")
-        apart = apart_from_best(ranked) if compared else {}
-        rows = tuple(
-            (str(place + 1), *_setting_values(group), *_scores(group), _against_best(place, apart))
-            for place, group in enumerate(ranked)
-        )
-        columns = ("rank", *settings, *last, "against the best")
-        width = len(columns)
-        note = (
-            "Mean ± standard deviation over n seeds; ranked by validation accuracy, the test images"
-            " have no say."
-        )
-        if apart:
-            note += (
-                " Against the best: Welch's t-test over seeds, all pairs of groups, adjusted by"
-                " Holm; apart means p < 0.05. Not shown to differ does not mean equal."
-            )
-        elif not compared:
-            note += " Which groups are apart is not tested: pip install scipy."
-        blocks.append(
-            Table(
-                "Groups over seeds, the best first",
-                columns,
-                rows,
-                frozenset({0, width - 6, width - 5, width - 4, width - 3}),
-                note,
-            )
-        )
-        blocks += [Paragraph(text) for text in _warnings(ranked)]
-    completed = [group for group in rest if group.completed]
-    if completed:
-        blocks.append(_table("Groups over seeds, not ranked", completed, settings, last))
-        blocks.append(Paragraph(NO_RANKS))
-        if len(completed) > 1:
-            blocks.append(Paragraph("To compare two of them: mnist-report A B --compare"))
-    without = [group for group in rest if not group.completed]
+        blocks += [_ranked_table(ranked), *map(Paragraph, _warnings(ranked))]
+    if unranked:
+        blocks += [_table("Groups over seeds, not ranked", unranked), Paragraph(NOT_RANKED)]
+    if len(unranked) > 1:
+        blocks.append(Paragraph("To compare two of them: mnist-report A B --compare"))
     if without:
-        blocks.append(_table("Groups without a completed run", without, settings, last))
-    repeats = sum(run.completed for run in runs) - sum(len(group.completed) for group in groups)
-    if repeats:
-        who = "1 run repeats" if repeats == 1 else f"{repeats} runs repeat"
-        blocks.append(
-            Paragraph(
-                f"{who} the weights of another, with the same seed: equal weights are counted once."
-            )
-        )
-    return blocks
+        blocks.append(_table("Groups without a completed run", without))
+    num_distinct = sum(len(group.completed) for group in groups)
+    return blocks + _repeats(sum(run.completed for run in runs) - num_distinct)
 
 
-def _table(
-    caption: str, groups: Sequence[Group], settings: tuple[str, ...], last: tuple[str, ...]
-) -> Table:
-    rows = tuple((*_setting_values(group), *_scores(group)) for group in groups)
-    width = len(settings)
-    return Table(caption, (*settings, *last), rows, frozenset(range(width, width + 4)))
+def _repeats(repeats: int) -> list[Block]:
+    if not repeats:
+        return []
+    who = "1 run repeats" if repeats == 1 else f"{repeats} runs repeat"
+    text = f"{who} the weights of another, with the same seed: equal weights are counted once."
+    return [Paragraph(text)]
 
 
-def _setting_values(group: Group) -> tuple[str, ...]:
-    return tuple(group.settings.values()) or (group.label,)
-
-
-def _scores(group: Group) -> tuple[str, ...]:
-    return (
-        spread_text(group.validation),
-        spread_text(group.test),
-        str(len(group.completed)),
-        _seconds(group),
-        group.states,
+def _ranked_table(ranked: Sequence[Group]) -> Table:
+    plain, apart = _table("Groups over seeds, the best first", ranked), apart_from_best(ranked)
+    return Table(
+        plain.caption,
+        ("rank", *plain.columns, "against the best"),
+        tuple(
+            (str(place + 1), *row, _against_best(place, apart))
+            for place, row in enumerate(plain.rows)
+        ),
+        frozenset({0, *(column + 1 for column in plain.numeric)}),
+        RANKED + (AGAINST_BEST if apart else ""),
     )
+
+
+def _table(caption: str, groups: Sequence[Group]) -> Table:
+    settings = tuple(groups[0].settings) or ("recipe",)
+    rows = tuple(
+        (
+            *(tuple(group.settings.values()) or (group.label,)),
+            spread_text(group.validation),
+            spread_text(group.test),
+            str(len(group.completed)),
+            _seconds(group),
+            group.states,
+        )
+        for group in groups
+    )
+    numeric = frozenset(range(len(settings), len(settings) + 4))
+    return Table(caption, (*settings, *SCORES), rows, numeric)
+
+
+def _seconds(group: Group) -> str:
+    return seconds_text(group.seconds.mean if group.seconds else None)
 
 
 def _against_best(place: int, apart: dict[int, float]) -> str:
@@ -201,15 +141,14 @@ def _against_best(place: int, apart: dict[int, float]) -> str:
 
 
 def _warnings(ranked: Sequence[Group]) -> list[str]:
-    """What makes a rank say less than it seems to."""
+    """Reasons to read the ranking with care."""
     said = []
     keys = ("data.name", "data.validation_size", "data.split_seed", "data.validation_limit")
-    if differing := [
-        key for key in keys if len({value_of(group.runs[0], key) for group in ranked}) > 1
-    ]:
+    differing = [key for key in keys if len({value_of(g.runs[0], key) for g in ranked}) > 1]
+    if differing:
         said.append(
-            f"Careful: the groups were not validated on the same images ({', '.join(differing)}"
-            " differ)."
+            "Careful: the groups were not validated on the same images"
+            f" ({', '.join(differing)} differ)."
         )
     if len({len(group.completed) for group in ranked}) > 1:
         said.append("Careful: the groups do not have the same number of completed seeds.")
@@ -221,8 +160,20 @@ def _warnings(ranked: Sequence[Group]) -> list[str]:
     return said
 
 
+def _curves(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
+    splits = {record.split for run in runs for record in run.metrics}
+    if not splits:
+        return []
+    split = "validation" if "validation" in splits else "test"
+    size = f"{counted(len(runs), 'run')} in {counted(len(groups), 'group')}"
+    caption = "All runs, one colour per group; labels stand at the median seed"
+    draw = partial(draw_overlay, groups, split)
+    return [Picture(caption, f"Training loss by epoch of {size}", draw)]
+
+
 def _effects(effects: Sequence[Effect], split: str) -> list[Block]:
-    rows = tuple((e.setting, e.value, spread_text(e.spread), str(e.spread.n)) for e in effects)
+    if not effects:
+        return []
     note = (
         f"{split.capitalize()} accuracy over all values of the other settings and all seeds;"
         " completed runs only."
@@ -231,66 +182,76 @@ def _effects(effects: Sequence[Effect], split: str) -> list[Block]:
         note += " These runs held nothing out, so these are test accuracies: not for choosing."
     if len({effect.spread.n for effect in effects if effect.setting == effects[0].setting}) > 1:
         note += (
-            " Values with unlike numbers of runs met other settings unlike often: read their means"
+            " Where the numbers of runs differ, the other settings differ as well: read these means"
             " with care."
         )
-    best = {
-        e.setting: max((x for x in effects if x.setting == e.setting), key=lambda x: x.spread.mean)
-        for e in effects
-    }
+    # Of each setting the value with the highest mean, which comes last here.
+    best = {e.setting: e for e in sorted(effects, key=lambda effect: effect.spread.mean)}
     alt = "; ".join(
         f"{key}: highest mean with {effect.value}, {spread_text(effect.spread)}"
         for key, effect in best.items()
     )
+    rows = tuple((e.setting, e.value, spread_text(e.spread), str(e.spread.n)) for e in effects)
+    columns = ("setting", "value", "mean ± sd", "runs")
+    draw = partial(draw_effects, effects, split)
     return [
-        Picture("A dot a run, diamonds at the means", alt, partial(draw_effects, effects, split)),
-        Table(
-            "Main effects", ("setting", "value", "mean ± sd", "runs"), rows, frozenset({2, 3}), note
-        ),
+        Picture("A dot per run, diamonds at the means", alt, draw),
+        Table("Main effects", columns, rows, frozenset({2, 3}), note),
     ]
+
+
+def _parallel(groups: Sequence[Group], effects: Sequence[Effect], split: str) -> list[Block]:
+    num_settings = len({effect.setting for effect in effects})
+    num_completed = sum(len(group.completed) for group in groups)
+    if num_settings < SETTINGS_FOR_PARALLEL or num_completed < RUNS_FOR_PARALLEL:
+        return []
+    alt = (
+        f"Each run as a line through its settings to its {split} accuracy; the best:"
+        f" {groups[0].label}"
+    )
+    caption = "A line per run, from its settings to its accuracy; the stronger, the better"
+    return [Picture(caption, alt, partial(draw_parallel, groups, split))]
+
+
+def _time(groups: Sequence[Group], split: str) -> list[Block]:
+    timed = "; ".join(
+        f"{group.label}: {_seconds(group)}, {spread_text(group.validation or group.test)}"
+        for group in [group for group in groups if group.seconds][:6]
+    )
+    if not timed:
+        return []
+    alt = f"{split.capitalize()} accuracy of each run against its time; {timed}"
+    caption = "A mark per run; the time includes set-up, training and evaluation"
+    return [Picture(caption, alt, partial(draw_time, groups, split))]
 
 
 def _runs(runs: Sequence[RunRecord], groups: Sequence[Group]) -> list[Block]:
     settings = tuple(groups[0].settings)
     base = Path(os.path.commonpath([run.folder.path.parent for run in runs]))
-    names = {
-        run.path: run.path if base == Path(base.anchor) else str(run.folder.path.relative_to(base))
-        for run in runs
-    }
+    named = {str(run.folder.path.relative_to(base)): run for run in runs}
     rows = tuple(
         (
-            names[run.path],
+            name,
             *(value_of(run, key) for key in settings),
-            "" if run.seed is None else str(run.seed),
+            DASH if run.seed is None else str(run.seed),
             run.status,
-            percent(run.validation.accuracy if run.validation else None),
-            percent(run.test.accuracy if run.test else None),
+            accuracy_text(run.validation),
+            accuracy_text(run.test),
             seconds_text(run.seconds("total")),
         )
-        for run in runs
+        for name, run in named.items()
     )
-    width = len(settings)
     columns = ("run", *settings, "seed", "status", "validation", "test", "time")
-    blocks: list[Block] = [
-        Table(
-            f"Every run, below {display_path(base)}",
-            columns,
-            rows,
-            frozenset({width + 1, width + 3, width + 4, width + 5}),
-        )
-    ]
-    unwell = tuple(
-        (names[run.path], run.status, run.message or DASH) for run in runs if not run.completed
-    )
-    if unwell:
-        note = (
-            ""
-            if not any(run.status == "interrupted" for run in runs)
-            else "An interrupted run goes on with mnist-train resume=FOLDER."
-        )
-        blocks.append(
-            Table(
-                "Runs without a result", ("run", "status", "what it said last"), unwell, note=note
-            )
-        )
+    numeric = frozenset({len(settings) + place for place in (1, 3, 4, 5)})
+    blocks: list[Block] = [Table(f"Every run, below {display_path(base)}", columns, rows, numeric)]
+    unfinished = {name: run for name, run in named.items() if not run.completed}
+    if unfinished:
+        blocks.append(_unfinished(unfinished))
     return [*blocks, *(Paragraph(note) for run in runs for note in run.notes)]
+
+
+def _unfinished(runs: Mapping[str, RunRecord]) -> Table:
+    rows = tuple((name, run.status, run.message or DASH) for name, run in runs.items())
+    resumable = any(run.status == "interrupted" for run in runs.values())
+    note = "An interrupted run goes on with mnist-train resume=FOLDER." if resumable else ""
+    return Table("Runs without a result", ("run", "status", "last message"), rows, note=note)

@@ -3,8 +3,7 @@
 import os
 import sys
 
-from rich.console import Console, Group, RenderableType
-from rich.table import Table as RichTable
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from mnist_trainer.report.render.document import (
@@ -16,6 +15,7 @@ from mnist_trainer.report.render.document import (
     Table,
     clean,
 )
+from mnist_trainer.system.console import make_console, make_table
 
 WIDTH_IN_A_FILE = 160
 MOST_MISTAKES = 10
@@ -29,66 +29,36 @@ STATUS_STYLES = {
 
 
 def print_document(document: Document) -> None:
-    """Show a report in colour where a person looks, and as plain text where a program reads."""
+    """Print a report: in colour on a terminal, else as plain text of a fixed width."""
     if hasattr(sys.stdout, "reconfigure"):
-        # A terminal that cannot show a character must not end the command.
+        # A character that the terminal cannot show must not end the command.
         sys.stdout.reconfigure(errors="replace")
     plain = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    console = Console(width=WIDTH_IN_A_FILE if plain else None, highlight=False)
+    console = make_console(WIDTH_IN_A_FILE if plain else None)
     console.print(Text(clean(document.title), style="bold"))
     console.print(Text(clean(document.subtitle), style="dim"))
     for section in document.sections:
         shown = [each for block in section.blocks if (each := _shown(block)) is not None]
         if shown:
             console.print()
-            console.print(Text(section.title, style="bold underline"))
-            for each in shown:
-                console.print(each)
+            console.print(Text(section.title, style="bold underline"), *shown, sep="\n")
 
 
 def _shown(block: Block) -> RenderableType | None:
-    """The block; None where a terminal has no way to show it."""
+    """The block; None where a terminal cannot show it."""
     if isinstance(block, Paragraph):
         return Text(clean(block.text), style="bold" if block.strong else "")
-    if isinstance(block, Table):
-        return _table(block)
-    if isinstance(block, Matrix):
-        size = len(block.names)
-        rows = tuple(
-            (name, *(str(count) if count else "·" for count in counts))
-            for name, counts in zip(block.names, block.counts.tolist(), strict=True)
-        )
-        return _table(Table(block.caption, ("", *block.names), rows, frozenset(range(1, size + 1))))
     if isinstance(block, Gallery):
-        few = block.mistakes[:MOST_MISTAKES]
-        rows = tuple(
-            (str(m.index), m.truth, m.predicted, f"{100 * m.probability:.1f} %") for m in few
-        )
-        more = (
-            f"{len(block.mistakes) - len(few)} more with --html"
-            if len(block.mistakes) > len(few)
-            else ""
-        )
-        return _table(
-            Table(
-                block.caption,
-                ("test image", "truth", "predicted", "probability"),
-                rows,
-                frozenset(range(4)),
-                more,
-            )
-        )
-    return None
+        more = len(block.mistakes) - MOST_MISTAKES
+        note = f"{more} more with --html" if more > 0 else ""
+        return _table(block.as_table(MOST_MISTAKES, note))
+    if isinstance(block, Matrix):
+        return _table(block.as_table(zero="·"))
+    return _table(block) if isinstance(block, Table) else None
 
 
 def _table(table: Table) -> RenderableType:
-    drawn = RichTable(box=None, header_style="dim", pad_edge=False)
-    for place, column in enumerate(table.columns):
-        drawn.add_column(
-            Text(clean(column)),
-            justify="right" if place in table.numeric else "left",
-            overflow="fold",
-        )
+    drawn = make_table(*(Text(clean(name)) for name in table.columns), numeric=table.numeric)
     for row in table.rows:
         drawn.add_row(*(Text(clean(cell), style=STATUS_STYLES.get(cell, "")) for cell in row))
     parts: list[RenderableType] = [Text(clean(table.caption), style="italic"), drawn]

@@ -1,4 +1,4 @@
-"""What a run shows while it runs: live bars on a terminal, plain lines anywhere else."""
+"""Progress of a run: live bars on a terminal, plain lines anywhere else."""
 
 import os
 import sys
@@ -6,12 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from shlex import quote
+from typing import Any
 
 from mnist_trainer.models.summary import LayerSummary
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
 from mnist_trainer.runs.result import Result, Status
+from mnist_trainer.system.console import make_console, make_table, printable
 
 REFRESH_SECONDS = 0.1
 
@@ -31,29 +33,36 @@ class EpochReport:
     is_best: bool
 
 
-class Terminal(Protocol):
-    """What the loop tells of itself; whether and how it is shown is decided here."""
+class Terminal:
+    """Receives the events of a training run; this base class shows nothing."""
 
-    def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None: ...
+    def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
+        """The run begins; the lines describe it."""
 
-    def epoch_started(self, epoch: int, epochs: int, steps: int) -> None: ...
+    def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
+        """An epoch of so many steps begins."""
 
-    def on_step(self, images: int) -> None: ...
+    def on_step(self, images: int) -> None:
+        """A step on so many images was made."""
 
-    def on_metrics(self, metrics: Metrics) -> None: ...
+    def on_metrics(self, metrics: Metrics) -> None:
+        """Training metrics of the last interval."""
 
-    def epoch_ended(self, report: EpochReport) -> None: ...
+    def epoch_ended(self, report: EpochReport) -> None:
+        """An epoch was trained and scored."""
 
-    def profiled(self, table: str, trace: Path) -> None: ...
+    def profiled(self, table: str, trace: Path) -> None:
+        """A profile was written."""
 
-    def finished(self, result: Result, folder: str) -> None: ...
+    def finished(self, result: Result, folder: str) -> None:
+        """The run completed."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """The run ended, also by an error."""
 
 
 def open_terminal(is_main_process: bool = True) -> Terminal:
-    """Bars where a person watches, lines where a file or another program does; nothing from a
-    process that is not the first."""
+    """Bars on a terminal, lines in a file or pipe, nothing from other than the main process."""
     if not is_main_process:
         return SilentTerminal()
     return RichTerminal() if is_watched() else PlainTerminal()
@@ -79,59 +88,40 @@ def interval(metrics: Metrics) -> str:
 
 
 def closing_lines(result: Result, folder: str) -> list[tuple[str, str]]:
-    """What a run came to, and what can be done next."""
+    """Results of a run, and the commands to go on with."""
     rows = []
     if result.validation:
         rows.append(("validation", f"{interval(result.validation)}, epoch {result.tested_epoch}"))
     rows.append(("test", interval(result.test)))
     rows.append(("test loss", f"{result.test.loss:.4f}"))
     seconds = result.seconds
-    rows.append(
-        (
-            "time",
-            (
-                f"{seconds.total:.1f} s: setup {seconds.setup:.1f}, training {seconds.train:.1f},"
-                f" evaluation {seconds.eval:.1f}"
-            ),
-        )
+    spent = (
+        f"{seconds.total:.1f} s: setup {seconds.setup:.1f}, training {seconds.train:.1f},"
+        f" evaluation {seconds.eval:.1f}"
     )
+    rows.append(("time", spent))
     rows.append(("run folder", folder))
     if any(Path(folder).glob("events.out.tfevents.*")):
         rows.append(("curves", f"tensorboard --logdir {quote(folder)}"))
-    rows.append(
-        (
-            "train on",
-            (
-                f"mnist-train resume={quote(folder)}"
-                f" trainer.epochs={result.epochs + max(1, result.epochs // 2)}"
-            ),
-        )
-    )
+    epochs = result.epochs + max(1, result.epochs // 2)
+    rows.append(("train on", f"mnist-train resume={quote(folder)} trainer.epochs={epochs}"))
     return rows
 
 
 def profile_lines(table: str, trace: Path) -> list[str]:
-    """What a profile came to, and where to see all of it."""
+    """The table of a profile, and where to see all of it."""
     return [
         *table.splitlines(),
         f"trace: {display_path(trace)}  (open it on https://ui.perfetto.dev)",
     ]
 
 
-def quote(path: str) -> str:
-    """The path as a shell wants it."""
-    import shlex
-
-    return shlex.quote(path)
-
-
-class PlainTerminal:
-    """One line an event, for logs and other programs."""
+class PlainTerminal(Terminal):
+    """One line per event, for logs and other programs."""
 
     def _say(self, text: str) -> None:
         # A terminal that cannot show a character must not end the run.
-        encoding = sys.stdout.encoding or "ascii"
-        print(text.encode(encoding, "replace").decode(encoding), flush=True)
+        print(printable(text), flush=True)
 
     def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
         for line in lines:
@@ -142,15 +132,6 @@ class PlainTerminal:
                 f"  {layer.name:<16} {layer.kind:<12} {shape:<12} {layer.parameters:>10,}"
                 f" {layer.macs:>12,}"
             )
-
-    def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
-        pass
-
-    def on_step(self, images: int) -> None:
-        pass
-
-    def on_metrics(self, metrics: Metrics) -> None:
-        pass
 
     def epoch_ended(self, report: EpochReport) -> None:
         parts = [f"train loss {report.train.loss:.4f} accuracy {percent(report.train)}"]
@@ -171,23 +152,15 @@ class PlainTerminal:
         for name, text in closing_lines(result, folder):
             self._say(f"{name + ':':<12} {text}")
 
-    def close(self) -> None:
-        pass
+
+class SilentTerminal(Terminal):
+    """For all processes of a run but the main one, and for jobs whose sweep shows them."""
 
 
-class SilentTerminal(PlainTerminal):
-    """For one of several processes that make a run, or for a job whose sweep speaks for it: its
-    folder has it all."""
-
-    def _say(self, text: str) -> None:
-        pass
-
-
-class RichTerminal:
+class RichTerminal(Terminal):
     """Tables and live bars."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -196,7 +169,7 @@ class RichTerminal:
             TimeRemainingColumn,
         )
 
-        self.console = Console(highlight=False)
+        self.console = make_console()
         self.progress = Progress(
             TextColumn("{task.description:<12}"),
             BarColumn(bar_width=30),
@@ -215,28 +188,15 @@ class RichTerminal:
         self.header_shown = False
 
     def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
-        from rich.table import Table
-
         self.console.print(f"[bold]{lines[0]}[/bold]")
         for line in lines[1:]:
             self.console.print(line)
-        table = Table(
-            "layer",
-            "kind",
-            "output",
-            box=None,
-            padding=(0, 2, 0, 0),
-            header_style="dim",
-            footer_style="dim",
-            show_footer=True,
-        )
+        columns = ("layer", "kind", "output", "parameters", "multiply-adds")
+        table = make_table(*columns, numeric=(3, 4))
+        table.show_footer, table.footer_style = True, "dim"
         table.columns[0].footer = "in all"
-        table.add_column(
-            "parameters", f"{sum(layer.parameters for layer in layers):,}", justify="right"
-        )
-        table.add_column(
-            "multiply-adds", f"{sum(layer.macs for layer in layers):,}", justify="right"
-        )
+        table.columns[3].footer = f"{sum(layer.parameters for layer in layers):,}"
+        table.columns[4].footer = f"{sum(layer.macs for layer in layers):,}"
         for layer in layers:
             shape = " x ".join(map(str, layer.output_shape))
             table.add_row(
@@ -296,22 +256,16 @@ class RichTerminal:
 
     def finished(self, result: Result, folder: str) -> None:
         from rich.panel import Panel
-        from rich.table import Table
 
         self.close()
         self.console.print()
-        table = Table.grid(padding=(0, 2))
+        table = make_table("", "")
         for name, text in closing_lines(result, folder):
             table.add_row(f"[dim]{name}[/dim]", f"[bold]{text}[/bold]" if name == "test" else text)
-        self.console.print(
-            Panel(
-                table,
-                title=Status.COMPLETED,
-                title_align="left",
-                border_style="green",
-                expand=False,
-            )
+        panel = Panel.fit(
+            table, title=Status.COMPLETED, title_align="left", border_style="green", padding=(0, 2)
         )
+        self.console.print(panel)
 
     def close(self) -> None:
         self.progress.stop()

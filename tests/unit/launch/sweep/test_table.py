@@ -8,7 +8,6 @@ from mnist_trainer.launch.sweep.table import (
     _show_rich,
     captions,
     groups,
-    ranked,
     rows,
     show,
     shown,
@@ -17,7 +16,7 @@ from mnist_trainer.launch.sweep.table import (
 from tests.unit.launch.sweep.conftest import MakeJob
 
 
-def test_groups_are_over_seeds_and_the_best_comes_first(make_job: MakeJob) -> None:
+def test_groups_over_seeds_are_ranked(make_job: MakeJob) -> None:
     jobs = [
         make_job(0, 0.90, lr="0.1", seed="0"),
         make_job(1, 0.92, lr="0.1", seed="1"),
@@ -36,10 +35,10 @@ def test_equal_accuracies_are_ranked_by_loss(make_job: MakeJob) -> None:
     better = json.loads(jobs[1].folder.result.read_text())
     better["validation"]["loss"] = 0.01
     jobs[1].folder.result.write_text(json.dumps(better))
-    assert [group.settings["lr"] for group in ranked(groups(jobs))] == ["2", "1"]
+    assert [group.settings["lr"] for group in groups(jobs)] == ["2", "1"]
 
 
-def test_failures_are_told_and_do_not_enter_the_mean(make_job: MakeJob) -> None:
+def test_failures_do_not_enter_the_mean(make_job: MakeJob) -> None:
     jobs = [
         make_job(0, status="diverged", lr="9", seed="0"),
         make_job(1, status="failed", lr="9", seed="1"),
@@ -55,7 +54,7 @@ def test_failures_are_told_and_do_not_enter_the_mean(make_job: MakeJob) -> None:
     ]
 
 
-def test_the_note_counts_the_seeds_that_came_to_a_result(make_job: MakeJob) -> None:
+def test_caption_counts_completed_seeds(make_job: MakeJob) -> None:
     half = [make_job(0, 0.9, lr="1", seed="0"), make_job(1, status="failed", lr="1", seed="1")]
     assert "deviation" not in captions(half, 0, "x")[0]
     whole = [
@@ -108,9 +107,7 @@ def test_a_plain_table_is_aligned(make_job: MakeJob, capsys: pytest.CaptureFixtu
     assert "1 other job in the folder" in lines[-1]
 
 
-def test_on_a_terminal_values_in_brackets_are_shown_as_they_are(
-    make_job: MakeJob, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_brackets_are_not_markup(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
     _show_rich(rows([make_job(0, 0.9, act="[relu]"), make_job(1, 0.8, act="[8,16]")]))
     shown = capsys.readouterr().out
     assert "[relu]" in shown

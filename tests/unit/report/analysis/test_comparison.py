@@ -35,7 +35,7 @@ def test_recipes_that_differ(runs_of: RunsOf) -> None:
     )
 
 
-def test_which_side_is_better_does_not_depend_on_the_order(runs_of: RunsOf) -> None:
+def test_verdict_is_independent_of_the_order(runs_of: RunsOf) -> None:
     fcn, cnn = (
         runs_of("a", [0.978, 0.977, 0.976], settings={"model": "fcn"}),
         runs_of("b", [0.988, 0.987, 0.985]),
@@ -78,7 +78,7 @@ def test_one_seed_on_one_side(runs_of: RunsOf) -> None:
     assert "cnn was trained with one seed" in found.sentence
 
 
-def test_a_run_without_predictions_leaves_the_seeds_to_decide(runs_of: RunsOf) -> None:
+def test_without_predictions_seeds_still_decide(runs_of: RunsOf) -> None:
     found = compare(
         runs_of("a", [0.9, 0.91], predictions=False, settings={"model": "fcn"}),
         runs_of("b", [0.99, 0.98]),
@@ -109,7 +109,7 @@ def test_unfinished_runs_are_left_out_and_named(runs_of: RunsOf) -> None:
         compare(running, runs_of("d", [0.9]), AB)
 
 
-def test_what_cannot_be_compared_is_refused(runs_of: RunsOf) -> None:
+def test_incomparable_runs_are_refused(runs_of: RunsOf) -> None:
     runs = runs_of("a", [0.9, 0.91])
     with pytest.raises(ConfigError, match="on both sides"):
         compare(runs, runs, AB)
@@ -135,7 +135,7 @@ def test_other_files_of_the_same_name_are_other_images(runs_of: RunsOf) -> None:
         compare(runs_of("a", [0.9, 0.91]), others, AB)
 
 
-def test_two_recipes_in_one_folder_are_clear_and_three_are_not(runs_of: RunsOf) -> None:
+def test_one_folder_may_hold_two_recipes(runs_of: RunsOf) -> None:
     two = [*runs_of("a", [0.9, 0.91]), *runs_of("b", [0.98, 0.99], settings={"model": "fcn"})]
     assert compare_named(["s"], [two]).verdict == "distinguishable"
     assert compare_named(["s", "t", "u", "v"], [[run] for run in two]).verdict == "distinguishable"
@@ -145,7 +145,7 @@ def test_two_recipes_in_one_folder_are_clear_and_three_are_not(runs_of: RunsOf) 
         compare_named(["s"], [[*two, *runs_of("c", [0.9], settings={"model": "linear"})]])
 
 
-def test_one_of_a_thing_is_told_in_the_singular(runs_of: RunsOf) -> None:
+def test_singular_for_one(runs_of: RunsOf) -> None:
     """One run a side, and one test image, which one of the two got wrong."""
     sides = [runs_of(name, [1.0], settings={"model": name}) for name in "ab"]
     for (run,), predicted in zip(sides, (0, 1), strict=True):

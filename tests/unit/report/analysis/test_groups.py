@@ -34,7 +34,7 @@ def grid(make_run: MakeRun) -> list[RunRecord]:
     ]  # fmt: skip
 
 
-def test_groups_are_ranked_by_validation_and_not_by_test(grid: list[RunRecord]) -> None:
+def test_groups_are_ranked_by_validation(grid: list[RunRecord]) -> None:
     groups = group_runs(grid)
     assert [group.settings for group in groups] == [
         {"model": model, "optimizer.lr": lr}
@@ -60,7 +60,7 @@ def test_without_validation_nothing_is_ranked(runs_of: RunsOf) -> None:
     ], "in the order in which they came, not by test accuracy"
 
 
-def test_where_files_are_and_what_a_run_is_called_make_no_other_recipe(make_run: MakeRun) -> None:
+def test_paths_and_names_make_no_other_recipe(make_run: MakeRun) -> None:
     runs = [
         read_run(
             make_run(f"r{k}", seed=k, settings={"data.root": f"/d{k}", "trainer.log_every": k})
@@ -102,9 +102,7 @@ def test_a_repeated_run_is_no_second_sample(make_run: MakeRun) -> None:
     assert len(group.runs) == 2
 
 
-def test_unfinished_runs_are_counted_as_what_they_are(
-    grid: list[RunRecord], make_run: MakeRun
-) -> None:
+def test_unfinished_runs_are_counted_by_status(grid: list[RunRecord], make_run: MakeRun) -> None:
     failed = read_run(
         make_run(
             "f",
@@ -130,9 +128,7 @@ def test_main_effects_by_hand(grid: list[RunRecord]) -> None:
     assert effects["model", "cnn"].spread.n == 6
 
 
-def test_marks_against_the_best_are_adjusted_for_all_pairs(
-    runs_of: RunsOf, make_run: MakeRun
-) -> None:
+def test_p_values_are_adjusted_for_all_pairs(runs_of: RunsOf, make_run: MakeRun) -> None:
     scores = {"a": [0.90, 0.91, 0.92], "b": [0.89, 0.91, 0.9], "c": [0.7, 0.71, 0.69]}
     runs = [
         read_run(make_run(f"{name}{seed}", seed=seed, settings={"model": name}, validation=value))
@@ -158,9 +154,7 @@ def test_a_folder_without_a_config_is_still_told_apart(make_run: MakeRun) -> Non
     ] == ["cnn", "fcn"]
 
 
-def test_a_setting_of_which_a_job_without_a_config_says_nothing_does_not_vary(
-    make_run: MakeRun, tmp_path: Path
-) -> None:
+def test_unknown_setting_does_not_differ(make_run: MakeRun, tmp_path: Path) -> None:
     """A job that was impossible has only what set it apart from its siblings; the others have all
     that was typed."""
     folders = [

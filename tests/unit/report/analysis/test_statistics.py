@@ -23,9 +23,7 @@ def test_welch_is_scipys(sizes: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("scales", [(1.0, 1.0), (1.0, 5.0)])
 @pytest.mark.parametrize("size", [2, 3, 5])
-def test_equal_recipes_are_told_apart_in_one_case_of_twenty_at_most(
-    size: int, scales: tuple[float, float]
-) -> None:
+def test_false_positive_rate_is_at_most_5_percent(size: int, scales: tuple[float, float]) -> None:
     """Accuracies as they are measured: whole images of 10,000, here with seeds that come to within
     a few of each other."""
     generator, trials = np.random.default_rng(1), 1500
@@ -51,7 +49,7 @@ def test_a_real_difference_is_found() -> None:
     )
 
 
-def test_seeds_that_coincide_do_not_make_a_difference_certain() -> None:
+def test_equal_scores_count_as_one_step_of_spread() -> None:
     assert not welch([0.5, 0.5], [0.55, 0.55], resolution=0.05).distinguishable
     assert welch([0.5, 0.5, 0.5], [0.55, 0.55, 0.55], resolution=1e-4).distinguishable
 

@@ -23,7 +23,7 @@ def sweep(make_run: MakeRun, tmp_path: Path) -> Path:
 
 
 def names(asked: str) -> list[str]:
-    return [run.name for run in find_runs(asked)]
+    return [run.folder.path.name for run in find_runs(asked)]
 
 
 def test_a_run_a_sweep_a_pattern_a_file_latest(sweep: Path) -> None:

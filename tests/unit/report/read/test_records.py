@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mnist_trainer.report.read.discovery import find_runs
-from mnist_trainer.report.read.records import flatten, read_run
+from mnist_trainer.report.read.files import flatten
+from mnist_trainer.report.read.records import read_run
 from tests.unit.report.conftest import MakeRun
 
 
@@ -18,7 +19,7 @@ def test_a_whole_run(make_run: MakeRun) -> None:
     assert run.test is not None
     assert (run.test.accuracy, run.test.correct, run.test.images) == (0.912, 912, 1000)
     assert run.config["optimizer.lr"] == 0.1
-    assert len(run.points) == 9
+    assert len(run.metrics) == 9
     assert run.seconds("total") == 6.0
     predictions = run.predictions()
     assert predictions is not None
@@ -26,12 +27,12 @@ def test_a_whole_run(make_run: MakeRun) -> None:
     assert not run.notes
 
 
-def test_a_torn_last_line_is_nothing_to_speak_of(make_run: MakeRun) -> None:
+def test_torn_last_line_is_ignored(make_run: MakeRun) -> None:
     folder = make_run("run")
     path = folder / "metrics.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
     run = read_run(folder)
-    assert len(run.points) == 8
+    assert len(run.metrics) == 8
     assert not run.notes
 
 
@@ -41,13 +42,13 @@ def test_a_damaged_line_is_named_and_left_out(make_run: MakeRun) -> None:
     lines[2], lines[4] = '{"kind": "epo', "[1]"
     (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
     run = read_run(folder)
-    assert len(run.points) == 7
+    assert len(run.metrics) == 7
     assert len(run.notes) == 1
     assert "metrics.jsonl" in run.notes[0]
     assert "line 3, 5" in run.notes[0]
 
 
-def test_without_a_result_the_clock_tells_running_from_interrupted(make_run: MakeRun) -> None:
+def test_recent_writes_mean_running(make_run: MakeRun) -> None:
     folder = make_run("run", test=None)
     (folder / "train.log").write_text("epoch 1\nstopped at step 12\n\n")
     assert read_run(folder).status == "running"

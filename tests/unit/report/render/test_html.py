@@ -77,7 +77,7 @@ def sweep_page(make_run: MakeRun, tmp_path: Path) -> str:
     return page(sweep_document(find_runs(str(tmp_path / "s")), EVIL))
 
 
-def test_a_page_needs_nothing_besides_itself(sweep_page: str) -> None:
+def test_page_is_self_contained(sweep_page: str) -> None:
     reader = read(sweep_page)
     for tag, attributes in reader.elements:
         assert tag not in ("script", "link", "iframe", "object", "embed", "base"), tag
@@ -92,7 +92,7 @@ def test_a_page_needs_nothing_besides_itself(sweep_page: str) -> None:
     assert "prefers-color-scheme: dark" in sweep_page
 
 
-def test_a_page_is_whole(sweep_page: str) -> None:
+def test_page_is_well_formed(sweep_page: str) -> None:
     reader = read(sweep_page)
     assert reader.wrong == []
     assert reader.open == []
@@ -114,7 +114,7 @@ def test_no_name_becomes_markup(sweep_page: str) -> None:
     assert '<script>alert("x")</script>' in read(sweep_page).text
 
 
-def test_what_is_seen_is_also_said(sweep_page: str) -> None:
+def test_figures_have_text_alternatives(sweep_page: str) -> None:
     reader = read(sweep_page)
     pictures = [attributes for tag, attributes in reader.elements if tag == "svg"]
     assert len(pictures) == 4
@@ -128,7 +128,7 @@ def test_what_is_seen_is_also_said(sweep_page: str) -> None:
     assert dict(reader.elements)["html"]["lang"] == "en"
 
 
-def test_no_color_of_a_figure_is_left_that_stands_for_a_role(sweep_page: str) -> None:
+def test_placeholder_colors_are_replaced(sweep_page: str) -> None:
     assert not re.search(r"#0[123]0[01]0", sweep_page)
     assert "var(--series-0)" in sweep_page
     assert "var(--level-4)" in sweep_page

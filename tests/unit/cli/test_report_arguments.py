@@ -1,12 +1,11 @@
-"""What was asked for, and to where it goes."""
+"""The arguments of mnist-report."""
 
 from pathlib import Path
 
 import pytest
 
-from mnist_trainer.errors import ConfigError, MachineError
-from mnist_trainer.report.read.request import parse
-from mnist_trainer.system.optional_packages import import_package, is_installed
+from mnist_trainer.cli.report import parse
+from mnist_trainer.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +28,7 @@ def test_where_a_format_goes() -> None:
     assert parse(["a", "--markdown"]).targets == {"markdown": "-"}
 
 
-def test_a_folder_after_a_format_is_a_folder_to_report_on_in_its_place() -> None:
+def test_folder_after_a_format_is_reported_on() -> None:
     asked = parse(["--html", "a", "b", "--compare"])
     assert asked.folders == ("a", "b")
     assert asked.targets == {"html": "report.html"}
@@ -58,11 +57,3 @@ def test_a_folder_after_a_format_is_a_folder_to_report_on_in_its_place() -> None
 def test_mistakes(words: list[str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         parse(words)
-
-
-def test_a_missing_package_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "scipy", None)
-    monkeypatch.delitem(__import__("sys").modules, "scipy.stats", raising=False)
-    with pytest.raises(MachineError, match="pip install scipy"):
-        import_package("scipy.stats", "This")
-    assert not is_installed("scipy")

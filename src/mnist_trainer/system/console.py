@@ -1,0 +1,45 @@
+"""Text and tables for the terminal. Rich is imported only where it is used, for start-up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+
+def printable(text: str, stream: TextIO | None = None) -> str:
+    """Replace the characters that a stream (default: standard output) cannot encode by "?"."""
+    encoding = (stream or sys.stdout).encoding or "ascii"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def make_console(width: int | None = None) -> Console:
+    """A console on standard output that colours only what is styled.
+
+    Args:
+        width: columns; None for those of the terminal.
+    """
+    from rich.console import Console
+
+    return Console(width=width, highlight=False)
+
+
+def make_table(*columns: str | Text, numeric: Collection[int] = ()) -> Table:
+    """An empty table without lines, whose cells wrap rather than lose text.
+
+    Args:
+        columns: headings; without any text the table has no head.
+        numeric: places of the columns that are aligned to the right.
+    """
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.show_header = any(columns)
+    for place, name in enumerate(columns):
+        table.add_column(name, justify="right" if place in numeric else "left", overflow="fold")
+    return table
