@@ -210,7 +210,9 @@ def test_asked_to_stop_it_saves_says_how_to_go_on_and_does(
     assert points(folder) == points(uninterrupted)
 
 
-def test_a_second_ctrl_c_stops_at_once(start: Start, tmp_path: Path) -> None:
+def test_a_second_ctrl_c_stops_at_once(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """R10: while the step that the first waits for does not end."""
     (tmp_path / "slow_net.py").write_text(
         "import time\nfrom torch import nn\n"
@@ -223,25 +225,23 @@ def test_a_second_ctrl_c_stops_at_once(start: Start, tmp_path: Path) -> None:
     )
     (tmp_path / "mine" / "model").mkdir(parents=True)
     (tmp_path / "mine" / "model" / "slow.yaml").write_text("_target_: slow_net.Net\n")
-    os.environ |= {"PYTHONPATH": str(tmp_path), "MNIST_TRAINER_TRUST": "slow_net"}
-    try:
-        process = start(
-            "--config-dir",
-            "mine",
-            *(w for w in WORDS if "model" not in w),
-            "model=slow",
-            "hydra.run.dir=slow",
-            "trainer.log_every=1",
-        )
-        wait_for_step(tmp_path / "slow", 1, process)
-        time.sleep(0.5)  # The next step has begun, and takes 3 seconds.
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
-        asked = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
-    finally:
-        del os.environ["PYTHONPATH"], os.environ["MNIST_TRAINER_TRUST"]
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("MNIST_TRAINER_TRUST", "slow_net")
+    process = start(
+        "--config-dir",
+        "mine",
+        *(w for w in WORDS if "model" not in w),
+        "model=slow",
+        "hydra.run.dir=slow",
+        "trainer.log_every=1",
+    )
+    wait_for_step(tmp_path / "slow", 1, process)
+    time.sleep(0.5)  # The next step has begun, and takes 3 seconds.
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    asked = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
     assert time.monotonic() - asked < 1.5
     assert process.returncode == 130
 
