@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,8 +94,8 @@ class Picture:
     caption: str
     alt: str
     """Text alternative."""
-    draw: Callable[[str], str]
-    """Draws the SVG element; takes the text alternative."""
+    draw: Callable[[Any], None]
+    """Draws on a matplotlib figure, whose size it sets."""
 
 
 @dataclass(frozen=True)
