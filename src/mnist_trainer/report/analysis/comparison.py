@@ -139,8 +139,8 @@ def compare_named(names: Sequence[str], parts: Sequence[Sequence[RunRecord]]) ->
     raise ConfigError(
         f"--compare takes two recipes; {this} {len(groups)}:\n"
         + "\n".join(lines)
-        + "\nName two, such as: mnist-report A B --compare; a pattern in quotes stands for the seeds"
-        " of one."
+        + "\nName two, such as: mnist-report A B --compare; a pattern in quotes stands for the"
+        " seeds of one."
     )
 
 

@@ -74,11 +74,6 @@ class Group:
         ]
         return ", ".join(parts) or self.runs[0].recipe
 
-    @property
-    def states(self) -> str:
-        """Number of runs by status."""
-        return count_states(self.runs)
-
 
 def count_states(runs: Sequence[RunRecord]) -> str:
     """Number of runs by status, such as "3 completed, 1 failed"."""

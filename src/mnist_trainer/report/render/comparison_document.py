@@ -10,10 +10,10 @@ from mnist_trainer.report.render.document import (
     Document,
     Paragraph,
     Picture,
-    Section,
     Table,
     accuracy_text,
     interval_text,
+    sections_of,
     spread_text,
 )
 from mnist_trainer.report.render.plots import draw_comparison
@@ -23,17 +23,18 @@ from mnist_trainer.system.messages import counted
 def comparison_document(comparison: Comparison) -> Document:
     """The verdict, the interval over seeds it rests on, then the tests over images."""
     a, b = comparison.a, comparison.b
-    verdict: list[Block] = [
+    verdict = [
         Paragraph(comparison.sentence, strong=True),
         *map(Paragraph, comparison.notes),
     ]
-    named = {
-        "Verdict": verdict,
-        "Over seeds": _over_seeds(comparison),
-        "Over test images": _over_images(comparison),
-        "Runs": [_runs(a, b)],
-    }
-    sections = tuple(Section(name, tuple(blocks)) for name, blocks in named.items() if blocks)
+    sections = sections_of(
+        {
+            "Verdict": verdict,
+            "Over seeds": _over_seeds(comparison),
+            "Over test images": _over_images(comparison),
+            "Runs": [_runs(a, b)],
+        }
+    )
     return Document(f"{a.name} and {b.name}", f"comparison: {comparison.verdict}", sections)
 
 

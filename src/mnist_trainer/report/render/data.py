@@ -12,6 +12,7 @@ from mnist_trainer.report.analysis.groups import (
     Group,
     accuracies,
     apart_from_best,
+    count_states,
     differing_settings,
     group_runs,
     main_effects,
@@ -138,7 +139,7 @@ def _group_values(group: Group, place: int, apart: dict[int, float]) -> dict[str
         "test": group.test and _spread(group.test),
         "seconds": group.seconds and group.seconds.mean,
         "n": len(group.completed),
-        "status": group.states,
+        "status": count_states(group.runs),
         "p_against_best": apart.get(place),
         "runs": [run.path for run in group.runs],
     }
