@@ -12,9 +12,9 @@ from mnist_trainer.report.analysis.comparable import (
     usable,
 )
 from mnist_trainer.report.analysis.groups import (
+    accuracies,
     differing_settings,
     group_runs,
-    test_accuracies,
     value_of,
 )
 from mnist_trainer.report.analysis.statistics import Difference, McNemar, mcnemar, welch
@@ -114,7 +114,7 @@ def _difference(a: Side, b: Side) -> Difference | None:
     if min(len(a.runs), len(b.runs)) < 2:
         return None
     images = min(run.test.images for run in (*a.runs, *b.runs) if run.test)
-    return welch(test_accuracies(a.runs), test_accuracies(b.runs), 1 / images)
+    return welch(accuracies(a.runs, "test"), accuracies(b.runs, "test"), 1 / images)
 
 
 def compare_named(names: Sequence[str], parts: Sequence[Sequence[RunRecord]]) -> Comparison:
@@ -139,8 +139,8 @@ def compare_named(names: Sequence[str], parts: Sequence[Sequence[RunRecord]]) ->
     raise ConfigError(
         f"--compare takes two recipes; {this} {len(groups)}:\n"
         + "\n".join(lines)
-        + "\nName two, such as: mnist-report A B --compare; a pattern in quotes stands for the seeds"
-        " of one."
+        + "\nName two, such as: mnist-report A B --compare; a pattern in quotes stands for the"
+        " seeds of one."
     )
 
 

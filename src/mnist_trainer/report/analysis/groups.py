@@ -40,7 +40,7 @@ class Group:
     @property
     def validation(self) -> Spread | None:
         """Validation accuracy over the seeds; None unless every completed run has one."""
-        scores = validation_accuracies(self.completed)
+        scores = accuracies(self.completed, "validation")
         return spread(scores) if len(scores) == len(self.completed) else None
 
     @property
@@ -53,7 +53,7 @@ class Group:
 
     @property
     def test(self) -> Spread | None:
-        return spread(test_accuracies(self.completed))
+        return spread(accuracies(self.completed, "test"))
 
     @property
     def seconds(self) -> Spread | None:
@@ -74,11 +74,6 @@ class Group:
         ]
         return ", ".join(parts) or self.runs[0].recipe
 
-    @property
-    def states(self) -> str:
-        """Number of runs by status."""
-        return count_states(self.runs)
-
 
 def count_states(runs: Sequence[RunRecord]) -> str:
     """Number of runs by status, such as "3 completed, 1 failed"."""
@@ -86,12 +81,13 @@ def count_states(runs: Sequence[RunRecord]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
-def test_accuracies(runs: Sequence[RunRecord]) -> list[float]:
-    return [run.test.accuracy for run in runs if run.test]
+def score_of(run: RunRecord, split: str) -> SplitMetrics | None:
+    return run.validation if split == "validation" else run.test
 
 
-def validation_accuracies(runs: Sequence[RunRecord]) -> list[float]:
-    return [run.validation.accuracy for run in runs if run.validation]
+def accuracies(runs: Sequence[RunRecord], split: str) -> list[float]:
+    """Accuracies of the runs that have one on the split: validation or test."""
+    return [score.accuracy for run in runs if (score := score_of(run, split))]
 
 
 def distinct(runs: Sequence[RunRecord]) -> list[RunRecord]:
@@ -186,9 +182,9 @@ def main_effects(groups: Sequence[Group], split: str) -> list[Effect]:
     num_values = Counter(setting for setting, _ in found)
     order = list(groups[0].settings) if groups else []
     effects = [
-        Effect(key, value, tuple(accuracies), over)
-        for (key, value), accuracies in found.items()
-        if num_values[key] > 1 and (over := spread(accuracies))
+        Effect(key, value, tuple(scores), over)
+        for (key, value), scores in found.items()
+        if num_values[key] > 1 and (over := spread(scores))
     ]
     return sorted(
         effects, key=lambda effect: (order.index(effect.setting), _by_number(effect.value))
@@ -200,10 +196,6 @@ def _by_number(value: str) -> tuple[int, float, str]:
         return 0, float(value), value
     except ValueError:
         return 1, 0.0, value
-
-
-def score_of(run: RunRecord, split: str) -> SplitMetrics | None:
-    return run.validation if split == "validation" else run.test
 
 
 def split_to_judge_by(runs: Sequence[RunRecord]) -> str:
@@ -222,7 +214,7 @@ def apart_from_best(best_first: Sequence[Group]) -> dict[int, float]:
         Place in the ranking, from 1 (the best has 0), to adjusted p-value.
     """
     scores = {
-        place: validation_accuracies(group.completed)
+        place: accuracies(group.completed, "validation")
         for place, group in enumerate(best_first)
         if group.validation and group.validation.n >= 2
     }

@@ -79,11 +79,8 @@ def _near(path: Path) -> str:
 
 def _run_folders(path: Path) -> Iterator[Path]:
     """The folder itself if it is a run's, else run folders below it; links are not followed."""
-    if is_run(path):
-        yield path
-        return
     for place, names, _ in os.walk(path):
-        if Path(place) != path and is_run(Path(place)):
+        if is_run(Path(place)):
             names.clear()
             yield Path(place)
 

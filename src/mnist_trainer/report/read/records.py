@@ -186,8 +186,8 @@ def _status(
     idle = time.time() - max(written)
     if idle < RUNNING_SECONDS:
         return "running", f"written to {max(0, idle):.0f} s ago"
-    last = next((line for line in reversed(_tail(folder.log)) if line.strip()), "")
-    return "interrupted", LOG_HEAD.sub("", last.strip())[:MESSAGE_LIMIT]
+    last = read_text(folder.log)[-LOG_TAIL:].strip().rpartition("\n")[2]
+    return "interrupted", LOG_HEAD.sub("", last)[:MESSAGE_LIMIT]
 
 
 def _status_of_result(folder: RunFolder, result: Mapping[str, Any]) -> tuple[str, str]:
@@ -200,8 +200,3 @@ def _status_of_result(folder: RunFolder, result: Mapping[str, Any]) -> tuple[str
     if isinstance(said, dict):
         said = said.get("message") or said.get("text") or json.dumps(said)
     return status, str(said)[:MESSAGE_LIMIT]
-
-
-def _tail(path: Path) -> list[str]:
-    """The last lines of a log."""
-    return read_text(path)[-LOG_TAIL:].split("\n")

@@ -3,17 +3,17 @@
 from functools import partial
 
 from mnist_trainer.report.analysis.comparison import FORMULA, Comparison, Side, p_text
-from mnist_trainer.report.analysis.groups import test_accuracies
+from mnist_trainer.report.analysis.groups import accuracies
 from mnist_trainer.report.analysis.statistics import holm, spread
 from mnist_trainer.report.render.document import (
     Block,
     Document,
     Paragraph,
     Picture,
-    Section,
     Table,
     accuracy_text,
     interval_text,
+    sections_of,
     spread_text,
 )
 from mnist_trainer.report.render.plots import draw_comparison
@@ -23,27 +23,31 @@ from mnist_trainer.system.messages import counted
 def comparison_document(comparison: Comparison) -> Document:
     """The verdict, the interval over seeds it rests on, then the tests over images."""
     a, b = comparison.a, comparison.b
-    sections = [
-        Section(
-            "Verdict",
-            (
-                Paragraph(comparison.sentence, strong=True),
-                *(Paragraph(note) for note in comparison.notes),
-            ),
-        ),
-        Section("Over seeds", tuple(_over_seeds(comparison))),
+    verdict = [
+        Paragraph(comparison.sentence, strong=True),
+        *map(Paragraph, comparison.notes),
     ]
-    if comparison.pairs:
-        sections.append(Section("Over test images", tuple(_over_images(comparison))))
-    sections.append(Section("Runs", (_runs(a, b),)))
-    return Document(f"{a.name} and {b.name}", f"comparison: {comparison.verdict}", tuple(sections))
+    sections = sections_of(
+        {
+            "Verdict": verdict,
+            "Over seeds": _over_seeds(comparison),
+            "Over test images": _over_images(comparison),
+            "Runs": [_runs(a, b)],
+        }
+    )
+    return Document(f"{a.name} and {b.name}", f"comparison: {comparison.verdict}", sections)
 
 
 def _over_seeds(comparison: Comparison) -> list[Block]:
     sides = (("A", comparison.a), ("B", comparison.b))
-    over = {letter: spread(test_accuracies(side.runs)) for letter, side in sides}
     rows = tuple(
-        (letter, side.name, spread_text(over[letter]), str(len(side.runs)), side.seeds)
+        (
+            letter,
+            side.name,
+            spread_text(spread(accuracies(side.runs, "test"))),
+            str(len(side.runs)),
+            side.seeds,
+        )
         for letter, side in sides
     )
     columns = ("", "recipe", "test accuracy", "n", "seeds")
@@ -54,13 +58,8 @@ def _over_seeds(comparison: Comparison) -> list[Block]:
     ]
     found = comparison.difference
     if found is None:
-        return [
-            *blocks,
-            Paragraph(
-                "One seed says nothing of the spread between seeds. Train more: mnist-train -m ..."
-                " 'seed=range(3)'"
-            ),
-        ]
+        text = "One seed says nothing of the spread between seeds. Train more: mnist-train -m ..."
+        return [*blocks, Paragraph(f"{text} 'seed=range(3)'")]
     text = (
         f"B - A = {100 * found.value:+.2f} percentage points, 95 % interval {100 * found.low:+.2f}"
         f" to {100 * found.high:+.2f} (df = {found.degrees:.1f}, p = {p_text(found.p)}). The"
@@ -69,13 +68,14 @@ def _over_seeds(comparison: Comparison) -> list[Block]:
     )
     blocks.append(Paragraph(text))
     if not found.distinguishable and min(found.a.n, found.b.n) < 5:
-        blocks.append(
-            Paragraph("More seeds narrow the interval: mnist-train -m ... 'seed=range(5)'")
-        )
+        text = "More seeds narrow the interval: mnist-train -m ... 'seed=range(5)'"
+        blocks.append(Paragraph(text))
     return blocks
 
 
 def _over_images(comparison: Comparison) -> list[Block]:
+    if not comparison.pairs:
+        return []
     adjusted = holm([pair.test.p for pair in comparison.pairs])
     rows = tuple(
         (

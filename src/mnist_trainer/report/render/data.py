@@ -10,26 +10,18 @@ from typing import Any
 from mnist_trainer.report.analysis.comparison import Comparison, Side
 from mnist_trainer.report.analysis.groups import (
     Group,
+    accuracies,
     apart_from_best,
+    count_states,
     differing_settings,
     group_runs,
     main_effects,
     split_to_judge_by,
-    test_accuracies,
     value_of,
 )
 from mnist_trainer.report.analysis.statistics import Spread, spread
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.document import clean
-
-METRICS = (
-    "validation_accuracy",
-    "validation_loss",
-    "test_accuracy",
-    "test_loss",
-    "test_right",
-    "test_images",
-)
 
 
 def runs_csv(runs: Sequence[RunRecord]) -> str:
@@ -39,8 +31,7 @@ def runs_csv(runs: Sequence[RunRecord]) -> str:
         if len(runs) > 1
         else [key for key in runs[0].overrides if key != "seed"]
     )
-    head = ["run", "status", *keys, "seed", *METRICS, "epochs", "seconds", "message"]
-    return _table(head, [_row(run, keys) for run in runs])
+    return _table([_row(run, keys) for run in runs])
 
 
 def comparison_csv(comparison: Comparison) -> str:
@@ -53,7 +44,7 @@ def comparison_csv(comparison: Comparison) -> str:
     }
     row |= {f"difference_{key}": value for key, value in (found["difference"] or {}).items()}
     row |= {"verdict": found["verdict"], "sentence": found["sentence"]}
-    return _table(list(row), [list(row.values())])
+    return _table([row])
 
 
 def runs_json(runs: Sequence[RunRecord]) -> str:
@@ -135,7 +126,7 @@ def comparison_values(comparison: Comparison) -> dict[str, Any]:
 def _side(side: Side) -> dict[str, Any]:
     return {
         "name": side.name,
-        **_spread(spread(test_accuracies(side.runs))),
+        **_spread(spread(accuracies(side.runs, "test"))),
         "runs": [run_values(run) for run in side.runs],
     }
 
@@ -148,7 +139,7 @@ def _group_values(group: Group, place: int, apart: dict[int, float]) -> dict[str
         "test": group.test and _spread(group.test),
         "seconds": group.seconds and group.seconds.mean,
         "n": len(group.completed),
-        "status": group.states,
+        "status": count_states(group.runs),
         "p_against_best": apart.get(place),
         "runs": [run.path for run in group.runs],
     }
@@ -158,30 +149,30 @@ def _spread(over: Spread | None) -> dict[str, Any]:
     return asdict(over) if over else {"mean": None, "sd": None, "n": 0}
 
 
-def _row(run: RunRecord, keys: Sequence[str]) -> list[Any]:
+def _row(run: RunRecord, keys: Sequence[str]) -> dict[str, Any]:
     test, validation = run.test, run.validation
-    return [
-        run.path,
-        run.status,
-        *(value_of(run, key) for key in keys),
-        run.seed,
-        validation and validation.accuracy,
-        validation and validation.loss,
-        test and test.accuracy,
-        test and test.loss,
-        test and test.correct,
-        test and test.images,
-        run.result.get("epochs"),
-        run.seconds("total"),
-        run.message,
-    ]
+    return {
+        "run": run.path,
+        "status": run.status,
+        **{key: value_of(run, key) for key in keys},
+        "seed": run.seed,
+        "validation_accuracy": validation and validation.accuracy,
+        "validation_loss": validation and validation.loss,
+        "test_accuracy": test and test.accuracy,
+        "test_loss": test and test.loss,
+        "test_right": test and test.correct,
+        "test_images": test and test.images,
+        "epochs": run.result.get("epochs"),
+        "seconds": run.seconds("total"),
+        "message": run.message,
+    }
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def _table(rows: Sequence[dict[str, Any]]) -> str:
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow([clean(name) for name in head])
-    writer.writerows([[_cell(value) for value in row] for row in rows])
+    writer.writerow([clean(name) for name in rows[0]])
+    writer.writerows([[_cell(value) for value in row.values()] for row in rows])
     return written.getvalue()
 
 

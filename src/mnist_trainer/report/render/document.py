@@ -1,8 +1,9 @@
 """Content of a report, independent of the format: sections of blocks."""
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,8 +94,8 @@ class Picture:
     caption: str
     alt: str
     """Text alternative."""
-    draw: Callable[[str], str]
-    """Draws the SVG element; takes the text alternative."""
+    draw: Callable[[Any], None]
+    """Draws on a matplotlib figure, whose size it sets."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,11 @@ class Document:
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+
+
+def sections_of(named: Mapping[str, Sequence[Block]]) -> tuple[Section, ...]:
+    """Sections by their titles; those without blocks are left out."""
+    return tuple(Section(title, tuple(blocks)) for title, blocks in named.items() if blocks)
 
 
 def clean(text: object) -> str:

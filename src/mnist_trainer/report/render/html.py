@@ -9,6 +9,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from mnist_trainer.report.render.document import Document, Picture, clean
+from mnist_trainer.report.render.svg import svg
 from mnist_trainer.system.version import __version__
 
 
@@ -35,7 +36,7 @@ def page(document: Document) -> str:
 
 def _svg(picture: Picture) -> Markup:
     # Matplotlib escapes the labels of a figure.
-    return Markup(picture.draw(clean(picture.alt)))  # noqa: S704
+    return Markup(svg(picture.draw, clean(picture.alt)))  # noqa: S704
 
 
 def _png(image: NDArray[np.uint8]) -> str:

@@ -9,7 +9,7 @@ from mnist_trainer.report.analysis.statistics import Difference
 from mnist_trainer.report.read.metrics import MetricRecord
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.document import clean
-from mnist_trainer.report.render.svg import GRID, INK, MUTED, SERIES, WIDTH, canvas, element
+from mnist_trainer.report.render.svg import GRID, INK, MUTED, SERIES, WIDTH
 
 SPLIT_COLORS = {"train": SERIES[0], "validation": SERIES[1], "test": SERIES[2]}
 LABEL_LIMIT = 34
@@ -83,42 +83,40 @@ def set_limits(axes: Any, values: Sequence[float], name: str) -> None:
         axes.set_ylim(low - margin, high + margin)
 
 
-def draw_curves(run: RunRecord, alt: str) -> str:
+def draw_curves(run: RunRecord, figure: Any) -> None:
     """Loss and accuracy of a run on each split."""
     _, unit = epochs_axis(run.metrics)
-    with canvas(WIDTH, 3.3) as figure:
-        for axes, name in zip(figure.subplots(1, 2), TITLES, strict=True):
-            ends, seen = [], []
-            for split, color in SPLIT_COLORS.items():
-                fine, coarse = (series(run, kind, split, name) for kind in ("interval", "epoch"))
-                axes.plot(*fine, color=color, linewidth=0.9, alpha=0.55)
-                axes.plot(*coarse, color=color, marker="o")
-                x, y = coarse if coarse[0] else fine
-                if x:
-                    ends.append((x[-1], y[-1], split, color))
-                    # The steep beginning may leave the picture; the epochs may not.
-                    seen += coarse[1] + fine[1][len(fine[1]) // 4 if len(coarse[1]) < 2 else -1 :]
-            set_limits(axes, seen, name)
-            axes.set(title=TITLES[name], xlabel=unit)
-            axes.locator_params(axis="x", integer=unit == "epoch" and len(coarse[0]) > 1)
-            label_ends(axes, ends)
-        return element(figure, alt)
+    figure.set_size_inches(WIDTH, 3.3)
+    for axes, name in zip(figure.subplots(1, 2), TITLES, strict=True):
+        ends, seen = [], []
+        for split, color in SPLIT_COLORS.items():
+            fine, coarse = (series(run, kind, split, name) for kind in ("interval", "epoch"))
+            axes.plot(*fine, color=color, linewidth=0.9, alpha=0.55)
+            axes.plot(*coarse, color=color, marker="o")
+            x, y = coarse if coarse[0] else fine
+            if x:
+                ends.append((x[-1], y[-1], split, color))
+                # The steep beginning may leave the picture; the epochs may not.
+                seen += coarse[1] + fine[1][len(fine[1]) // 4 if len(coarse[1]) < 2 else -1 :]
+        set_limits(axes, seen, name)
+        axes.set(title=TITLES[name], xlabel=unit)
+        axes.locator_params(axis="x", integer=unit == "epoch" and len(coarse[0]) > 1)
+        label_ends(axes, ends)
 
 
-def draw_comparison(comparison: Comparison, alt: str) -> str:
+def draw_comparison(comparison: Comparison, figure: Any) -> None:
     """Test accuracy of every seed of both sides, and the interval of the difference below."""
     found = comparison.difference
-    with canvas(0.82 * WIDTH, 3.2 if found else 1.9) as figure:
-        heights = [1.5, 1] if found else [1]
-        panels = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-        _draw_seeds(panels[0], comparison)
-        if found:
-            _draw_difference(panels[1], found)
-        for axes in panels:
-            axes.tick_params(axis="y", labelcolor=INK)
-            axes.grid(axis="y", visible=False)
-            axes.grid(axis="x", color=GRID)
-        return element(figure, alt)
+    figure.set_size_inches(0.82 * WIDTH, 3.2 if found else 1.9)
+    heights = [1.5, 1] if found else [1]
+    panels = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    _draw_seeds(panels[0], comparison)
+    if found:
+        _draw_difference(panels[1], found)
+    for axes in panels:
+        axes.tick_params(axis="y", labelcolor=INK)
+        axes.grid(axis="y", visible=False)
+        axes.grid(axis="x", color=GRID)
 
 
 def _draw_seeds(axes: Any, comparison: Comparison) -> None:

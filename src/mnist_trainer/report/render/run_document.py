@@ -18,12 +18,12 @@ from mnist_trainer.report.render.document import (
     Mistake,
     Paragraph,
     Picture,
-    Section,
     Table,
     interval_text,
     percent,
     rows_of,
     seconds_text,
+    sections_of,
 )
 from mnist_trainer.report.render.plots import draw_curves
 from mnist_trainer.runs.predictions import Predictions
@@ -50,14 +50,16 @@ def run_document(run: RunRecord, *, with_images: bool) -> Document:
     Args:
         with_images: show the worst mistakes as pictures, for which the data set is read.
     """
-    sections = [Section("Result", tuple(_result(run)))]
-    if run.metrics:
-        sections.append(Section("Curves", tuple(_curves(run))))
-    sections.append(Section("Mistakes", tuple(_mistakes(run, with_images))))
-    sections.append(Section("Configuration", tuple(_configuration(run))))
-    if run.environment:
-        sections.append(Section("Environment", (_environment(run.environment),)))
-    return Document(run.recipe, run.path, tuple(sections))
+    sections = sections_of(
+        {
+            "Result": _result(run),
+            "Curves": _curves(run) if run.metrics else [],
+            "Mistakes": _mistakes(run, with_images),
+            "Configuration": _configuration(run),
+            "Environment": [_environment(run.environment)] if run.environment else [],
+        }
+    )
+    return Document(run.recipe, run.path, sections)
 
 
 def _result(run: RunRecord) -> list[Block]:

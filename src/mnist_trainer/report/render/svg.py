@@ -6,8 +6,7 @@ Matplotlib draws with placeholder colours; each is replaced by a CSS variable of
 import io
 import itertools
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -28,11 +27,14 @@ WIDTH = 9.2
 _numbers = itertools.count(1)
 
 
-@contextmanager
-def canvas(width: float, height: float) -> Iterator[Any]:
-    """A matplotlib figure of so many inches in the report's style.
+def svg(draw: Callable[[Any], None], alt: str) -> str:
+    """Draw a figure in the report's style, as an SVG element.
 
     Text stays text in the SVG, and none is read as a formula.
+
+    Args:
+        draw: draws on a matplotlib figure, whose size it sets.
+        alt: text alternative.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -48,17 +50,11 @@ def canvas(width: float, height: float) -> Iterator[Any]:
         "axes.facecolor": "none", "figure.facecolor": "none",
         "figure.constrained_layout.use": True, "lines.linewidth": 1.8, "lines.markersize": 4.5,
     }  # fmt: skip
-    with matplotlib.rc_context(look):
-        yield Figure(figsize=(width, height))
-
-
-def element(figure: Any, alt: str) -> str:
-    """The figure as an SVG element with a text alternative.
-
-    Must be called within its ``canvas``: matplotlib reads the style again when it writes.
-    """
     written = io.StringIO()
-    figure.savefig(written, format="svg", metadata={"Date": None})
+    with matplotlib.rc_context(look):
+        figure = Figure()
+        draw(figure)
+        figure.savefig(written, format="svg", metadata={"Date": None})
     text = written.getvalue()
     body = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

@@ -23,10 +23,10 @@ from mnist_trainer.report.render.document import (
     Document,
     Paragraph,
     Picture,
-    Section,
     Table,
     accuracy_text,
     seconds_text,
+    sections_of,
     spread_text,
 )
 from mnist_trainer.report.render.sweep_plots import (
@@ -58,15 +58,16 @@ def sweep_document(runs: Sequence[RunRecord], title: str) -> Document:
     """The report of several runs."""
     groups, split = group_runs(runs), split_to_judge_by(runs)
     effects = main_effects(groups, split) if len(groups) > 1 else []
-    named = {
-        "Ranking": _ranking(groups, runs),
-        "Curves": _curves(groups, runs),
-        "Effect of each setting": _effects(effects, split),
-        "Settings together": _parallel(groups, effects, split),
-        "Accuracy against time": _time(groups, split),
-        "Runs": _runs(runs, groups),
-    }
-    sections = tuple(Section(name, tuple(blocks)) for name, blocks in named.items() if blocks)
+    sections = sections_of(
+        {
+            "Ranking": _ranking(groups, runs),
+            "Curves": _curves(groups, runs),
+            "Effect of each setting": _effects(effects, split),
+            "Settings together": _parallel(groups, effects, split),
+            "Accuracy against time": _time(groups, split),
+            "Runs": _runs(runs, groups),
+        }
+    )
     size = f"{counted(len(runs), 'run')} ({count_states(runs)})"
     return Document(title, f"{size}, {counted(len(groups), 'group')} over seeds", sections)
 
@@ -119,7 +120,7 @@ def _table(caption: str, groups: Sequence[Group]) -> Table:
             spread_text(group.test),
             str(len(group.completed)),
             _seconds(group),
-            group.states,
+            count_states(group.runs),
         )
         for group in groups
     )

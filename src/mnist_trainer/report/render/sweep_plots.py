@@ -15,8 +15,6 @@ from mnist_trainer.report.render.svg import (
     SERIES,
     SURFACE,
     WIDTH,
-    canvas,
-    element,
 )
 
 OFFSET = {"textcoords": "offset points"}
@@ -27,22 +25,21 @@ def color_of(place: int) -> str:
     return SERIES[place] if place < len(SERIES) else MUTED
 
 
-def draw_overlay(groups: Sequence[Group], split: str, alt: str) -> str:
+def draw_overlay(groups: Sequence[Group], split: str, figure: Any) -> None:
     """Training loss and held-out accuracy of all runs of a sweep, by epoch."""
     records = [record for group in groups for run in group.runs for record in run.metrics]
     epochs = max((record.epoch for record in records if record.split == split), default=0)
     panels = [("interval", "train", "loss", "training loss")]
     if epochs > 1:
         panels.append(("epoch", split, "accuracy", f"{split} accuracy in %"))
-    with canvas(WIDTH, 3.9) as figure:
-        for axes, (kind, part, name, title) in zip(
-            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-        ):
-            ends = _draw_runs(axes, groups, kind, part, name)
-            axes.set(title=title, xlabel="epoch")
-            axes.locator_params(axis="x", integer=epochs > 1)
-        label_ends(axes, ends, 0.055)
-        return element(figure, alt)
+    figure.set_size_inches(WIDTH, 3.9)
+    for axes, (kind, part, name, title) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
+        ends = _draw_runs(axes, groups, kind, part, name)
+        axes.set(title=title, xlabel="epoch")
+        axes.locator_params(axis="x", integer=epochs > 1)
+    label_ends(axes, ends, 0.055)
 
 
 def _draw_runs(
@@ -69,22 +66,21 @@ def _draw_runs(
     return ends
 
 
-def draw_effects(effects: Sequence[Effect], split: str, alt: str) -> str:
+def draw_effects(effects: Sequence[Effect], split: str, figure: Any) -> None:
     """A panel per setting: every run a dot, the means of the values joined."""
     settings: dict[str, list[Effect]] = defaultdict(list)
     for effect in effects:
         settings[effect.setting].append(effect)
     columns = min(3, len(settings))
     rows = math.ceil(len(settings) / columns)
-    with canvas(WIDTH if columns > 1 else 0.6 * WIDTH, 2.9 * rows) as figure:
-        panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flat
-        for (setting, own), axes in zip(settings.items(), panels, strict=False):
-            _draw_effect(axes, own)
-            axes.set_title(short(setting))
-        for axes in list(panels):
-            axes.set_visible(False)
-        figure.supylabel(f"{split} accuracy in %", fontsize=10)
-        return element(figure, alt)
+    figure.set_size_inches(WIDTH if columns > 1 else 0.6 * WIDTH, 2.9 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flat
+    for (setting, own), axes in zip(settings.items(), panels, strict=False):
+        _draw_effect(axes, own)
+        axes.set_title(short(setting))
+    for axes in list(panels):
+        axes.set_visible(False)
+    figure.supylabel(f"{split} accuracy in %", fontsize=10)
 
 
 def _draw_effect(axes: Any, effects: Sequence[Effect]) -> None:
@@ -100,7 +96,7 @@ def _draw_effect(axes: Any, effects: Sequence[Effect]) -> None:
     axes.grid(axis="x", visible=False)
 
 
-def draw_parallel(groups: Sequence[Group], split: str, alt: str) -> str:
+def draw_parallel(groups: Sequence[Group], split: str, figure: Any) -> None:
     """Parallel coordinates: a line per run from its settings to its accuracy."""
     scored = sorted(
         ((score.accuracy, group) for group, _, score in _scored(groups, split)),
@@ -110,31 +106,30 @@ def draw_parallel(groups: Sequence[Group], split: str, alt: str) -> str:
     for effect in main_effects(groups, split):
         values[effect.setting].append(effect.value)
     low, high = scored[0][0], scored[-1][0]
-    with canvas(WIDTH, 3.6) as figure:
-        axes = figure.subplots()
-        for rank, (accuracy, group) in enumerate(scored):
-            # Lines with equal settings are spread a little, in the order of their accuracies.
-            shift = 0.05 * ((rank + 0.5) / len(scored) - 0.5)
-            heights = [
-                _height(options.index(group.settings[key]), len(options)) + shift
-                for key, options in values.items()
-            ]
-            heights.append((accuracy - low) / (high - low) if high > low else 0.5)
-            color = LEVELS[rank * len(LEVELS) // len(scored)]
-            axes.plot(range(len(heights)), heights, color=color, linewidth=1.6, alpha=0.9)
-        for place, options in enumerate(values.values()):
-            _label_values(axes, place, options)
-        for share in (0.0, 0.5, 1.0):
-            text = f"{100 * (low + share * (high - low)):.2f} %"
-            axes.annotate(text, (len(values), share), (7, 0), va="center", **OFFSET)
-        axes.axvline(len(values), color=MUTED, linewidth=0.8)
-        names = [*(short(key, 26) for key in values), f"{split} accuracy"]
-        axes.set_xticks(range(len(names)), names)
-        axes.set(yticks=[], ylim=(-0.06, 1.06), xlim=(-0.05, len(values) + 0.35))
-        axes.grid(visible=False)
-        axes.spines[["left", "bottom"]].set_visible(False)
-        axes.tick_params(length=0, labelcolor=INK)
-        return element(figure, alt)
+    figure.set_size_inches(WIDTH, 3.6)
+    axes = figure.subplots()
+    for rank, (accuracy, group) in enumerate(scored):
+        # Lines with equal settings are spread a little, in the order of their accuracies.
+        shift = 0.05 * ((rank + 0.5) / len(scored) - 0.5)
+        heights = [
+            _height(options.index(group.settings[key]), len(options)) + shift
+            for key, options in values.items()
+        ]
+        heights.append((accuracy - low) / (high - low) if high > low else 0.5)
+        color = LEVELS[rank * len(LEVELS) // len(scored)]
+        axes.plot(range(len(heights)), heights, color=color, linewidth=1.6, alpha=0.9)
+    for place, options in enumerate(values.values()):
+        _label_values(axes, place, options)
+    for share in (0.0, 0.5, 1.0):
+        text = f"{100 * (low + share * (high - low)):.2f} %"
+        axes.annotate(text, (len(values), share), (7, 0), va="center", **OFFSET)
+    axes.axvline(len(values), color=MUTED, linewidth=0.8)
+    names = [*(short(key, 26) for key in values), f"{split} accuracy"]
+    axes.set_xticks(range(len(names)), names)
+    axes.set(yticks=[], ylim=(-0.06, 1.06), xlim=(-0.05, len(values) + 0.35))
+    axes.grid(visible=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.tick_params(length=0, labelcolor=INK)
 
 
 def _label_values(axes: Any, place: int, values: Sequence[str]) -> None:
@@ -161,28 +156,25 @@ def _scored(groups: Sequence[Group], split: str) -> list[tuple[Group, RunRecord,
     ]
 
 
-def draw_time(groups: Sequence[Group], split: str, alt: str) -> str:
+def draw_time(groups: Sequence[Group], split: str, figure: Any) -> None:
     """Accuracy against the total time of a run."""
-    with canvas(WIDTH, 3.7) as figure:
-        axes = figure.subplots()
-        for place, group in enumerate(groups):
-            pairs = [
-                (seconds, 100 * score.accuracy)
-                for _, run, score in _scored([group], split)
-                if (seconds := run.seconds("total"))
-            ]
-            names = [*(short(group.label) for group in groups[: len(SERIES)]), "others"]
-            look = {
-                "color": color_of(place),
-                "marker": "osD^vPXh"[min(place, len(SERIES))],
-                "label": names[place] if place < len(names) else None,
-            }
-            if pairs:
-                axes.plot(
-                    *zip(*pairs, strict=True), linestyle="", markersize=6.5, alpha=0.85, **look
-                )
-        axes.set(xlabel="seconds for the whole run", title=f"{split} accuracy in %")
-        axes.margins(x=0.08, y=0.1)
-        place_of_legend = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
-        axes.legend(frameon=False, labelcolor="linecolor", **place_of_legend)
-        return element(figure, alt)
+    figure.set_size_inches(WIDTH, 3.7)
+    axes = figure.subplots()
+    for place, group in enumerate(groups):
+        pairs = [
+            (seconds, 100 * score.accuracy)
+            for _, run, score in _scored([group], split)
+            if (seconds := run.seconds("total"))
+        ]
+        names = [*(short(group.label) for group in groups[: len(SERIES)]), "others"]
+        look = {
+            "color": color_of(place),
+            "marker": "osD^vPXh"[min(place, len(SERIES))],
+            "label": names[place] if place < len(names) else None,
+        }
+        if pairs:
+            axes.plot(*zip(*pairs, strict=True), linestyle="", markersize=6.5, alpha=0.85, **look)
+    axes.set(xlabel="seconds for the whole run", title=f"{split} accuracy in %")
+    axes.margins(x=0.08, y=0.1)
+    place_of_legend = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
+    axes.legend(frameon=False, labelcolor="linecolor", **place_of_legend)

@@ -89,22 +89,23 @@ def interval(metrics: Metrics) -> str:
 
 def closing_lines(result: Result, folder: str) -> list[tuple[str, str]]:
     """Results of a run, and the commands to go on with."""
-    rows = []
+    seconds, epochs = result.seconds, result.epochs + max(1, result.epochs // 2)
+    rows = [
+        ("test", interval(result.test)),
+        ("test loss", f"{result.test.loss:.4f}"),
+        (
+            "time",
+            f"{seconds.total:.1f} s: setup {seconds.setup:.1f}, training {seconds.train:.1f},"
+            f" evaluation {seconds.eval:.1f}",
+        ),
+        ("run folder", folder),
+        ("train on", f"mnist-train resume={quote(folder)} trainer.epochs={epochs}"),
+    ]
     if result.validation:
-        rows.append(("validation", f"{interval(result.validation)}, epoch {result.tested_epoch}"))
-    rows.append(("test", interval(result.test)))
-    rows.append(("test loss", f"{result.test.loss:.4f}"))
-    seconds = result.seconds
-    spent = (
-        f"{seconds.total:.1f} s: setup {seconds.setup:.1f}, training {seconds.train:.1f},"
-        f" evaluation {seconds.eval:.1f}"
-    )
-    rows.append(("time", spent))
-    rows.append(("run folder", folder))
+        validation = f"{interval(result.validation)}, epoch {result.tested_epoch}"
+        rows.insert(0, ("validation", validation))
     if any(Path(folder).glob("events.out.tfevents.*")):
-        rows.append(("curves", f"tensorboard --logdir {quote(folder)}"))
-    epochs = result.epochs + max(1, result.epochs // 2)
-    rows.append(("train on", f"mnist-train resume={quote(folder)} trainer.epochs={epochs}"))
+        rows.insert(-1, ("curves", f"tensorboard --logdir {quote(folder)}"))
     return rows
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from mnist_trainer.report.analysis.groups import (
     apart_from_best,
+    count_states,
     differing_settings,
     distinct,
     group_runs,
@@ -113,7 +114,7 @@ def test_unfinished_runs_are_counted_by_status(grid: list[RunRecord], make_run: 
         )
     )
     best = group_runs([*grid, failed])[0]
-    assert best.states == "3 completed, 1 diverged"
+    assert count_states(best.runs) == "3 completed, 1 diverged"
     assert len(best.completed) == 3
 
 
