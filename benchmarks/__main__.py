@@ -18,8 +18,8 @@ EXAMPLES = """\
   python -m benchmarks                                     training, test_pass, quick and startup
   python -m benchmarks --only training --rounds 25         one of them, with more rounds
   python -m benchmarks --only experiments --experiments good995 best --seeds 5
-  python -m benchmarks --quick                             tiny sizes: does the benchmark itself work?
-Then: python -m benchmarks.tables (into README.md), python -m benchmarks.pictures (into docs/figures/).
+  python -m benchmarks --quick                             tiny sizes: does it work at all?
+Then: python -m benchmarks.tables (into README.md), python -m benchmarks.pictures (docs/figures/).
 """
 # Enough to show that everything runs; the numbers mean nothing.
 QUICK_STEPS, QUICK_ROUNDS, QUICK_IMAGES = 3, 2, 1024
@@ -152,7 +152,7 @@ def parse(words: Sequence[str]) -> Options:
 
 
 def main(words: Sequence[str]) -> None:
-    """Make every measurement that was asked for; one that cannot be made does not stop the others."""
+    """Make every requested measurement; one that cannot be made does not stop the others."""
     options = parse(words)
     for name in options.only:
         print(f"{name} ...", file=sys.stderr, flush=True)

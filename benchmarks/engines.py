@@ -152,7 +152,7 @@ def run_turn(engine: str, words: Sequence[str]) -> Callable[[], float]:
 
 
 def compare(trained: Mapping[str, Trained]) -> dict[str, Any]:
-    """For each way the largest difference of a step's loss to autograd's, where, and the accuracy."""
+    """For each engine the largest difference of a step's loss to autograd's, and the accuracy."""
     first = trained["autograd"].losses
     compared = {}
     for way, outcome in trained.items():

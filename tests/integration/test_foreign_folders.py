@@ -1,5 +1,5 @@
-"""R26: what is read from a run folder, a checkpoint or a --config-dir is data. Nothing in it chooses
-where anything is written, what is read from the environment, or what is contacted."""
+"""R26: what is read from a run folder, a checkpoint or a --config-dir is data. Nothing in it
+chooses where anything is written, what is read from the environment, or what is contacted."""
 
 import os
 import shutil

@@ -13,7 +13,7 @@ HANDLER = 'handlers: {x: {"()": evil.touch}}'
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A package that leaves a file when it is imported or called, and configurations that name it."""
+    """A package that leaves a file when it is imported or called, and configurations naming it."""
     touched = f"__import__('pathlib').Path({str(tmp_path / 'touched')!r}).touch()"
     package = tmp_path / "evil"
     package.mkdir()

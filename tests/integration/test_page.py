@@ -157,10 +157,18 @@ def test_it_asks_nothing_of_the_network(
 MODELS: dict[str, Callable[[str], nn.Module]] = {
     "cnn": lambda name: CNN([4, 6], 5, 1, 2, [12], name, 0.3, 10, 24),
     "convnet": lambda name: ConvNet(
-        [{"channels": 4, "kernel_size": 5, "stride": 2, "padding": 2}, {"channels": 6, "kernel_size": 3, "pool": 2}],
-        True, [9], name, 0.1, 10, 24,
+        [
+            {"channels": 4, "kernel_size": 5, "stride": 2, "padding": 2},
+            {"channels": 6, "kernel_size": 3, "pool": 2},
+        ],
+        True,
+        [9],
+        name,
+        0.1,
+        10,
+        24,
     ),
-}  # fmt: skip
+}
 
 
 def test_every_layer_and_activation_computes_what_pytorch_does(

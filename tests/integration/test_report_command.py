@@ -25,8 +25,12 @@ sys.meta_path.insert(0, Blocked())
 def report(cwd: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "mnist_trainer.cli.report", *words],
-        cwd=cwd, env={**os.environ, "COLUMNS": "200", **environment}, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def test_from_training_to_every_form_of_report(mnist_train: Command, tmp_path: Path) -> None:

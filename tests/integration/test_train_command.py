@@ -29,8 +29,14 @@ def test_a_run_says_what_it_does_and_where_it_left_it(mnist_train: Command, tmp_
     assert ended.err == ""
     assert (tmp_path / "outputs" / "latest").resolve() == run
     assert {path.name for path in run.iterdir()} >= {
-        "config.yaml", ".hydra", "environment.json", "metrics.jsonl", "checkpoints", "result.json", "train.log",
-    }  # fmt: skip
+        "config.yaml",
+        ".hydra",
+        "environment.json",
+        "metrics.jsonl",
+        "checkpoints",
+        "result.json",
+        "train.log",
+    }
     assert "späße" in (run / "train.log").read_text(encoding="utf-8")
     config = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))
     assert isinstance(config, dict)

@@ -54,11 +54,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         metavar="NAME",
         help=f"{', '.join(DATA_NAMES)} (default: the run's own)",
     )
-    add(
-        "--data-root",
-        metavar="DIR",
-        help="folder of the data sets (default: the cache of this user)",
-    )
+    add("--data-root", metavar="DIR", help="folder of the data sets (default: the user's cache)")
     add(
         "--split",
         choices=SPLITS,

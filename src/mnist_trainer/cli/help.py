@@ -14,14 +14,15 @@ mnist-train: train a digit classifier from composed configurations.
   mnist-train trainer.epochs=10 seed=1           other values
   mnist-train experiment=docs_cnn                a whole recipe
   mnist-train -m model=fcn,cnn seed=0,1          a sweep: every combination
-  mnist-train model=lenet5 --explain             shapes and parameters written out; =backward: the way back
+  mnist-train model=lenet5 --explain             shapes and parameters written out; or =backward
 
 Groups and their choices:"""
 
 FOOT = """
 Values: mnist-train --cfg job shows every key; the files in configs/ explain each.
-Options: -m sweep, --cfg job show the configuration, --config-dir DIR add your own, --version, --hydra-help all.
-Results: outputs/<date>/<time>-<model>-<optimizer>-<id>/, outputs/latest; curves: tensorboard --logdir outputs"""
+Options: -m sweep, --cfg job the configuration, --config-dir DIR your own, --version, --hydra-help.
+Results: outputs/<date>/<time>-<model>-<optimizer>-<id>/ and outputs/latest.
+Curves:  tensorboard --logdir outputs"""
 
 
 def print_help() -> None:

@@ -17,7 +17,7 @@ examples:
   cat seven.png | mnist-predict outputs/latest - --json
 
 Any size and colour, dark on light or light on dark, ruled paper, shading. A picture that cannot be
-used is named with what is wrong with it, the others are still recognised, and the exit code is 2."""
+used is named with what is wrong with it, the others are recognised, and the exit code is 2."""
 
 
 def main() -> None:

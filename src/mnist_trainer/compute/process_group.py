@@ -143,7 +143,8 @@ class ProcessGroup(World):
                 rank, size = self.rank_info.rank, self.rank_info.size
                 raise MachineError(
                     f"Another of the {size} processes of this run has ended, or cannot be reached"
-                    f" any more (seen by process {rank}). Its own message, or torchrun's, says more."
+                    f" any more (seen by process {rank}). Its own message, or torchrun's, says"
+                    " more."
                 ) from error
             raise AlreadyReportedError(ExitCode.ENVIRONMENT) from error
 

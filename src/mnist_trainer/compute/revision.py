@@ -69,11 +69,12 @@ def _resolve(git: Path, head: str | None) -> str | None:
         return None
     common = _line(git / "commondir")
     for folder in (git, git / common if common else git):
-        if (found := _line(folder / reference)) and REVISION.fullmatch(found):
-            return found
-        for line in (_text(folder / "packed-refs") or "").splitlines():
-            revision, _, name = line.partition(" ")
-            if name == reference and REVISION.fullmatch(revision):
+        packed = (
+            line.partition(" ") for line in (_text(folder / "packed-refs") or "").splitlines()
+        )
+        named = [revision for revision, _, name in packed if name == reference]
+        for revision in (_line(folder / reference) or "", *named):
+            if REVISION.fullmatch(revision):
                 return revision
     return None
 

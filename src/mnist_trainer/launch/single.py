@@ -28,7 +28,7 @@ from mnist_trainer.runs.folder import (
 )
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import describe_failure, is_completed
-from mnist_trainer.runs.resume import completed_message
+from mnist_trainer.runs.resume import Resumption, completed_message
 from mnist_trainer.system.files import atomic_write, write_json
 
 if TYPE_CHECKING:
@@ -50,29 +50,49 @@ def run_single(
         UserError: of the kind that says what went wrong.
     """
     resumption = command.resumption
-    if resumption and (
-        message := completed_message(resumption.folder, command.config.trainer.epochs)
-    ):
-        if rank_info.rank == 0:
-            print(message)
+    if resumption and _report_resumption(resumption, command, rank_info):
         return
-    for word in resumption.ignored if resumption and rank_info.rank == 0 else ():
-        print(f"{word} of that run is not taken over: type it again to use it.", file=sys.stderr)
     with report_on_local_main(rank_info):
         device, world = _join(command, rank_info)
     folder = resumption.folder if resumption else _claim_folder(command, world)
     with folder_lock(folder.path, "run") if world.is_main_process else nullcontext():
-        if not resumption and world.is_main_process:
-            # Another run may have claimed it, and ended, since this one did.
-            refuse_used_folder(folder.path)
-        try:
+        if resumption:
             with faults_of_the_machine(folder), saved_overrides_kept(folder):
                 _train(command, folder, started, device, world)
-        except BaseException:
-            if not resumption and world.is_main_process:
-                discard_if_unused(folder)
-            raise
+        else:
+            with faults_of_the_machine(folder), removed_if_unused(folder, world):
+                _train(command, folder, started, device, world)
     world.shutdown()
+
+
+def _report_resumption(
+    resumption: Resumption, command: ResolvedCommand, rank_info: RankInfo
+) -> bool:
+    """Say what of a resumed run is not taken over; whether it has nothing left to do."""
+    message = completed_message(resumption.folder, command.config.trainer.epochs)
+    if rank_info.rank == 0:
+        if message:
+            print(message)
+        for word in resumption.ignored if not message else ():
+            print(f"{word} of that run is not used: type it again to use it.", file=sys.stderr)
+    return message is not None
+
+
+@contextmanager
+def removed_if_unused(folder: RunFolder, world: World) -> Iterator[None]:
+    """Remove the folder of a new run that fails before its first step.
+
+    Raises:
+        ConfigError: another run was in the folder since it was claimed.
+    """
+    if world.is_main_process:
+        refuse_used_folder(folder.path)
+    try:
+        yield
+    except BaseException:
+        if world.is_main_process:
+            discard_if_unused(folder)
+        raise
 
 
 def _join(command: ResolvedCommand, rank_info: RankInfo) -> tuple["Device", World]:

@@ -54,7 +54,7 @@ class SlidingWindow:
         return (-(-room // self.stride) if self.ceil else room // self.stride) + 1
 
     def _leaves_out_last(self, size: int) -> bool:
-        """Whether ``ceil_mode`` drops the last window, which would begin beyond image and padding."""
+        """Whether ``ceil_mode`` drops the last window: it would begin beyond image and padding."""
         return self.ceil and (self._places(size) - 1) * self.stride >= size + self.padding // 2
 
     def last_left_out(self, size: int) -> str | None:

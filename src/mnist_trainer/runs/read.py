@@ -21,7 +21,7 @@ MAX_DIGITS = 1_000
 
 
 class UnreadableFileError(DataError):
-    """A file that is missing, too large, not a regular file, or not of the format it should have."""
+    """A file that is missing, too large, not a regular file, or not in its format."""
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:

@@ -7,7 +7,7 @@ from mnist_trainer.runs.metrics import Metrics
 
 
 def count_correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """Number of images whose largest logit (N, C) is at their label (N,): a scalar on the device."""
+    """Number of images whose largest logit (N, C) is at their label (N,), a device scalar."""
     return (logits.argmax(dim=1) == labels).sum()
 
 

@@ -1,4 +1,4 @@
-"""Data-parallel training: each process computes its shard of an update, gradients are all-reduced."""
+"""Data-parallel training: each process computes a shard of an update; gradients are all-reduced."""
 
 import logging
 from collections.abc import Iterator

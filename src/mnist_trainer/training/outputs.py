@@ -60,7 +60,7 @@ class RunOutputs:
         self._write_splits("epoch", report.validation, report.test, report.epoch, step)
 
     def write_result(self, result: Result) -> None:
-        """Record the metrics of the result, as TensorBoard's table of hyper-parameters reads them."""
+        """Record the final metrics, as TensorBoard's table of hyper-parameters reads them."""
         self._write_splits("final", result.validation, result.test, result.epochs, result.steps)
 
     def _write_splits(

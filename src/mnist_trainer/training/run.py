@@ -198,7 +198,7 @@ def make_step(
     data: TrainingImages,
     world: World,
 ) -> Step:
-    """The training step: on one device, captured as a CUDA graph where possible, or data-parallel."""
+    """The training step: on one device, as a CUDA graph where possible, or data-parallel."""
     engine = make_engine(config.trainer.engine, state.model, criterion, state.scaler, device)
     batch_size = -(-config.trainer.batch_size // world.size)
     step = TrainStep(state, engine, device, detector, batch_size, config.trainer.clip_norm)

@@ -156,7 +156,7 @@ def global_grad_norm(gradients: list[Tensor]) -> Tensor:
 
 
 def clip_gradients(gradients: list[Tensor], norm: Tensor, limit: float) -> None:
-    """Scale all gradients in place by one factor, so that their global norm is at most the limit."""
+    """Scale all gradients in place by one factor, so that their global norm is within the limit."""
     factor = (limit / (norm + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(factor)

@@ -36,7 +36,7 @@ def answers(accuracy: float, seed: int) -> Predictions:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> MakeRun:
-    """Write a run of three epochs into a folder below ``tmp_path``; None for a part leaves it out."""
+    """Write a run of three epochs into a folder below ``tmp_path``; None leaves a part out."""
 
     def made(
         name: str,
@@ -96,10 +96,16 @@ def make_run(tmp_path: Path) -> MakeRun:
         (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         if test is not None:
             content = {
-                "status": "completed", "test": scored(test), "validation": None if validation is None else scored(validation),
-                "epochs": 3, "seed": seed, "parameters": 100, "seconds": {"setup": 1.0, "train": 4.0, "eval": 1.0, "total": 6.0},
-                "weights_sha256": f"{name}-{seed}", **(result or {}),
-            }  # fmt: skip
+                "status": "completed",
+                "test": scored(test),
+                "validation": None if validation is None else scored(validation),
+                "epochs": 3,
+                "seed": seed,
+                "parameters": 100,
+                "seconds": {"setup": 1.0, "train": 4.0, "eval": 1.0, "total": 6.0},
+                "weights_sha256": f"{name}-{seed}",
+                **(result or {}),
+            }
             (folder / "result.json").write_text(json.dumps(content))
             if predictions:
                 write_predictions(folder / "predictions.npz", answers(test, hash(name) % 1000))

@@ -56,7 +56,7 @@ def points(folder: Path, **wanted: str) -> list[dict[str, Any]]:
 def test_training_equals_the_tutorials_loop_over_a_plain_dataloader(
     loader: str, run: Run, mnist: DataSet, compose: Compose, tmp_path: Path
 ) -> None:
-    """The classic loop, written out, given the same order of images: the same weights come of it."""
+    """The classic loop, written out, given the same order of images: the same weights."""
     run(
         "model=cnn",
         f"data.loader={loader}",

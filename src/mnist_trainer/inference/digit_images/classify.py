@@ -1,4 +1,4 @@
-"""Classify the digits of image files: predictions as text, as JSON, and as drawings of the input."""
+"""Classify the digits of image files: predictions as text, JSON and drawings of the input."""
 
 import argparse
 import json
@@ -171,7 +171,7 @@ def print_prediction(prediction: ImagePrediction, top: int, style: Style | None)
 
 
 def print_classes(predictions: Sequence[DigitPrediction], top: int, style: Style) -> None:
-    """A bar for each of the top classes of a single digit; one line a digit where there are more."""
+    """A bar for each of the top classes of a single digit; one line for each of several."""
     width = max(len(name) for name in predictions[0].class_names)
     for number, prediction in enumerate(predictions, start=1):
         ranked = prediction.top(top)

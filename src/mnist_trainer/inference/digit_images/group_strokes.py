@@ -64,8 +64,8 @@ def is_small_digit(mask: NDArray[np.bool_], height: float) -> bool:
 
 
 def is_part_of(component: Box, digit: Box, height: float) -> bool:
-    """Whether a smaller component is part of a digit: above, below or beside it, close, and no digit of
-    its own."""
+    """Whether a smaller component is part of a digit: above, below or beside it, close, and no
+    digit of its own."""
     overlap = min(component.right, digit.right) - max(component.left, digit.left)
     narrow = min(component.width, digit.width)
     if max(component.bottom, digit.bottom) - min(component.top, digit.top) > 1.35 * max(

@@ -30,9 +30,29 @@ FORMATS = (
 )
 """Pillow's readers that are used; none of them starts another program."""
 SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif",
-    ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".ico", ".pcx",
-)  # fmt: skip
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".mpo",
+    ".gif",
+    ".bmp",
+    ".dib",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".avif",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+    ".tga",
+    ".jp2",
+    ".j2k",
+    ".ico",
+    ".pcx",
+)
 HEIC_SUFFIXES = (".heic", ".heif", ".hif")
 """Pictures of telephones that are not read, and are not passed over in silence."""
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
@@ -59,9 +79,20 @@ UPRIGHT = {
 """
 # What Pillow's readers were seen to raise of damaged bytes.
 BROKEN = (
-    OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, AttributeError, RuntimeError,
-    OverflowError, ZeroDivisionError, struct.error, zlib.error,
-)  # fmt: skip
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    RuntimeError,
+    OverflowError,
+    ZeroDivisionError,
+    struct.error,
+    zlib.error,
+)
 
 RGB = NDArray[np.uint8]
 """(H, W, 3): red, green, blue."""

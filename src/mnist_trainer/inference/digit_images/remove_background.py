@@ -1,4 +1,4 @@
-"""Background subtraction for photographs and scans: removes shading, noise and color of the paper."""
+"""Background subtraction for photographs and scans: shading, noise and colour of the paper."""
 
 from dataclasses import dataclass
 

@@ -143,8 +143,8 @@ def ink_of_photograph(pixels: RGB) -> Ink:
 
 
 def isolate_main_digit(ink: Ink) -> Ink:
-    """The ink of the digit only: its largest component and those near it; no specks, frames, or things
-    at the edge."""
+    """The ink of the digit only: its largest component and those near it; no specks, frames, or
+    things at the edge."""
     labels, components = label_components(ink >= INK_THRESHOLD)
     components = remove_frames_and_specks(components, labels, ink.shape)
     if not components:

@@ -22,9 +22,16 @@ AGREEMENT = 1e-4
 # Activations without options, by the name of their class; those of this package and of torch.nn
 # alike.
 PLAIN = {
-    "ReLU": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "SiLU": "silu", "Softsign": "softsign", "Erf": "erf",
-    "Algebraic": "algebraic", "Arctan": "arctan", "Gudermannian": "gd",
-}  # fmt: skip
+    "ReLU": "relu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "SiLU": "silu",
+    "Softsign": "softsign",
+    "Erf": "erf",
+    "Algebraic": "algebraic",
+    "Arctan": "arctan",
+    "Gudermannian": "gd",
+}
 WITHOUT_EFFECT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.Identity)
 
 Layer = dict[str, Any]

@@ -145,7 +145,7 @@ def load_split(
 
 
 def measure(trained: TrainedModel, logits: Tensor, labels: Tensor) -> Metrics:
-    """Loss and correct predictions of logits (N, C), summed in the batches of the run's own test."""
+    """Loss and correct predictions of logits (N, C), summed in the batches of the run's test."""
     criterion = build_loss(trained.config.loss)
     meter = MetricAccumulator(logits.device)
     size = trained.config.trainer.eval_batch_size
@@ -219,7 +219,7 @@ def data_settings(trained: TrainedModel, name: str | None, root: str | None) -> 
 
 
 def features(trained: TrainedModel, images: Tensor) -> Floats:
-    """Penultimate features (N, F): the input of the last linear layer; logits where there is none."""
+    """Penultimate features (N, F): the input of the last linear layer; else the logits."""
     from torch import nn
 
     layers = [layer for layer in trained.model.modules() if isinstance(layer, nn.Linear)]

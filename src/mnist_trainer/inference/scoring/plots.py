@@ -142,7 +142,8 @@ def gallery(mistakes: Sequence[Mistake], title: str, columns: int = 8) -> Figure
     ):
         axes.imshow(mistake.image, cmap="gray", vmin=0, vmax=255)
         axes.set_title(
-            f"true {mistake.true_label}, predicted {mistake.predicted_label}\n{100 * mistake.probability:.1f} %",
+            f"true {mistake.true_label}, predicted"
+            f" {mistake.predicted_label}\n{100 * mistake.probability:.1f} %",
             fontsize=8,
         )
         axes.set_xlabel(f"#{mistake.index}", fontsize=7, labelpad=2)

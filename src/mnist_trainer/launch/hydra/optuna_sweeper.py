@@ -241,8 +241,8 @@ def distribution(override: Override) -> "BaseDistribution":
         return CategoricalDistribution(list(override.sweep_string_iterator()))
     except ValueError as error:
         raise ConfigError(
-            f"{override.input_line}: nothing can be drawn from it:"
-            f" {str(error).rstrip('.')}. Give an interval (interval(0.001,1)), a range (range(1,5)) or values (0.01,0.1)"
+            f"{override.input_line}: nothing can be drawn from it: {str(error).rstrip('.')}. Give"
+            " an interval (interval(0.001,1)), a range (range(1,5)) or values (0.01,0.1)"
         ) from error
 
 

@@ -103,7 +103,7 @@ def claim(command: ResolvedCommand) -> Path:
 
 
 def resume_command(argv: Sequence[str], folder: Path) -> str:
-    """The command that resumes this sweep: as typed, with its name, which may have been the time."""
+    """The command that resumes this sweep: as typed, with the name of its folder."""
     if not any(word.startswith(("sweep=", "hydra.sweep.dir=")) for word in argv):
         argv = [*argv, f"sweep={folder.name}"]
     return shlex.join(["mnist-train", *argv])

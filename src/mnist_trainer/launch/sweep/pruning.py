@@ -54,8 +54,9 @@ def build_part(sweeper: DictConfig, part: str, **options: Any) -> Any:
     except InstantiationException as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ConfigError(
-            f"hydra.sweeper.{part}: {sweeper[part].get('_target_')} refuses its options: {reason}"
-            f"\nIt takes the arguments of that class; leave one out with: '~hydra.sweeper.{part}.KEY'"
+            f"hydra.sweeper.{part}: {sweeper[part].get('_target_')} refuses its options:"
+            f" {reason}\nIt takes the arguments of that class; leave one out with:"
+            f" '~hydra.sweeper.{part}.KEY'"
         ) from error
 
 

@@ -185,8 +185,8 @@ def bell(xp: Namespace, x: Array) -> Array:
 
 
 def normal_distribution(xp: Namespace, z: Array) -> Array:
-    """Φ(z) = (1 + erf(z / √2)) / 2, the probability of a standard normal below z (Abramowitz and Stegun
-    1964, 26.2.29)."""
+    """Φ(z) = (1 + erf(z / √2)) / 2, the probability of a standard normal below z (Abramowitz and
+    Stegun 1964, 26.2.29)."""
     return (1 + erf(xp, z / math.sqrt(2))) / 2
 
 

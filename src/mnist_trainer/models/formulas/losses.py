@@ -3,8 +3,8 @@
 Notation: z logits (N, C), y the labels as rows of zeros with a single one (N, C), p = softmax(z),
 p_t the probability of the target class (N,), q = 1 − p_t. Every loss is a mean over the N images.
 
-Most losses here are functions of the probability of the target class: L = f(p_t). By the chain rule,
-with ∂p_t/∂z_i = p_t (y_i − p_i),
+Most losses here are functions of the probability of the target class: L = f(p_t). By the chain
+rule, with ∂p_t/∂z_i = p_t (y_i − p_i),
 
     ∂L/∂z = w (p − y),   where w = −p_t f'(p_t)
 

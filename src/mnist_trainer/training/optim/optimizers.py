@@ -1,4 +1,4 @@
-"""Optimizers beyond PyTorch's own: Muon for the hidden matrices of a network, AdamW for the rest."""
+"""Optimizers beyond PyTorch's own: Muon for hidden matrices, AdamW for the rest."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -93,7 +93,7 @@ class Muon(Optimizer):
         parameter.add_(step.to(parameter.dtype), alpha=-group["lr"] * size)
 
     def _update_other(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        """AdamW: Loshchilov and Hutter, Decoupled weight decay regularization (2019), algorithm 2."""
+        """AdamW (Loshchilov and Hutter, Decoupled weight decay regularization, 2019, alg. 2)."""
         state = self.state[parameter]
         if not state:
             state["step"] = 0

@@ -18,7 +18,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> io.BytesIO:
 
 
 def ramp() -> Image.Image:
-    """Grey, brighter to the right, with a black bar at the top: it looks different from every side."""
+    """Grey, brighter to the right, with a black bar at the top: every side differs."""
     levels = np.tile(np.linspace(40, 250, 60), (40, 1))
     levels[:8] = 0
     return Image.fromarray(levels.round().astype(np.uint8))

@@ -1,4 +1,4 @@
-"""The interfaces of Hydra that are not public: a version without one of them fails here, by name."""
+"""Private interfaces of Hydra: a version without one of them fails here, by name."""
 
 import importlib
 

@@ -14,7 +14,7 @@ from tests.unit.launch.sweep.conftest import MakeJob
 def test_jobs_that_ended_between_two_looks_are_counted_one_by_one(
     make_job: MakeJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of four jobs one had ended before; two end at a time in other processes, the last one later."""
+    """Of four jobs one had ended before; two end at a time in other processes, one later."""
     jobs = [
         make_job(0, 0.9, seed="0"),
         *(make_job(number, seed=str(number)) for number in (1, 2, 3)),

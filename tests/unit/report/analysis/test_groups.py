@@ -27,12 +27,17 @@ def grid(make_run: MakeRun) -> list[RunRecord]:
     return [
         read_run(
             make_run(
-                f"{model}-{lr}-{seed}", seed=seed, settings={"model": model, "optimizer.lr": lr},
-                validation=0.8 + 0.1 * (model == "cnn") + 0.01 * (lr == 0.2) + 0.0005 * seed, test=0.99 - 0.1 * (model == "cnn"),
+                f"{model}-{lr}-{seed}",
+                seed=seed,
+                settings={"model": model, "optimizer.lr": lr},
+                validation=0.8 + 0.1 * (model == "cnn") + 0.01 * (lr == 0.2) + 0.0005 * seed,
+                test=0.99 - 0.1 * (model == "cnn"),
             )
         )
-        for model in ("fcn", "cnn") for lr in (0.1, 0.2) for seed in (0, 1, 2)
-    ]  # fmt: skip
+        for model in ("fcn", "cnn")
+        for lr in (0.1, 0.2)
+        for seed in (0, 1, 2)
+    ]
 
 
 def test_groups_are_ranked_by_validation(grid: list[RunRecord]) -> None:

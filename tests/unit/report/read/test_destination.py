@@ -20,14 +20,34 @@ def _a_sweep_of_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     "target",
     [
-        "s/0/checkpoints/best.pt", "s/0/checkpoints/manifest.json", "s/0/checkpoints/new.csv", "s/0/.hydra/config.yaml",
-        "s/0/config.yaml", "s/0/environment.json", "s/0/metrics.jsonl", "s/0/result.json", "s/0/RESULT.json",
-        "s/0/predictions.npz", "s/0/train.log", "s/0/events.out.tfevents.1.host.2.0", "s/0/job.json", "s/0/evaluation.json",
-        "s/0/evaluation-qmnist.json", "s/0/evaluation/metadata.csv", "s/0/figures/x.html", "s/0/export/model.html",
-        "s/sweep.json", "s/multirun.yaml", "s/optuna.sqlite", "s/optuna.sqlite-journal", "s/.lock", "s/.submitit/1.txt",
-        "s/0/../sweep.json", "s/0/table",
+        "s/0/checkpoints/best.pt",
+        "s/0/checkpoints/manifest.json",
+        "s/0/checkpoints/new.csv",
+        "s/0/.hydra/config.yaml",
+        "s/0/config.yaml",
+        "s/0/environment.json",
+        "s/0/metrics.jsonl",
+        "s/0/result.json",
+        "s/0/RESULT.json",
+        "s/0/predictions.npz",
+        "s/0/train.log",
+        "s/0/events.out.tfevents.1.host.2.0",
+        "s/0/job.json",
+        "s/0/evaluation.json",
+        "s/0/evaluation-qmnist.json",
+        "s/0/evaluation/metadata.csv",
+        "s/0/figures/x.html",
+        "s/0/export/model.html",
+        "s/sweep.json",
+        "s/multirun.yaml",
+        "s/optuna.sqlite",
+        "s/optuna.sqlite-journal",
+        "s/.lock",
+        "s/.submitit/1.txt",
+        "s/0/../sweep.json",
+        "s/0/table",
     ],
-)  # fmt: skip
+)
 def test_a_file_of_a_run_or_a_sweep_is_refused(target: str) -> None:
     with pytest.raises(
         ConfigError, match=r"belongs to the (run|sweep).* Type: --csv s(/0)?/report\.csv"

@@ -55,9 +55,15 @@ def test_a_folder_with_signs_of_a_pattern_in_its_name(make_run: MakeRun) -> None
 
 @pytest.mark.parametrize(
     ("asked", "said"),
-    [("nowhere", "no such folder"), ("empty", "holds no run"), ("file.txt", "no run"), ("out*", "nothing matches"),
-     ("", "folder"), ("a\0b", "folder")],
-)  # fmt: skip
+    [
+        ("nowhere", "no such folder"),
+        ("empty", "holds no run"),
+        ("file.txt", "no run"),
+        ("out*", "nothing matches"),
+        ("", "folder"),
+        ("a\0b", "folder"),
+    ],
+)
 def test_what_is_no_run_is_named(asked: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.txt").touch()

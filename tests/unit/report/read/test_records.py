@@ -98,10 +98,16 @@ def test_a_failed_run_says_why(said: dict[str, object], make_run: MakeRun) -> No
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"status": "completed"}', '{"status": "completed", "test": {"accuracy": "high", "correct": 1, "images": 1}}',
-     '{"status": "completed", "test": {"accuracy": NaN, "correct": 1, "images": 1}}',
-     '{"status": "completed", "test": {"accuracy": 0.5, "correct": 5, "images": 0}}'],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        '{"status": "completed"}',
+        '{"status": "completed", "test": {"accuracy": "high", "correct": 1, "images": 1}}',
+        '{"status": "completed", "test": {"accuracy": NaN, "correct": 1, "images": 1}}',
+        '{"status": "completed", "test": {"accuracy": 0.5, "correct": 5, "images": 0}}',
+    ],
+)
 def test_a_result_that_is_none(content: str, make_run: MakeRun) -> None:
     folder = make_run("run")
     (folder / "result.json").write_text(content)

@@ -66,14 +66,18 @@ def read(html: str) -> Reader:
 
 @pytest.fixture
 def sweep_page(make_run: MakeRun, tmp_path: Path) -> str:
-    """Two models, two rates, two seeds, one of them failed, all with names that want to be markup."""
+    """Two models, two rates, two seeds, one of them failed, with names like markup."""
     for number in range(8):
         settings = {"model": f"m{number % 2}{EVIL}", "optimizer.lr": number // 2 % 2}
         failed = {"status": "failed", "error": EVIL} if number == 7 else None
         make_run(
-            f"s/{number}", seed=number // 4, settings=settings, validation=0.8 + 0.01 * number, test=None if failed else 0.9,
+            f"s/{number}",
+            seed=number // 4,
+            settings=settings,
+            validation=0.8 + 0.01 * number,
+            test=None if failed else 0.9,
             result=failed,
-        )  # fmt: skip
+        )
     return page(sweep_document(find_runs(str(tmp_path / "s")), EVIL))
 
 

@@ -215,7 +215,7 @@ def test_it_follows_every_change_of_the_weights(engine: str) -> None:
 
 
 def test_no_graph_is_built_and_numpy_computes_with_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the engines promise: no autograd; and in NumPy no product of matrices made by PyTorch."""
+    """What the engines promise: no autograd; and in NumPy no matrix product by PyTorch."""
     torch.manual_seed(0)
     model = MODELS["fcn"]("relu")
     engine = make_engine("numpy", model, nn.CrossEntropyLoss(), CPU.grad_scaler(), CPU)
