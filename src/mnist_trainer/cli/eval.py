@@ -12,6 +12,7 @@ from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.config.settings import DataSettings
 from mnist_trainer.runs.folder import display_path, safe_name
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
+from mnist_trainer.system.console import printable
 from mnist_trainer.system.files import write_json
 from mnist_trainer.system.openmp import limit_openmp_spinning
 
@@ -150,7 +151,7 @@ def say_written(written: Sequence[Path], board: Path | None) -> None:
         )
     width = max(len(name) for name, _ in rows) + 2
     for name, value in rows:
-        print(f"{name + ':':<{width}}{value}")
+        print(printable(f"{name + ':':<{width}}{value}"))
 
 
 if __name__ == "__main__":

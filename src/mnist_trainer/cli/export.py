@@ -12,6 +12,7 @@ from mnist_trainer.errors import ConfigError
 from mnist_trainer.inference.export.formats import ELSEWHERE, FORMATS, Exported
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.lookup import locate_checkpoint
+from mnist_trainer.system.console import printable
 from mnist_trainer.system.openmp import limit_openmp_spinning
 from mnist_trainer.system.optional_packages import require_packages
 
@@ -102,7 +103,7 @@ def show(exported: Exported) -> None:
     ]
     width = max(len(name) for name, _ in rows) + 2
     for name, value in rows:
-        print(f"{name + ':':<{width}}{value}")
+        print(printable(f"{name + ':':<{width}}{value}"))
 
 
 if __name__ == "__main__":

@@ -68,15 +68,18 @@ def _resolve(git: Path, head: str | None) -> str | None:
     if not re.fullmatch(r"refs(/[\w.@+-]+)+", reference) or ".." in reference:
         return None
     common = _line(git / "commondir")
-    for folder in (git, git / common if common else git):
-        packed = (
-            line.partition(" ") for line in (_text(folder / "packed-refs") or "").splitlines()
-        )
-        named = [revision for revision, _, name in packed if name == reference]
-        for revision in (_line(folder / reference) or "", *named):
-            if REVISION.fullmatch(revision):
-                return revision
-    return None
+    found = (
+        revision
+        for folder in (git, git / common if common else git)
+        for revision in (_line(folder / reference) or "", *_packed(folder, reference))
+    )
+    return next((revision for revision in found if REVISION.fullmatch(revision)), None)
+
+
+def _packed(folder: Path, reference: str) -> list[str]:
+    """Revisions that ``packed-refs`` has for a reference."""
+    lines = (line.partition(" ") for line in (_text(folder / "packed-refs") or "").splitlines())
+    return [revision for revision, _, name in lines if name == reference]
 
 
 def _text(path: Path) -> str | None:

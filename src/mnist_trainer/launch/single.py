@@ -29,6 +29,7 @@ from mnist_trainer.runs.folder import (
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import describe_failure, is_completed
 from mnist_trainer.runs.resume import Resumption, completed_message
+from mnist_trainer.system.console import printable
 from mnist_trainer.system.files import atomic_write, write_json
 
 if TYPE_CHECKING:
@@ -72,9 +73,10 @@ def _report_resumption(
     message = completed_message(resumption.folder, command.config.trainer.epochs)
     if rank_info.rank == 0:
         if message:
-            print(message)
+            print(printable(message))
         for word in resumption.ignored if not message else ():
-            print(f"{word} of that run is not used: type it again to use it.", file=sys.stderr)
+            note = f"{word} of that run is not used: type it again to use it."
+            print(printable(note, sys.stderr), file=sys.stderr)
     return message is not None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Collection
 from typing import TYPE_CHECKING, TextIO
@@ -11,11 +12,22 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+# All but tab and line feed, and the marks that change the direction of what follows.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
 
 def printable(text: str, stream: TextIO | None = None) -> str:
-    """Replace the characters that a stream (default: standard output) cannot encode by "?"."""
+    """Make text of any origin safe to print on a stream (default: standard output).
+
+    Characters that the stream cannot encode become "?". Control characters, with which a text could
+    move the cursor, set the title of the window or reverse what is read, are written out.
+    """
     encoding = (stream or sys.stdout).encoding or "ascii"
-    return text.encode(encoding, "replace").decode(encoding)
+    return CONTROL.sub(_written_out, text).encode(encoding, "replace").decode(encoding)
+
+
+def _written_out(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
 
 
 def make_console(width: int | None = None) -> Console:

@@ -109,14 +109,18 @@ def mistake_rows(scored: EvaluationResult) -> list[Row]:
 
 def print_rich(title: str, rows: list[Row], has_head: bool) -> None:
     """Print a table in colour; the diagonal of a confusion matrix is bold."""
+    from rich.text import Text
+
     head, body = (rows[0], rows[1:]) if has_head else (("", ""), rows)
-    table = make_table(*head, numeric=range(1, len(head)) if has_head else ())
+    table = make_table(
+        *(Text(printable(name)) for name in head), numeric=range(1, len(head)) if has_head else ()
+    )
     table.title, table.title_justify, table.title_style = title or None, "left", "bold"
     diagonal = title.startswith("Confusion")
     for number, row in enumerate(body, start=1):
-        cells = list(row)
+        cells = [Text(printable(cell)) for cell in row]
         if diagonal:
-            cells[number] = f"[bold]{cells[number]}[/]"
+            cells[number].stylize("bold")
         table.add_row(*cells)
     make_console().print(table)
     print()

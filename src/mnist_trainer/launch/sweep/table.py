@@ -11,7 +11,7 @@ from mnist_trainer.launch.sweep.progress import duration, print_line
 from mnist_trainer.launch.sweep.records import Job
 from mnist_trainer.report.analysis.ranking import Rank, rank_key
 from mnist_trainer.runs.result import Status
-from mnist_trainer.system.console import make_console, make_table
+from mnist_trainer.system.console import make_console, make_table, printable
 from mnist_trainer.system.messages import counted
 
 REPEATED = "seed"
@@ -195,5 +195,5 @@ def _show_rich(lines: list[list[str]]) -> None:
             style = "yellow"
         else:
             style = "bold green" if line[0] == "1" else ""
-        table.add_row(*map(Text, line), style=style)
+        table.add_row(*(Text(printable(cell)) for cell in line), style=style)
     make_console().print(table)

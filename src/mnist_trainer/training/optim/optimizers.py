@@ -66,7 +66,9 @@ class Muon(Optimizer):
         super().__init__([{**group, **shared} for group in groups if group["params"]], {})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self, closure: Callable[[], float] | None = None
+    ) -> float | None:
         """Update every parameter that has a gradient."""
         loss = None
         if closure is not None:

@@ -189,9 +189,11 @@ class RichTerminal(Terminal):
         self.header_shown = False
 
     def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
-        self.console.print(f"[bold]{lines[0]}[/bold]")
+        from rich.text import Text
+
+        self.console.print(Text(printable(lines[0]), style="bold"))
         for line in lines[1:]:
-            self.console.print(line)
+            self.console.print(Text(printable(line)))
         columns = ("layer", "kind", "output", "parameters", "multiply-adds")
         table = make_table(*columns, numeric=(3, 4))
         table.show_footer, table.footer_style = True, "dim"
@@ -201,8 +203,8 @@ class RichTerminal(Terminal):
         for layer in layers:
             shape = " x ".join(map(str, layer.output_shape))
             table.add_row(
-                layer.name,
-                layer.kind,
+                Text(printable(layer.name)),
+                Text(printable(layer.kind)),
                 shape,
                 f"{layer.parameters:,}" if layer.parameters else "",
                 f"{layer.macs:,}" if layer.macs else "",
@@ -257,12 +259,14 @@ class RichTerminal(Terminal):
 
     def finished(self, result: Result, folder: str) -> None:
         from rich.panel import Panel
+        from rich.text import Text
 
         self.close()
         self.console.print()
         table = make_table("", "")
         for name, text in closing_lines(result, folder):
-            table.add_row(f"[dim]{name}[/dim]", f"[bold]{text}[/bold]" if name == "test" else text)
+            style = "bold" if name == "test" else ""
+            table.add_row(Text(name, style="dim"), Text(printable(text), style=style))
         panel = Panel.fit(
             table, title=Status.COMPLETED, title_align="left", border_style="green", padding=(0, 2)
         )
