@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import logging
 import math
 import os
@@ -15,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mnist_trainer.errors import CheckpointError
+from mnist_trainer.errors import CheckpointError, DataError
+from mnist_trainer.runs.read import read_json
 from mnist_trainer.system.files import atomic_write, replace_by_link, write_json
 
 log = logging.getLogger(__name__)
@@ -129,8 +129,8 @@ class Checkpoints:
 def read_manifest(path: Path) -> dict[str, list[str]]:
     """File name to the SHA-256 hashes that it may have; empty where there is no manifest."""
     try:
-        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        manifest = read_json(path)
+    except DataError:
         return {}
     well_formed = isinstance(manifest, dict) and all(
         isinstance(hashes, list) for hashes in manifest.values()
@@ -159,6 +159,9 @@ def load_checkpoint(path: Path, map_location: torch.device | str = "cpu") -> dic
         )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > len(content):
+                # PyTorch compresses nothing; a small file could fill the memory.
+                raise ValueError("its records unpack to more than the file")
             damaged = archive.testzip()
         if damaged is None:
             buffer = io.BytesIO(content)

@@ -9,14 +9,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from mnist_trainer.errors import CheckpointError, ConfigError
+from mnist_trainer.errors import CheckpointError, ConfigError, DataError
 from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path, is_run_folder
+from mnist_trainer.runs.read import read_yaml
 from mnist_trainer.runs.result import is_completed
 
 MAX_NAMED = 6
@@ -164,9 +160,8 @@ def _unfinished_note(wanted: str, used: str, asked: str | None) -> str | None:
 def _tests_last(folder: RunFolder) -> bool:
     """Whether ``trainer.test_weights`` of the run is ``last``."""
     try:
-        config: Any = OmegaConf.to_container(OmegaConf.load(folder.config), resolve=False)
-        return bool(config["trainer"]["test_weights"] == "last")
-    except (OSError, ValueError, KeyError, TypeError, YAMLError, OmegaConfBaseException):
+        return bool(read_yaml(folder.config)["trainer"]["test_weights"] == "last")
+    except (DataError, KeyError, TypeError):
         return False  # The checkpoint holds the configuration as well, and is going to be verified.
 
 

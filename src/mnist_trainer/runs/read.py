@@ -88,12 +88,15 @@ def read_yaml(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Any:
         UnreadableFileError: missing, too large, too deep, with aliases, or not YAML.
     """
     import yaml
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     text = _read_text(path, max_bytes)
     try:
         _check_yaml_tokens(text)
-        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        # OmegaConf, which wrote it, reads 1e-05 as a number; interpolations stay text.
+        return OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+    except (ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
         raise UnreadableFileError(f"{path}: not valid YAML: {_reason(error)}") from error
 
 

@@ -1,18 +1,19 @@
 """The result of a run: the content of result.json."""
 
-import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_trainer.errors import (
+    DataError,
     DivergedError,
     ExitCode,
     InterruptedRunError,
     PrunedError,
     UserError,
 )
+from mnist_trainer.runs.read import read_json
 
 if TYPE_CHECKING:
     # A command line is answered before torch is imported.
@@ -97,8 +98,8 @@ class Result:
 def read_result(path: Path) -> dict[str, Any] | None:
     """Read a result.json; None where there is none, or it cannot be read."""
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except DataError:
         return None
     return content if isinstance(content, dict) else None
 

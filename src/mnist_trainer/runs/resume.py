@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from mnist_trainer.errors import CheckpointError, ConfigError, RefusedError
+from mnist_trainer.errors import CheckpointError, ConfigError, DataError, RefusedError
 from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path, is_run_folder
+from mnist_trainer.runs.read import read_yaml
 from mnist_trainer.runs.result import Status, read_result
 from mnist_trainer.system.messages import counted
 
@@ -72,11 +69,9 @@ def load_saved_overrides(folder: RunFolder, typed_keys: set[str]) -> Resumption:
     """
     path = folder.path / ".hydra" / "overrides.yaml"
     try:
-        words: Any = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, YAMLError, OmegaConfBaseException) as error:
-        raise CheckpointError(
-            f"{path}: cannot be read, so the settings of that run are not known: {error}"
-        ) from error
+        words = read_yaml(path)
+    except DataError as error:
+        raise CheckpointError(f"The settings of that run are not known: {error}") from error
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise CheckpointError(f"{path}: not a list of settings.")
     if hydra := next((word for word in words if _key(word) == "hydra"), None):
@@ -101,12 +96,12 @@ def check_config_unchanged(folder: RunFolder, plain: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: settings differ that must stay the same on resume.
     """
-    try:
-        saved: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
-    except FileNotFoundError:
+    if not folder.config.exists():
         return  # The run was stopped before its first checkpoint.
-    except (OSError, YAMLError, OmegaConfBaseException) as error:
-        raise CheckpointError(f"{folder.config}: cannot be read: {error}") from error
+    try:
+        saved = read_yaml(folder.config)
+    except DataError as error:
+        raise CheckpointError(str(error)) from error
     differences = list(_differences(saved, dict(plain), ""))
     if differences:
         lines = [f"{key}: {old} -> {new}" for key, old, new in differences]

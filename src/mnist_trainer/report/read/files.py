@@ -1,57 +1,48 @@
 """Read JSON and YAML of unknown origin. What cannot be read becomes a note, not an error."""
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import yaml
-
+from mnist_trainer.errors import DataError
+from mnist_trainer.runs import read
 from mnist_trainer.runs.folder import display_path
 
-T = TypeVar("T")
+MAX_BYTES = 64 * 2**20
+"""Of a log or a configuration that is shown."""
 
 
 def read_text(path: Path) -> str:
     """Text of a file; empty where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return read.read_file(path, MAX_BYTES).decode("utf-8", "replace")
+    except DataError:
         return ""
 
 
 def read_json(path: Path, notes: list[str]) -> dict[str, Any] | None:
     """A JSON object; None where there is none, with a note unless the file is missing."""
-
-    def parse(text: str) -> dict[str, Any]:
-        content = json.loads(text)
-        if not isinstance(content, dict):
-            raise ValueError("it holds no JSON object")
+    content = _read(read.read_json, path, notes)
+    if content is None or isinstance(content, dict):
         return content
-
-    return _read(path, parse, notes)
+    notes.append(f"{display_path(path)}: cannot be read: it holds no JSON object")
+    return None
 
 
 def read_yaml(path: Path, notes: list[str]) -> Any:
     """Plain values of a YAML file; None where there are none, with a note as for JSON."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    def parse(text: str) -> Any:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
-            raise ValueError("it holds aliases, by which a small file becomes a huge one")
-        return yaml.load(text, loader)  # noqa: S506 - a safe loader: tags build no objects
-
-    return _read(path, parse, notes)
+    return _read(read.read_yaml, path, notes)
 
 
-def _read(path: Path, parse: Callable[[str], T], notes: list[str]) -> T | None:
-    if not path.is_file():
+def _read(reader: Callable[[Path], Any], path: Path, notes: list[str]) -> Any:
+    if not path.exists():
         return None
     try:
-        return parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        notes.append(f"{display_path(path)}: cannot be read: {str(error).splitlines()[0]}")
+        return reader(path)
+    except DataError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        notes.append(f"{display_path(path)}: cannot be read: {reason}")
         return None
 
 
