@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -55,6 +56,22 @@ def exit_codes(command: str) -> Iterator[None]:
         show(command, os_error_message(command, error))
         discard_output()
         sys.exit(ExitCode.ENVIRONMENT)
+    except Exception as error:  # Nobody expected it: a bug of this package, told in few lines.
+        show(command, bug_message(error))
+        sys.exit(ExitCode.BUG)
+
+
+def bug_message(error: Exception) -> str:
+    """What went wrong, that it is a bug, and the file that its traceback is written to."""
+    text = "".join(traceback.format_exception(error))
+    where = "MNIST_TRAINER_TRACEBACK=1 shows where."
+    with suppress(OSError):
+        handle, path = tempfile.mkstemp(prefix="mnist-trainer-", suffix=".traceback.txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+        where = f"Its traceback is in {path}"
+    reason = (str(error).splitlines() or [""])[0][:200]
+    return f"{type(error).__name__}: {reason}\nThis is a bug of mnist-trainer. {where}"
 
 
 def os_error_message(command: str, error: OSError) -> str:

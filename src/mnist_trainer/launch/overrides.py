@@ -30,7 +30,8 @@ def parse_overrides(words: Sequence[str], loader: ConfigLoader | None = None) ->
         _check_word(word)
     try:
         return OverridesParser.create(config_loader=loader).parse_overrides(list(words))
-    except HydraException as error:
+    # A ValueError: a number of thousands of digits.
+    except (HydraException, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
             f"{reason}\nA value with spaces, commas or brackets needs quotes twice:"

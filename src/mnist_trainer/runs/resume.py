@@ -128,10 +128,12 @@ def completed_message(folder: RunFolder, epochs: int) -> str | None:
     result = read_result(folder.result)
     if result is None or result.get("status") != Status.COMPLETED:
         return None
-    done = int(result.get("epochs", 0))
+    try:
+        done, accuracy = int(result["epochs"]), 100 * float(result["test"]["accuracy"])
+    except (KeyError, TypeError, ValueError):
+        return None  # Not a result that this package has written: the run decides.
     if done < epochs and not result.get("stopped_early"):
         return None
-    accuracy = 100 * float(result["test"]["accuracy"])
     return (
         f"{folder}: this run is finished: {counted(done, 'epoch')}, test accuracy {accuracy:.2f} %."
         f" Nothing was changed.\nTo train on: mnist-train resume={folder}"

@@ -117,3 +117,17 @@ def test_warnings_begin_with_the_command(
     with warnings_named("mnist-export"):
         logging.getLogger("mnist_trainer.inference.loading").warning("%s: a note.", "runs/one")
     assert capsys.readouterr().err == "mnist-export: runs/one: a note.\n"
+
+
+def test_an_unexpected_error_is_a_bug_with_its_traceback_in_a_file(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended, exit_codes("mnist-eval"):
+        raise AttributeError("no such thing")
+    said = capfd.readouterr().err
+    assert ended.value.code == 1
+    assert "Traceback" not in said
+    assert len(said.splitlines()) <= 3
+    path = Path(said.rpartition(" in ")[2].strip())
+    assert "AttributeError: no such thing" in path.read_text(encoding="utf-8")
+    path.unlink()
