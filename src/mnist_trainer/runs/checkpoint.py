@@ -118,12 +118,29 @@ class Checkpoints:
             else:
                 if problems:
                     log.warning("Going on from %s, at step %d.", path, state["progress"]["step"])
+                if path == self.last and _is_best(state):
+                    self._complete_save(path)
                 return state, path
         if problems:
             raise CheckpointError(
                 "\n".join([*problems, "No other checkpoint of this run is whole. Start it anew."])
             )
         return None
+
+    def _complete_save(self, path: Path) -> None:
+        """Write ``best.pt`` where the save of the best epoch was cut short before it."""
+        content = path.read_bytes()
+        if self._vouched_hash(self.best) != [hashlib.sha256(content).hexdigest()]:
+            with atomic_write(self.best, len(content)) as file:
+                file.write(content)
+
+
+def _is_best(state: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint was saved at the end of what is the best epoch so far."""
+    selection, progress = state["selection"], state["progress"]
+    best = selection.get("best") if isinstance(selection, dict) else None
+    epoch = best.get("epoch") if isinstance(best, dict) else None
+    return bool(epoch == progress["epoch"] and progress["batch"] == 0)
 
 
 def read_manifest(path: Path) -> dict[str, list[str]]:

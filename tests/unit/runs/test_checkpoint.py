@@ -193,3 +193,33 @@ def test_invalid_times_are_refused(seconds: object, checkpoints: Checkpoints) ->
     checkpoints.save({**state(), "seconds": seconds}, is_best=False)
     with pytest.raises(CheckpointError, match="types"):
         load_checkpoint(checkpoints.last)
+
+
+def epoch_state(epoch: int, best: int, batch: int = 0) -> dict[str, Any]:
+    """A checkpoint with the best epoch in its selection."""
+    progress = {"epoch": epoch, "batch": batch, "step": 10 * epoch + batch}
+    return {**state(epoch), "progress": progress, "selection": {"best": {"epoch": best}}}
+
+
+@pytest.mark.parametrize("first_best", [True, False], ids=["of no epoch", "of an older epoch"])
+def test_cut_short_save_of_the_best_is_completed(
+    first_best: bool, checkpoints: Checkpoints
+) -> None:
+    checkpoints.save(epoch_state(1, best=1), is_best=True)
+    older = checkpoints.best.read_bytes()
+    checkpoints.save(epoch_state(2, best=2), is_best=True)
+    if first_best:
+        checkpoints.best.unlink()
+    else:
+        checkpoints.best.write_bytes(older)
+    checkpoints.newest()
+    assert load_checkpoint(checkpoints.best)["progress"]["epoch"] == 2
+
+
+@pytest.mark.parametrize("later", [epoch_state(2, best=1), epoch_state(1, best=1, batch=3)])
+def test_best_of_an_earlier_save_is_kept(later: dict[str, Any], checkpoints: Checkpoints) -> None:
+    checkpoints.save(epoch_state(1, best=1), is_best=True)
+    best = checkpoints.best.read_bytes()
+    checkpoints.save(later, is_best=False)
+    checkpoints.newest()
+    assert checkpoints.best.read_bytes() == best
