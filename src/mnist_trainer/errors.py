@@ -1,6 +1,5 @@
 """Errors that a user can act on, and the exit code of each."""
 
-import signal
 from enum import IntEnum
 
 
@@ -15,6 +14,7 @@ class ExitCode(IntEnum):
     CHECKPOINT = 4
     DIVERGED = 5
     ENVIRONMENT = 6
+    HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -88,7 +88,7 @@ class InterruptedRunError(UserError):
     def __init__(self, message: str, number: int) -> None:
         # Both are arguments of the exception, so that it can be pickled in the process of a job.
         super().__init__(message, number)
-        self.exit_code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
+        self.exit_code = ExitCode(128 + number)
 
     def __str__(self) -> str:
         return str(self.args[0])

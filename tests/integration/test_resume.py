@@ -188,7 +188,9 @@ def test_without_the_random_state_it_would_not(
     assert ".weights.features.0.weight" in differences(last(other), last(folder))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+)
 def test_asked_to_stop_it_saves_says_how_to_go_on_and_does(
     number: int, code: int, uninterrupted: Path, start: Start, mnist_train: Command, tmp_path: Path
 ) -> None:

@@ -66,7 +66,10 @@ def test_the_wheel_holds_data_and_configurations(wheel: Path) -> None:
         "configs/config.yaml",
         "configs/experiment/docs_cnn.yaml",
         "data/mnist/train-images-idx3-ubyte.xz",
-        "report/style.css",
+        "report/render/templates/style.css",
+        "report/render/templates/page.html.jinja",
+        "inference/export/page/page.html.jinja",
+        "inference/export/page/network.js",
         "py.typed",
     ):
         assert f"mnist_trainer/{name}" in names

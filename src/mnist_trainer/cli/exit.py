@@ -35,7 +35,7 @@ def exit_codes(command: str) -> Iterator[None]:
         wait_for_termination(SECONDS_TO_SPEAK)
         sys.exit(error.exit_code)
     except UserError as error:
-        if error.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        if error.exit_code in (ExitCode.HANGUP, ExitCode.INTERRUPTED, ExitCode.TERMINATED):
             # All is saved: a second Ctrl+C while the process exits needs no traceback.
             signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
         show(command, str(error))

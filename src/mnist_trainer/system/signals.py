@@ -1,15 +1,18 @@
-"""Turn SIGTERM and Ctrl+C into a request to stop after the current step."""
+"""Turn SIGTERM, SIGHUP and Ctrl+C into a request to stop after the current step."""
 
 import signal
 from types import FrameType
 from typing import Any, Self
 
+# A closed terminal sends SIGHUP; Windows has none.
+STOPPING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+
 
 class Interruption:
-    """A context that records SIGTERM and Ctrl+C as ``requested``, which the loop reads.
+    """A context that records SIGTERM, SIGHUP and Ctrl+C as ``requested``, which the loop reads.
 
-    A second Ctrl+C raises KeyboardInterrupt. Outside the main thread, where Python allows no
-    handlers, signals are left as they are.
+    A second Ctrl+C raises KeyboardInterrupt. What is ignored, as ``nohup`` has it, stays ignored.
+    Outside the main thread, where Python allows no handlers, signals are left as they are.
 
     Args:
         shared: several processes make the run. A signal may reach only one of them, and all must
@@ -23,9 +26,12 @@ class Interruption:
         self.former: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOPPING:
             try:
-                self.former[number] = signal.signal(number, self._handle)
+                former = signal.signal(number, self._handle)
+                self.former[number] = former
+                if former is signal.SIG_IGN:
+                    signal.signal(number, former)
             except ValueError:
                 break
         return self
@@ -42,8 +48,9 @@ class Interruption:
             self.requested = number
 
     def stop_flags(self) -> tuple[float, float]:
-        """Whether this process has received Ctrl+C, and SIGTERM, as 0 or 1."""
-        return float(self.received == signal.SIGINT), float(self.received == signal.SIGTERM)
+        """Whether this process has received Ctrl+C, and another request, as 0 or 1."""
+        interrupted = self.received == signal.SIGINT
+        return float(interrupted), float(self.received is not None and not interrupted)
 
     def apply(self, flags: list[float]) -> None:
         """Apply the sum of all processes' stop flags; SIGTERM has precedence."""
