@@ -147,7 +147,8 @@ def device_settings(saved: DeviceSettings, asked: str, precision: str | None) ->
         precision = "auto" if saved.precision == "fp16" else saved.precision
     elif precision not in PRECISIONS:
         raise ConfigError(f"precision={precision}: must be one of: {', '.join(PRECISIONS)}")
-    return dataclasses.replace(saved, type=asked, precision=precision, threads=None, graph="auto")  # type: ignore[arg-type]
+    values: dict[str, Any] = {"type": asked, "precision": precision}
+    return dataclasses.replace(saved, threads=None, graph="auto", **values)
 
 
 def _rebuild(

@@ -115,7 +115,13 @@ class GraphStep:
         step = self.full_step if len(labels) == self.full_size else self.eager
         return step(images, labels, measure_norm=measure_norm)
 
-    def _warm_up(self, images: Tensor, labels: Tensor, *, measure_norm: bool) -> StepOutput:  # noqa: ARG002
+    def _warm_up(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        measure_norm: bool,  # noqa: ARG002
+    ) -> StepOutput:
         """A real update, computed exactly as it will be captured."""
         with self._rates_on_device():
             output, problem = self.graph.warm_up(lambda: self.eager.compute(images, labels, True))

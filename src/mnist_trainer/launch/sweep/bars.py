@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from mnist_trainer.models.summary import LayerSummary
 from mnist_trainer.runs.result import Result
 from mnist_trainer.training.tracking.terminal import EpochReport, RichTerminal
 
@@ -20,7 +19,7 @@ class JobBars(RichTerminal):
         super().__init__()
         self.progress.add_task("jobs", total=total, completed=ended, note="")
 
-    def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
+    def started(self, lines: Sequence[str], layers: Sequence[object]) -> None:
         """Print nothing: the sweep announces its jobs."""
 
     def epoch_ended(self, _: EpochReport) -> None:
