@@ -73,6 +73,30 @@ def test_a_killed_run_can_be_resumed_at_once(
     assert not (tmp_path / "run" / ".lock").exists()
 
 
+def test_a_removed_folder_is_noticed_at_the_next_save(data_root: Path, tmp_path: Path) -> None:
+    """R34."""
+    command = [sys.executable, "-m", "mnist_trainer", *ENDLESS, "hydra.run.dir=gone"]
+    with subprocess.Popen(
+        [*command, f"data.root={data_root}"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "gone" / "checkpoints" / "last.pt").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        (tmp_path / "gone").rename(tmp_path / "moved")
+        try:
+            said = process.communicate(timeout=30)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 6, said
+    assert "removed or renamed" in said
+    assert "Traceback" not in said
+
+
 def test_of_two_new_runs_in_one_folder_one_is_refused(data_root: Path, tmp_path: Path) -> None:
     words = ["model=linear", "debug=fast_dev_run", "hydra.run.dir=both", f"data.root={data_root}"]
     command = [sys.executable, "-m", "mnist_trainer", *words]

@@ -8,13 +8,14 @@ import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mnist_trainer.errors import CheckpointError, DataError
+from mnist_trainer.errors import CheckpointError, DataError, MachineError
 from mnist_trainer.runs.read import read_json
 from mnist_trainer.system.files import atomic_write, replace_by_link, write_json
 
@@ -65,6 +66,12 @@ class Checkpoints:
         Raises:
             MachineError: it could not be written; the older ones are untouched.
         """
+        if _inode(self.folder.parent) != self._run_folder:
+            raise MachineError(
+                f"{self.folder.parent}: the folder of this run was removed or renamed while it was"
+                " running, so nothing more is saved.\nMove it back and resume it, or start the run"
+                " anew."
+            )
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, **state}, buffer)
         content = buffer.getbuffer()
@@ -84,6 +91,11 @@ class Checkpoints:
             # A copy of its own: damage to the one must not be damage to the other.
             with atomic_write(self.best, len(content)) as file:
                 file.write(content)
+
+    @cached_property
+    def _run_folder(self) -> tuple[int, int] | None:
+        """Which folder the first save went to."""
+        return _inode(self.folder.parent)
 
     def _vouched_hash(self, path: Path) -> list[str]:
         """The hash of a file's content, if it is in the manifest; empty for a missing or damaged
@@ -133,6 +145,15 @@ class Checkpoints:
         if self._vouched_hash(self.best) != [hashlib.sha256(content).hexdigest()]:
             with atomic_write(self.best, len(content)) as file:
                 file.write(content)
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    """What tells a folder from another of the same name; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _is_best(state: Mapping[str, Any]) -> bool:
