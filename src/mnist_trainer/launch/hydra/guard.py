@@ -8,6 +8,7 @@ typed overrides and the shipped files alone.
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def check_composed(config: DictConfig, typed_keys: Collection[str]) -> None:
         RefusedError: names each target, file or setting that is refused.
     """
     plain: Any = OmegaConf.to_container(config, resolve=False)
+    places = [*_untyped_places(plain, typed_keys)]
     hydra = plain.pop("hydra")
     problems = [
         f"{key}={target} is not on the list"
@@ -102,30 +104,35 @@ def check_composed(config: DictConfig, typed_keys: Collection[str]) -> None:
     if problems := [
         *launcher_problems(hydra),
         *_swept_hydra(hydra.get("sweeper") or {}),
-        *_untyped_places(config, typed_keys),
+        *places,
     ]:
         raise RefusedError("\n".join(problems))
 
 
-def _untyped_places(config: DictConfig, typed_keys: Collection[str]) -> Iterator[str]:
+def _untyped_places(plain: Any, typed_keys: Collection[str]) -> Iterator[str]:
     """A sentence for each place that a file chose, rather than the command line."""
-    shipped = OmegaConf.load(config_dir() / "config.yaml")
+    shipped = _load_plain(config_dir() / "config.yaml")
     for key in PLACES:
         typed = any(key == each or key.startswith(f"{each}.") for each in typed_keys)
         # The mode follows from -m; a folder of a job is named when it is launched.
         if typed or key in ("hydra.mode", "hydra.sweep.subdir"):
             continue
-        value = _raw(config, key)
-        if value != SHIPPED.get(key, _raw(shipped, key)):
+        value = _select(plain, key)
+        if value != SHIPPED.get(key, _select(shipped, key)):
             yield (
                 f"{key}={value}: a configuration file may not choose this;"
                 f" type it on the command line: {key}=..."
             )
 
 
-def _raw(config: Any, key: str) -> Any:
-    """The value of a key before interpolation; None where there is none."""
-    node: Any = OmegaConf.to_container(config, resolve=False)
+@cache
+def _load_plain(path: Path) -> Any:
+    """Values of a file before interpolation; read once in a process."""
+    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+
+
+def _select(node: Any, key: str) -> Any:
+    """The value at a dotted key; None where there is none."""
     for part in key.split("."):
         node = node.get(part) if isinstance(node, dict) else None
     return node
@@ -158,5 +165,5 @@ def primary_search_path(folders: Collection[Path], name: str) -> object:
     for folder in folders:
         path = folder / f"{name.removesuffix('.yaml')}.yaml"
         if path.is_file():
-            return _raw(OmegaConf.load(path), "hydra.searchpath")
+            return _select(_load_plain(path), "hydra.searchpath")
     return None
