@@ -31,7 +31,8 @@ HARMLESS_CORE_KEYS = frozenset(
 # Overrides for what may be set elsewhere: no monitor, no hooks; submodules are other repositories.
 ASK_FOR_CHANGES = [
     *("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"),
-    *("--no-optional-locks", "diff-index", "--quiet", "--ignore-submodules=all", "HEAD"),
+    *("--no-optional-locks", "status", "--porcelain", "--untracked-files=no"),
+    "--ignore-submodules=all",
 ]
 
 
@@ -99,7 +100,8 @@ def _has_changes(folder: Path) -> bool:
     if not (root / ".git").is_dir() or not is_harmless(_text(root / ".git" / "config") or ""):
         return False
     try:
-        return subprocess.run(ASK_FOR_CHANGES, cwd=root, timeout=5).returncode == 1
+        asked = subprocess.run(ASK_FOR_CHANGES, cwd=root, capture_output=True, timeout=5)
+        return bool(asked.stdout)
     except (OSError, subprocess.SubprocessError):
         return False
 

@@ -62,22 +62,14 @@ def read_json(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Any:
     Raises:
         UnreadableFileError: missing, too large, too deep, or not JSON.
     """
-    return parse_json(_read_text(path, max_bytes), str(path))
-
-
-def parse_json(text: str, source: str) -> Any:
-    """As ``read_json``, of a text.
-
-    Args:
-        source: where the text is from, for the message.
-    """
+    text = _read_text(path, max_bytes)
     try:
         value = json.loads(
             text, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_float
         )
         _check_depth(value)
     except (ValueError, RecursionError) as error:
-        raise UnreadableFileError(f"{source}: not valid JSON: {_reason(error)}") from error
+        raise UnreadableFileError(f"{path}: not valid JSON: {_reason(error)}") from error
     return value
 
 

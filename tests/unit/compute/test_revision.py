@@ -1,5 +1,6 @@
 """The git revision: read without running anything that a repository names."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -43,6 +44,11 @@ def test_uncommitted_changes_are_marked(repository: Path) -> None:
     assert describe_revision(repository) == revision
     (repository / "a.txt").write_text("b")
     assert describe_revision(repository) == f"{revision}+changes"
+
+
+def test_a_touched_file_is_no_change(repository: Path) -> None:
+    os.utime(repository / "a.txt", (1, 1))
+    assert describe_revision(repository) == git_revision(repository)
 
 
 @pytest.mark.parametrize("key", ["core.fsmonitor", "filter.evil.clean", "include.path"])
