@@ -1,5 +1,6 @@
 """Whole commands, as a user starts them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -59,3 +60,34 @@ def mnist_train(data_root: Path, tmp_path: Path) -> Command:
         return Ended(ended.returncode, ended.stdout, ended.stderr, time.perf_counter() - started)
 
     return run
+
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(data_root: Path, tmp_path: Path) -> Start:
+    """Start ``mnist-train`` and do not wait for it."""
+
+    def started(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "mnist_trainer", *words, f"data.root={data_root}"]
+        return subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    return started
+
+
+def wait_for_step(
+    folder: Path, step: int, process: subprocess.Popen[str], seconds: float = 100
+) -> None:
+    """Wait until the metrics of a run have come to a step."""
+    for _ in range(int(seconds * 200)):
+        text = (folder / "metrics.jsonl").read_text() if (folder / "metrics.jsonl").exists() else ""
+        lines = text.splitlines()
+        if lines and lines[-1].endswith("}") and json.loads(lines[-1])["step"] >= step:
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.005)
+    raise AssertionError(f"the run never came to step {step}: {process.communicate()[1]}")

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mnist_trainer.runs.checkpoint import load_checkpoint
-from tests.integration.conftest import Command
+from tests.integration.conftest import Command, Start, wait_for_step
 
 # Shuffling, augmentation, dropout, a schedule, an average: whatever has a state.
 WORDS = (
@@ -38,36 +37,6 @@ WORDS = (
     "tracker.graph=false",
 )
 STEPS_PER_EPOCH = 20
-
-Start = Callable[..., subprocess.Popen[str]]
-
-
-@pytest.fixture
-def start(data_root: Path, tmp_path: Path) -> Start:
-    """Start ``mnist-train`` and do not wait for it."""
-
-    def started(*words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "mnist_trainer", *words, f"data.root={data_root}"]
-        return subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    return started
-
-
-def wait_for_step(
-    folder: Path, step: int, process: subprocess.Popen[str], seconds: float = 100
-) -> None:
-    """Wait until the metrics of a run have come to a step."""
-    for _ in range(int(seconds * 200)):
-        text = (folder / "metrics.jsonl").read_text() if (folder / "metrics.jsonl").exists() else ""
-        lines = text.splitlines()
-        if lines and lines[-1].endswith("}") and json.loads(lines[-1])["step"] >= step:
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.005)
-    raise AssertionError(f"the run never came to step {step}: {process.communicate()[1]}")
 
 
 def points(folder: Path) -> list[dict[str, Any]]:

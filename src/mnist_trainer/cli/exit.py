@@ -1,5 +1,6 @@
 """End a command with a message and an exit code in place of a traceback."""
 
+import atexit
 import errno
 import logging
 import os
@@ -14,6 +15,7 @@ from mnist_trainer.compute.world import wait_for_termination
 from mnist_trainer.errors import AlreadyReportedError, ExitCode, UserError
 from mnist_trainer.system.console import printable
 from mnist_trainer.system.memory import NO_MEMORY
+from mnist_trainer.system.signals import StopSignal, exit_at_signals, stop_signals_raise
 
 MAX_LINES = 10
 ELSEWHERE = {"mnist-train": " Choose another place with hydra.run.dir=PATH or data.root=PATH."}
@@ -26,28 +28,31 @@ SECONDS_TO_SPEAK = 3.0
 @contextmanager
 def exit_codes(command: str) -> Iterator[None]:
     """Turn an exception into the message and the exit code of its type."""
+    atexit.register(exit_at_signals)
     try:
-        yield
-        # A full disk is noticed here, and not after the interpreter has ended.
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        with stop_signals_raise():
+            yield
+            # A full disk is noticed here, and not after the interpreter has ended.
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except AlreadyReportedError as error:
         wait_for_termination(SECONDS_TO_SPEAK)
         sys.exit(error.exit_code)
     except UserError as error:
-        if error.exit_code in (ExitCode.HANGUP, ExitCode.INTERRUPTED, ExitCode.TERMINATED):
-            # All is saved: a second Ctrl+C while the process exits needs no traceback.
-            signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
+        exit_at_signals()  # All is saved: a second Ctrl+C needs no traceback.
         show(command, str(error))
         sys.exit(error.exit_code)
     except MemoryError:
         show(command, NO_MEMORY)
         sys.exit(ExitCode.ENVIRONMENT)
-    except KeyboardInterrupt:
-        show(command, "interrupted.")
-        sys.stdout.flush()
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, StopSignal) else signal.SIGINT
+        reason = f"stopped by {signal.Signals(number).name}."
+        show(command, "\n".join([reason, *getattr(error, "__notes__", ())]).strip())
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
         # A second Ctrl+C does not wait for the libraries' clean-up.
-        os._exit(ExitCode.INTERRUPTED)
+        os._exit(128 + number)
     except BrokenPipeError:
         # The reader has closed the pipe, as `| head` does.
         discard_output()

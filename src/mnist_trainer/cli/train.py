@@ -38,13 +38,15 @@ def run_command(argv: Sequence[str], started: float) -> None:
     """
     # Only now Hydra: help and version need not wait for it.
     from mnist_trainer.compute.ranks import find_rank_info
-    from mnist_trainer.compute.world import report_on_local_main
+    from mnist_trainer.compute.world import end_at_signals, report_on_local_main
     from mnist_trainer.launch.command import check_ranks, resolve_command
     from mnist_trainer.launch.options import delegate_to_hydra, parse_command_line
     from mnist_trainer.launch.single import run_single
 
     rank_info = find_rank_info()
     is_main = rank_info.rank == 0
+    if rank_info.size > 1:
+        end_at_signals()
     with report_on_local_main(rank_info):
         line = parse_command_line(argv)
         command = resolve_command(line, is_main_process=is_main)

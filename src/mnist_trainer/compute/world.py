@@ -45,9 +45,15 @@ def wait_for_termination(seconds: float) -> None:
     Torchrun ends all processes as soon as one of them fails: one that fails first, and in silence,
     would keep the others from reporting.
     """
+    end_at_signals()
+    time.sleep(seconds)
+
+
+def end_at_signals() -> None:
+    """Let SIGINT and SIGTERM end this process at once: torchrun ends processes that way, also those
+    that wait for others in a call that runs no handler of Python."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    time.sleep(seconds)
 
 
 class World:

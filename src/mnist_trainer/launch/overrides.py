@@ -3,6 +3,7 @@
 No torch here: a mistake is answered before it is imported.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from mnist_trainer.config.reader import OVERLAY_GROUPS
 from mnist_trainer.config.shipped import group_choices, group_names
@@ -168,3 +170,18 @@ def each_value(override: Override) -> list[str]:
 def first_value(override: Override) -> str:
     """The override as a single run would have it: a swept key with its first value."""
     return each_value(override)[0]
+
+
+def grid(config: DictConfig, words: Sequence[str]) -> Iterator[list[list[str]]]:
+    """All combinations, in batches of ``hydra.sweeper.max_batch_size``, the last key fastest.
+
+    Raises:
+        ConfigError: a swept setting has no values.
+    """
+    params: Any = config.hydra.sweeper.params or {}
+    overrides = parse_overrides([*(f"{key}={value}" for key, value in params.items()), *words])
+    refuse_empty([override for override in overrides if override.is_sweep_override()])
+    jobs = [list(job) for job in itertools.product(*map(each_value, overrides))]
+    size = config.hydra.sweeper.max_batch_size or max(1, len(jobs))
+    for start in range(0, len(jobs), size):
+        yield jobs[start : start + size]

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,8 @@ def run_single(
     with report_on_local_main(rank_info):
         device, world = _join(command, rank_info)
     folder = resumption.folder if resumption else _claim_folder(command, world)
-    with folder_lock(folder.path, "run") if world.is_main_process else nullcontext():
+    lock = folder_lock(folder.path, "run") if world.is_main_process else nullcontext()
+    with removed_if_empty(folder), lock:
         if resumption:
             with faults_of_the_machine(folder), saved_overrides_kept(folder):
                 _train(command, folder, started, device, world)
@@ -78,6 +79,17 @@ def _report_resumption(
             note = f"{word} of that run is not used: type it again to use it."
             print(printable(note, sys.stderr), file=sys.stderr)
     return message is not None
+
+
+@contextmanager
+def removed_if_empty(folder: RunFolder) -> Iterator[None]:
+    """Remove a folder that is empty where a signal stops the command: it was claimed just then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(OSError):
+            folder.path.rmdir()
+        raise
 
 
 @contextmanager

@@ -17,13 +17,21 @@ from mnist_trainer.system.memory import NO_MEMORY, is_out_of_memory
 def faults_of_the_machine(folder: RunFolder) -> Iterator[None]:
     """Turn a full disk, a missing permission or exhausted memory into ``MachineError``.
 
+    A stop outside the training loop gets the command that resumes the run as a note.
+
     Raises:
         MachineError: with the command that resumes the run, where there is a checkpoint.
     """
     try:
         yield
+    except KeyboardInterrupt as stop:
+        stop.__notes__ = [_resume_hint(folder) or "Nothing was saved."]
+        raise
     except MachineError as error:
-        raise MachineError(f"{error}{_resume_hint(folder)}") from error
+        hint = _resume_hint(folder)
+        if hint in str(error):  # This context is around the run, and around its job within Hydra.
+            raise
+        raise MachineError(f"{error}{hint}") from error
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -22,6 +22,7 @@ def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
     state, evaluator, outputs = trainer.state, trainer.evaluator, trainer.outputs
     model, epoch = select_model(trainer)
     test = last.test or evaluator.evaluate_test(model)
+    trainer.stop_if_requested()
     predictions = evaluator.read_predictions(trainer.data.class_names)
     if trainer.world.is_main_process:
         write_predictions(outputs.folder.predictions, predictions)
@@ -30,6 +31,7 @@ def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
         validation: Metrics | None = best.metrics
     else:
         validation = last.validation or evaluator.evaluate_validation(model)
+    trainer.stop_if_requested()
     result = Result(
         test=test,
         validation=validation,

@@ -22,6 +22,7 @@ from mnist_trainer.data.batches import (
 from mnist_trainer.data.loading import load_dataset, load_splits
 from mnist_trainer.data.split import Splits
 from mnist_trainer.data.transforms import Transforms, build_transforms
+from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.models.build import build_loss, build_model
 from mnist_trainer.models.summary import LayerSummary, count_parameters, summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
@@ -81,6 +82,9 @@ def train(
     if world.is_main_process:
         write_json(folder.result, {**result.as_json(), "identity": config_hash(config.plain)})
     outputs.terminal.finished(result, str(folder))
+    if (number := trainer.interruption.requested) is not None:
+        # Whoever started this process, a sweep or a script, must not go on to the next run.
+        raise InterruptedRunError(f"asked to stop, but all was done: {folder} is finished.", number)
     return result
 
 

@@ -109,8 +109,7 @@ class Trainer:
                     self.log_interval(output)
                 if self.is_checkpoint_step:
                     self.save()
-                if self.interruption.requested is not None:
-                    self.interrupt(self.interruption.requested)
+                self.stop_if_requested()
             self.close_interval()
             seconds = self.clock.now() - started
         norms = progress.gradient_norms
@@ -224,8 +223,7 @@ class Trainer:
             report.validation,
             report.test,
         )
-        if self.interruption.requested is not None and epoch < self.settings.epochs:
-            self.interrupt(self.interruption.requested)
+        self.stop_if_requested()
 
     def save(self, is_best: bool = False) -> None:
         """Save the last checkpoint, and the best one where this is the best."""
@@ -242,14 +240,21 @@ class Trainer:
         if self.world.is_main_process:
             self.outputs.checkpoints.save(state, is_best=is_best)
 
-    def interrupt(self, signal_number: int) -> None:
-        """Save a checkpoint, and end the run."""
+    def stop_if_requested(self) -> None:
+        """Save a checkpoint and end the run where SIGTERM, SIGHUP or Ctrl+C asked for it.
+
+        Raises:
+            InterruptedRunError: with what is saved, and how to go on.
+        """
+        if (number := self.interruption.requested) is None:
+            return
         if self.progress.batch:
             self.save()
         self.world.barrier()
+        epoch, folder = self.progress.epoch, self.outputs.folder
+        where = f"in epoch {epoch + 1}" if epoch < self.settings.epochs else "in the final test"
         raise InterruptedRunError(
-            f"stopped at step {self.progress.step}, in epoch {self.progress.epoch + 1}. Saved:"
-            f" {self.outputs.checkpoints.last}\n"
-            f"Go on with: {self.world.command} resume={self.outputs.folder}",
-            signal_number,
+            f"stopped at step {self.progress.step}, {where}. Saved: {self.outputs.checkpoints.last}"
+            f"\nGo on with: {self.world.command} resume={folder}",
+            number,
         )

@@ -2,12 +2,9 @@
 
 import contextlib
 import shlex
-import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from hydra.core.plugins import Plugins
@@ -21,8 +18,9 @@ from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER, BASIC_SWEEPER, 
 from mnist_trainer.launch.hydra.plugins import register_plugin
 from mnist_trainer.launch.hydra.private import hydra_context
 from mnist_trainer.launch.options import path_override
+from mnist_trainer.launch.overrides import grid
 from mnist_trainer.launch.sweep.job import SweepStopped, sweep_job
-from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid
+from mnist_trainer.launch.sweep.launch import ResumableLauncher
 from mnist_trainer.launch.sweep.progress import first_line, num_ended, print_line
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs
 from mnist_trainer.launch.sweep.table import show
@@ -71,15 +69,15 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
     folder = claim(command)
     sweep = Sweep(folder, command=resume_command(argv, folder), total=0, started=time.time())
     with folder_lock(folder, "sweep"), removed_if_refused(folder):
+        sweep.stop_file.unlink(missing_ok=True)
         try:
-            with stops_on_sigterm():
-                launch_all(command, sweep)
+            launch_all(command, sweep)
         except SweepStopped as stopped:
             raise StoppedSweepError(
                 f"{stop_message(stopped.reason)}\n{how_to_resume(sweep)}", stopped.reason.exit_code
             ) from stopped
-        except KeyboardInterrupt:
-            print(how_to_resume(sweep), file=sys.stderr, flush=True)
+        except KeyboardInterrupt as stop:
+            stop.__notes__ = [how_to_resume(sweep)]
             raise
         others = {job.folder.path for job in read_jobs(folder)} - {
             job.folder.path for job in sweep.jobs
@@ -122,25 +120,6 @@ def removed_if_refused(folder: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise
-
-
-@contextlib.contextmanager
-def stops_on_sigterm() -> Iterator[None]:
-    """Between jobs too, SIGTERM ends the sweep in good order; a job that trains has its own way
-    with it."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise SweepStopped(InterruptedRunError("stopped between two jobs.", number))
-
-    try:
-        former = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # Not the main thread, where Python allows no handlers.
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)
 
 
 def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:

@@ -1,7 +1,12 @@
 """One job of a sweep, in whichever process the launcher runs it."""
 
 import logging
+import math
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -12,6 +17,7 @@ from mnist_trainer.errors import InterruptedRunError, PrunedError, UserError
 from mnist_trainer.launch.command import read_settings
 from mnist_trainer.launch.hydra.launchers import share_machine
 from mnist_trainer.launch.sweep.progress import (
+    POLL_SECONDS,
     ended_line,
     print_line,
     started_line,
@@ -21,6 +27,7 @@ from mnist_trainer.launch.sweep.pruning import make_should_prune
 from mnist_trainer.launch.sweep.records import (
     Job,
     Sweep,
+    is_finished,
     read_sweep,
     record_failure,
     record_pruned,
@@ -30,6 +37,7 @@ from mnist_trainer.launch.sweep.records import (
 from mnist_trainer.runs.faults import faults_of_the_machine
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.lock import folder_lock
+from mnist_trainer.system.signals import stop_signals_raise
 
 log = logging.getLogger(__name__)
 
@@ -61,27 +69,68 @@ def sweep_job(config: DictConfig) -> float:
     folder = RunFolder(Path(hydra.runtime.output_dir))
     sweep = read_sweep(folder.path.parent)
     job = next(job for job in sweep.jobs if job.folder.path == folder.path)
-    resuming = start_attempt(job)
+    if not sweep.is_here and sweep.stop_file.exists():
+        return math.nan
+    _attempt(config, job, sweep, started)
+    if sweep.is_here:
+        print_line(ended_line(job, sweep))
+    return validation_accuracy(job.result())
+
+
+def _attempt(config: DictConfig, job: Job, sweep: Sweep, started: float) -> None:
+    """Train, and record a failure."""
+    resuming, path = start_attempt(job), job.folder.path
     if sweep.is_here:
         print_line(started_line(job, resuming=resuming))
     try:
-        with folder_lock(folder.path, "job", SECONDS_TO_WAIT), faults_of_the_machine(folder):
-            _train(read_settings(config, hydra), job, sweep, started, resuming=resuming)
+        with (
+            stops_with_sweep(sweep),
+            folder_lock(path, "job", SECONDS_TO_WAIT),
+            faults_of_the_machine(job.folder),
+        ):
+            settings = read_settings(config, HydraConfig.get())
+            _train(settings, job, sweep, started, resuming=resuming)
     except PrunedError as pruned:
         log.info("Pruned %s", pruned)
         record_pruned(job, pruned, time.perf_counter() - started)
+    except KeyboardInterrupt:  # Before its first step: the next attempt begins where this one did.
+        if sweep.is_here:
+            raise
+        log.info("The job was stopped before its first step.")
     # Whatever the classes of a user raise is this job's failure, and only its.
     except (Exception, SystemExit) as error:
         log.info("The job has ended early.", exc_info=error)
         try:
-            record_failure(job, error, time.perf_counter() - started)
+            if not is_finished(job):
+                record_failure(job, error, time.perf_counter() - started)
         except UserError as unwritten:
             log.warning("%s", unwritten)
         if isinstance(error, InterruptedRunError) and sweep.is_here:
             raise SweepStopped(error) from error
+
+
+@contextmanager
+def stops_with_sweep(sweep: Sweep) -> Iterator[None]:
+    """In a process of a launcher: SIGTERM to itself once the sweep is asked to stop."""
     if sweep.is_here:
-        print_line(ended_line(job, sweep))
-    return validation_accuracy(job.result())
+        yield
+        return
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(POLL_SECONDS):
+            if sweep.stop_file.exists():
+                signal.raise_signal(signal.SIGTERM)
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    with stop_signals_raise():
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 def _train(settings: RunConfig, job: Job, sweep: Sweep, started: float, *, resuming: bool) -> None:

@@ -1,7 +1,6 @@
 """Between Hydra's sweeper, which says what to run, and its launcher, which runs it: who each job
 is, and what is left to do."""
 
-import itertools
 import math
 import traceback
 from collections.abc import Iterator, Sequence
@@ -17,10 +16,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
 from mnist_trainer.config.config_hash import config_hash, unhashed_overrides
-from mnist_trainer.errors import ConfigError, MachineError, RefusedError
+from mnist_trainer.errors import ConfigError, InterruptedRunError, MachineError, RefusedError
 from mnist_trainer.launch.command import ResolvedCommand, read_composed
+from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER
 from mnist_trainer.launch.options import path_override
-from mnist_trainer.launch.overrides import each_value, parse_overrides, refuse_empty
+from mnist_trainer.launch.sweep.job import SweepStopped
 from mnist_trainer.launch.sweep.progress import Watcher, print_line, skipped_lines
 from mnist_trainer.launch.sweep.records import (
     Job,
@@ -36,6 +36,7 @@ from mnist_trainer.launch.sweep.records import (
 )
 from mnist_trainer.runs.folder import RunFolder, leading_number, run_label
 from mnist_trainer.runs.result import Status
+from mnist_trainer.system.signals import Interruption, blocked_in_children
 
 PROCESS_DIED = (
     "Its process died, or was killed with that of another job: for want of memory, as a rule. It"
@@ -59,6 +60,7 @@ class ResumableLauncher(Launcher):
         self.loader = command.loader
         self.config = config
         self.fixed_keys = command.fixed_keys
+        self.in_this_process = command.launcher == BASIC_LAUNCHER
         self.found = {job.key: job for job in read_jobs(sweep.folder) if not _trained_on(job)}
         self.unrecorded = folders_without_record(sweep.folder)
         """Folders that may hold jobs of the sweep, and do not say which."""
@@ -116,8 +118,7 @@ class ResumableLauncher(Launcher):
         while todo:
             attempts = {job.number: job.attempts() for job, _ in todo}
             try:
-                with Watcher(self.sweep, [job for job, _ in todo]):
-                    self.inner.launch([words for _, words in todo], initial_job_idx)
+                self._launch_once(todo, initial_job_idx)
                 return
             except BrokenExecutor as error:
                 started = [job for job, _ in todo if job.attempts() > attempts[job.number]]
@@ -129,6 +130,27 @@ class ResumableLauncher(Launcher):
                     if job.result() is None:
                         record_failure(job, MachineError(PROCESS_DIED), 0.0)
                 todo = [(job, words) for job, words in todo if job not in started]
+
+    def _launch_once(self, todo: list[tuple[Job, list[str]]], initial_job_idx: int) -> None:
+        """Run jobs; the first request to stop ends them with a checkpoint.
+
+        Raises:
+            SweepStopped: asked to stop.
+        """
+        words, interruption = [words for _, words in todo], Interruption()
+        with Watcher(self.sweep, [job for job, _ in todo], interruption):
+            if self.in_this_process:  # Jobs in this process have their own way with signals.
+                self.inner.launch(words, initial_job_idx)
+                return
+            with blocked_in_children(), interruption:
+                try:
+                    self.inner.launch(words, initial_job_idx)
+                except RuntimeError:
+                    # Launchers take processes that have ended for lost jobs.
+                    if interruption.requested is None:
+                        raise
+        if interruption.requested is not None:
+            raise SweepStopped(InterruptedRunError("stopped.", interruption.requested))
 
     def _identify(self, words: list[str], index: int) -> "JobRequest":
         """The job that these words stand for: the one whose folder is there already, or a new one.
@@ -260,18 +282,3 @@ def _returned(words: Sequence[str], job: Job) -> JobReturn:
     )
     returned.return_value = accuracy
     return returned
-
-
-def grid(config: DictConfig, words: Sequence[str]) -> Iterator[list[list[str]]]:
-    """All combinations, in batches of ``hydra.sweeper.max_batch_size``, the last key fastest.
-
-    Raises:
-        ConfigError: a swept setting has no values.
-    """
-    params: Any = config.hydra.sweeper.params or {}
-    overrides = parse_overrides([*(f"{key}={value}" for key, value in params.items()), *words])
-    refuse_empty([override for override in overrides if override.is_sweep_override()])
-    jobs = [list(job) for job in itertools.product(*map(each_value, overrides))]
-    size = config.hydra.sweeper.max_batch_size or max(1, len(jobs))
-    for start in range(0, len(jobs), size):
-        yield jobs[start : start + size]

@@ -12,6 +12,7 @@ from mnist_trainer.launch.sweep.records import Job, Sweep
 from mnist_trainer.runs.result import Status, read_result
 from mnist_trainer.system.console import printable
 from mnist_trainer.system.messages import counted
+from mnist_trainer.system.signals import Interruption, unblock_in_thread
 
 if TYPE_CHECKING:
     from mnist_trainer.training.tracking.terminal import Terminal
@@ -125,10 +126,11 @@ def terminal_of_a_job(sweep: Sweep) -> "Terminal":
 
 class Watcher:
     """A context in which a thread tells of jobs that run in other processes, by what they leave in
-    their folders."""
+    their folders, and hands on to them a request to stop."""
 
-    def __init__(self, sweep: Sweep, jobs: Sequence[Job]) -> None:
+    def __init__(self, sweep: Sweep, jobs: Sequence[Job], interruption: Interruption) -> None:
         self.sweep = sweep
+        self.interruption = interruption
         self.waiting = list(jobs)
         self.running: list[Job] = []
         self.attempts = {job.number: job.attempts() for job in jobs}
@@ -150,11 +152,15 @@ class Watcher:
         self._look()
 
     def _watch(self) -> None:
+        unblock_in_thread()
         while not self.done.wait(POLL_SECONDS):
             self._look()
 
     def _look(self) -> None:
         """Tell what has happened since the last look."""
+        if self.interruption.requested is not None and not self.sweep.stop_file.exists():
+            self.sweep.stop_file.touch()
+            print_line("Stopping: jobs that run save and end. Ctrl+C again does not wait for them.")
         for job in list(self.waiting):
             if job.attempts() > self.attempts[job.number]:
                 self.waiting.remove(job)

@@ -217,6 +217,11 @@ class Sweep:
     def __str__(self) -> str:
         return display_path(self.folder)
 
+    @property
+    def stop_file(self) -> Path:
+        """The request to the jobs in other processes, also on other machines, to save and end."""
+        return self.folder / ".stop"
+
     def add(self, jobs: Sequence[Job], *, num_ended: int, num_repeated: int) -> None:
         """Take up jobs that the command has come to, and tell of them.
 

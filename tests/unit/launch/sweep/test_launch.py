@@ -16,7 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from mnist_trainer.errors import ConfigError, DivergedError, MachineError, RefusedError
 from mnist_trainer.launch.command import resolve_command
 from mnist_trainer.launch.options import parse_command_line
-from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid
+from mnist_trainer.launch.overrides import grid
+from mnist_trainer.launch.sweep.launch import ResumableLauncher
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs, record_failure, start_attempt
 
 

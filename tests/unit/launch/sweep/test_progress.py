@@ -8,6 +8,7 @@ import pytest
 from mnist_trainer.launch.sweep.command import how_to_resume
 from mnist_trainer.launch.sweep.progress import Watcher, progress, skipped_lines
 from mnist_trainer.launch.sweep.records import Sweep
+from mnist_trainer.system.signals import Interruption
 from tests.unit.launch.sweep.conftest import MakeJob
 
 
@@ -20,7 +21,7 @@ def test_jobs_that_ended_between_two_looks_are_counted_one_by_one(
         *(make_job(number, seed=str(number)) for number in (1, 2, 3)),
     ]
     sweep = Sweep(tmp_path / "sweep", "mnist-train", 4, jobs, ended_before=1)
-    watcher = Watcher(sweep, jobs[1:])
+    watcher = Watcher(sweep, jobs[1:], Interruption())
 
     def end(*numbers: int) -> None:
         for number in numbers:
