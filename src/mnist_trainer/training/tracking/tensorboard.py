@@ -77,11 +77,13 @@ class TensorBoard(Tracker):
 
     def write(self, record: MetricRecord) -> None:
         curve = f"{record.split}_steps" if record.kind == "interval" else record.split
-        folder = "final" if record.kind == "final" else ""
+        is_final = record.kind == "final"
+        # A session that resumes after the last step drops what lies beyond it, and writes it anew.
+        step = record.step + is_final
         for name, value in record.values.items():
             if value is not None:
-                tag = f"{folder}/{curve}_{name}" if folder else f"{name}/{curve}"
-                self.writer.add_scalar(tag, value, record.step)
+                tag = f"final/{curve}_{name}" if is_final else f"{name}/{curve}"
+                self.writer.add_scalar(tag, value, step)
 
     def epoch_ended(self, model: nn.Module, step: int) -> None:
         if self.settings.histograms:
@@ -108,8 +110,9 @@ class TensorBoard(Tracker):
             self.former_hook(failure)
 
     def close(self) -> None:
-        threading.excepthook = self.former_hook
         self.writer.close()
+        # Where that fails the hook stays: the thread may end only now.
+        threading.excepthook = self.former_hook
 
 
 def flat_hparams(config: RunConfig) -> dict[str, float | str | bool]:
