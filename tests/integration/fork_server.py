@@ -1,8 +1,9 @@
 """Run ``mnist-train`` many times, each in a fork of one process that has imported everything.
 
-A program of its own: reads a JSON object a line, ``{"argv": [...], "cwd": PATH, "strace": [...]}``,
-runs the command, and answers with its exit code (minus the number of the signal that ended it).
-With ``strace`` the command waits until strace, with these options, is attached to it.
+A program of its own: reads a JSON object a line, ``{"argv": [...], "cwd": PATH, ...}``, runs the
+command, and answers with its exit code (minus the number of the signal that ended it). With
+``strace``, options, the command waits until strace is attached to it; with ``signals``, pairs of
+seconds and number, it is sent these.
 """
 
 import contextlib
@@ -32,6 +33,10 @@ def serve() -> None:
         tracer = None
         if order["strace"]:
             tracer = subprocess.Popen(["strace", "-f", "-qq", *order["strace"], "-p", str(child)])
+        for seconds, number in order["signals"]:
+            time.sleep(seconds)
+            # A child that has ended is not waited for yet: its number is no other process's.
+            os.kill(child, number)
         _, status = os.waitpid(child, 0)
         if tracer is not None:
             tracer.wait(10)
@@ -63,11 +68,17 @@ class ForkServer:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
 
-    def run(self, argv: Sequence[str], cwd: Path, strace: Sequence[str] = ()) -> int:
+    def run(
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        strace: Sequence[str] = (),
+        signals: Sequence[tuple[float, int]] = (),
+    ) -> int:
         """Exit code of the command; what it printed is in stdout.txt and stderr.txt in ``cwd``."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        order = {"argv": list(argv), "cwd": str(cwd), "strace": list(strace)}
+        order = {"argv": argv, "cwd": str(cwd), "strace": strace, "signals": signals}
         print(json.dumps(order), file=self.process.stdin, flush=True)
         return int(self.process.stdout.readline())
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import stat
 import subprocess
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from typing_extensions import Buffer
 
 from mnist_trainer.errors import MachineError
 from mnist_trainer.system.files import atomic_write, write_named_file
@@ -24,6 +26,20 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     interrupted.__exit__(RuntimeError, RuntimeError(), None)
     assert path.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R29: a system that writes less than it is given is given the rest."""
+
+    class Short(io.FileIO):
+        def write(self, content: Buffer) -> int:
+            return super().write(memoryview(content)[:7])
+
+    monkeypatch.setattr(os, "fdopen", lambda handle, mode: io.BufferedWriter(Short(handle, mode)))
+    content = os.urandom(100_000)
+    with atomic_write(tmp_path / "file") as file:
+        file.write(content)
+    assert (tmp_path / "file").read_bytes() == content
 
 
 def test_atomic_write_honours_the_umask(tmp_path: Path) -> None:

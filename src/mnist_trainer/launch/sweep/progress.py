@@ -88,12 +88,10 @@ def progress(sweep: Sweep, untold: Sequence[Job] = ()) -> str:
     ended = num_ended(sweep, untold)
     total = sweep.total
     ended_now, left = ended - sweep.ended_before, total - ended
-    if left <= 0 or ended_now <= 0:
+    elapsed = time.time() - sweep.started  # Below 0 where the clock was set back.
+    if left <= 0 or ended_now <= 0 or elapsed < 0:
         return f"{ended} of {counted(total, 'job')}"
-    return (
-        f"{ended} of {counted(total, 'job')}, about"
-        f" {duration((time.time() - sweep.started) / ended_now * left)} left"
-    )
+    return f"{ended} of {counted(total, 'job')}, about {duration(elapsed / ended_now * left)} left"
 
 
 def num_ended(sweep: Sweep, untold: Sequence[Job] = ()) -> int:

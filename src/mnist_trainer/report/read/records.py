@@ -184,7 +184,7 @@ def _status(
     if not written:
         return "not started", ""
     idle = time.time() - max(written)
-    if idle < RUNNING_SECONDS:
+    if abs(idle) < RUNNING_SECONDS:  # Far below 0 where the clock was set back since.
         return "running", f"written to {max(0, idle):.0f} s ago"
     last = read_text(folder.log)[-LOG_TAIL:].strip().rpartition("\n")[2]
     return "interrupted", LOG_HEAD.sub("", last)[:MESSAGE_LIMIT]
