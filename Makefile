@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-for-development
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-fast test-soak lint format types bench tensorboard clean
+.PHONY: help train test test-fast test-soak lint format types bench pictures tensorboard clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,13 @@ format: $(DEV) ## Bring the code into the house's format.
 types: $(DEV) ## Check the types.
 	@$(BIN)/mypy
 
-bench: $(DEV) ## Measure what the README claims.
+bench: $(DEV) ## Measure what docs/speed.md shows.
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+pictures: $(DEV) ## Make the pictures of the README and of docs/ anew.
+	@$(BIN)/python docs/make_pictures.py
+	@$(BIN)/python -m benchmarks.pictures
+	@$(BIN)/python docs/foundations/make_figures.py
 
 tensorboard: $(USER) ## Show the curves of all runs on http://localhost:6006.
 	@$(BIN)/tensorboard --logdir outputs $(ARGS)

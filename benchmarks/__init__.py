@@ -1,1 +1,1 @@
-"""What every number about speed in the README comes from: ``python -m benchmarks``."""
+"""What every number in docs/speed.md comes from: ``python -m benchmarks``."""

@@ -19,7 +19,7 @@ EXAMPLES = """\
   python -m benchmarks --only training --rounds 25         one of them, with more rounds
   python -m benchmarks --only experiments --experiments good995 best --seeds 5
   python -m benchmarks --quick                             tiny sizes: does it work at all?
-Then: python -m benchmarks.tables (into README.md), python -m benchmarks.pictures (docs/figures/).
+Then: python -m benchmarks.tables (docs/speed.md), python -m benchmarks.pictures (docs/figures/).
 """
 # Enough to show that everything runs; the numbers mean nothing.
 QUICK_STEPS, QUICK_ROUNDS, QUICK_IMAGES = 3, 2, 1024

@@ -1,4 +1,4 @@
-"""Tables of results, as Markdown between markers in the README.
+"""Tables of results, as Markdown between markers in docs/speed.md.
 
     python -m benchmarks.tables            write them
     python -m benchmarks.tables --check    fail where they are not what the results say
@@ -16,13 +16,13 @@ from typing import Any
 
 from benchmarks.results import RESULTS, read_reports
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
 BLOCK = re.compile(r"(<!-- bench:(\w+):start -->)(.*?)(<!-- bench:\2:end -->)", re.DOTALL)
 MARKER = re.compile(r"<!-- bench:(\w+):(?:start|end) -->")
 
 
 class TableError(Exception):
-    """The README asks for what there is not; the message says for what."""
+    """The page asks for what there is not; the message says for what."""
 
 
 def number(value: float) -> str:
@@ -133,7 +133,7 @@ def main(words: Sequence[str]) -> int:
         help="write nothing; fail where a table is not what the results say",
     )
     parser.add_argument(
-        "--file", type=Path, default=README, help="the Markdown file (default: README.md)"
+        "--file", type=Path, default=PAGE, help="the Markdown file (default: docs/speed.md)"
     )
     parser.add_argument(
         "--results",
