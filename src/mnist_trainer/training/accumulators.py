@@ -6,9 +6,9 @@ from torch import Tensor
 from mnist_trainer.runs.metrics import Metrics
 
 
-def count_correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """Number of images whose largest logit (N, C) is at their label (N,), a device scalar."""
-    return (logits.argmax(dim=1) == labels).sum()
+def is_correct(logits: Tensor, labels: Tensor) -> Tensor:
+    """Whether the largest logit (N, C) of each image is at its label (N,): bool, (N,)."""
+    return logits.argmax(dim=1) == labels
 
 
 class MetricAccumulator:
@@ -23,24 +23,29 @@ class MetricAccumulator:
         self.correct = torch.zeros((), device=device, dtype=torch.int64)
         self.count = 0
 
-    def add(self, loss: Tensor, num_correct: Tensor, count: int) -> None:
+    def add(self, loss: Tensor, correct: Tensor, count: int) -> None:
         """Add a batch.
 
         Args:
             loss: its mean loss, a scalar.
-            num_correct: how many of its images were classified correctly, a scalar.
+            correct: adds up to the number of its images that were classified correctly.
             count: how many images it has.
         """
-        self.accumulate(loss, num_correct, count)
+        self.accumulate(loss, correct, count)
         self.count += count
 
-    def accumulate(self, loss: Tensor, num_correct: Tensor, count: int) -> None:
+    def accumulate(self, loss: Tensor, correct: Tensor, count: int) -> None:
         """The part of ``add`` that runs on the device, and that a CUDA graph can replay."""
         self.loss_sum.add_(loss, alpha=count)
-        self.correct.add_(num_correct)
+        self.correct.add_(correct.sum())
+
+    def flush(self) -> None:
+        """Bring the sums up to date."""
 
     def merge(self, other: "MetricAccumulator") -> None:
         """Add the sums of another accumulator."""
+        self.flush()
+        other.flush()
         self.loss_sum.add_(other.loss_sum)
         self.correct.add_(other.correct)
         self.count += other.count
@@ -51,6 +56,7 @@ class MetricAccumulator:
         self.count = 0
 
     def state_dict(self) -> dict[str, float | int]:
+        self.flush()
         return {"loss_sum": float(self.loss_sum), "correct": int(self.correct), "count": self.count}
 
     def load_state_dict(self, state: dict[str, float | int]) -> None:
@@ -60,4 +66,5 @@ class MetricAccumulator:
 
     def read(self) -> Metrics:
         """The metrics so far; waits for the device."""
+        self.flush()
         return Metrics(float(self.loss_sum) / max(1, self.count), int(self.correct), self.count)

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mnist_trainer.compute.rng import restore_rng_state, rng_state
 from mnist_trainer.errors import CheckpointError
 from mnist_trainer.training.accumulators import MetricAccumulator
+from mnist_trainer.training.deferred import make_accumulator
 from mnist_trainer.training.selection import Selection
 
 # Options that change how an optimizer computes, not what.
@@ -80,7 +81,7 @@ class TrainingState:
     def __post_init__(self) -> None:
         device = next(self.model.parameters()).device
         self.epoch_accumulator = MetricAccumulator(device)
-        self.interval_accumulator = MetricAccumulator(device)
+        self.interval_accumulator = make_accumulator(device)
 
     @property
     def eval_model(self) -> nn.Module:

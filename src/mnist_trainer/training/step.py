@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mnist_trainer.compute.device import Device
-from mnist_trainer.training.accumulators import count_correct
+from mnist_trainer.training.accumulators import is_correct
 from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.state import TrainingState
 
@@ -37,9 +37,7 @@ class Engine(Protocol):
 class AllReduce(Protocol):
     """Sums the results of a step over the processes of a run."""
 
-    def __call__(
-        self, loss: Tensor, num_correct: Tensor, loss_weight: float
-    ) -> tuple[Tensor, Tensor]:
+    def __call__(self, loss: Tensor, correct: Tensor, loss_weight: float) -> tuple[Tensor, Tensor]:
         """Return loss and number of correct predictions over all images; sum gradients in place."""
         ...
 
@@ -50,8 +48,8 @@ class StepOutput:
 
     loss: Tensor
     """Mean over the images of the step, a scalar."""
-    num_correct: Tensor
-    """Images classified correctly, a scalar."""
+    correct: Tensor
+    """Adds up to the number of images that were classified correctly."""
     gradient_norm: Tensor | None
     """Global L2 norm of the gradients before clipping, where it was measured."""
 
@@ -99,9 +97,9 @@ class TrainStep:
         parameters = list(chain.from_iterable(g["params"] for g in state.optimizer.param_groups))
         for parameter in parameters:
             parameter.grad = None
-        loss, num_correct = self._backpropagate(images, labels, total)
+        loss, correct = self._backpropagate(images, labels, total)
         if self.all_reduce is not None:
-            loss, num_correct = self.all_reduce(loss, num_correct, len(labels) / total)
+            loss, correct = self.all_reduce(loss, correct, len(labels) / total)
         state.scaler.unscale_(state.optimizer)
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         norm = None
@@ -114,8 +112,8 @@ class TrainStep:
         state.scaler.update()
         if state.ema is not None:
             state.ema.update(state.model)
-        state.interval_accumulator.accumulate(loss, num_correct, total)
-        return StepOutput(loss, num_correct, norm)
+        state.interval_accumulator.accumulate(loss, correct, total)
+        return StepOutput(loss, correct, norm)
 
     def count(self, num_images: int) -> None:
         """Make the part of the update that runs on the host: numbers that a graph would freeze."""
@@ -125,16 +123,16 @@ class TrainStep:
 
     def _backpropagate(self, images: Tensor, labels: Tensor, total: int) -> tuple[Tensor, Tensor]:
         """Leave the gradients in the parameters; return the loss, weighted by the share of the
-        images in ``total``, and the number of correct predictions."""
+        images in ``total``, and which predictions are correct."""
         if len(labels) > self.batch_size:
             batches = zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True)
             outputs = [self._backpropagate(*batch, total) for batch in batches]
-            losses, counts = zip(*outputs, strict=True)
-            return torch.stack(losses).sum(), torch.stack(counts).sum()
+            losses, correct = zip(*outputs, strict=True)
+            return torch.stack(losses).sum(), torch.cat(correct)
         if not len(labels):
-            return torch.zeros((), device=images.device), torch.zeros_like(labels).sum()
+            return torch.zeros((), device=images.device), torch.zeros_like(labels)
         loss, logits = self.engine.backpropagate(images, labels, len(labels) / total)
-        return loss, count_correct(logits, labels)
+        return loss, is_correct(logits, labels)
 
     def _reject_nonfinite(self, loss: Tensor, gradients: list[Tensor], norm: Tensor | None) -> None:
         if self.state.scaler.is_enabled():
