@@ -6,9 +6,9 @@ from torch import Tensor
 from mnist_trainer.runs.metrics import Metrics
 
 
-def is_correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """Whether the largest logit (N, C) of each image is at its label (N,): bool, (N,)."""
-    return logits.argmax(dim=1) == labels
+def count_correct(logits: Tensor, labels: Tensor) -> Tensor:
+    """Number of images whose largest logit (N, C) is at their label (N,), a device scalar."""
+    return (logits.argmax(dim=1) == labels).sum()
 
 
 class MetricAccumulator:
@@ -23,21 +23,25 @@ class MetricAccumulator:
         self.correct = torch.zeros((), device=device, dtype=torch.int64)
         self.count = 0
 
-    def add(self, loss: Tensor, correct: Tensor, count: int) -> None:
+    def add(self, loss: Tensor, num_correct: Tensor, count: int) -> None:
         """Add a batch.
 
         Args:
             loss: its mean loss, a scalar.
-            correct: adds up to the number of its images that were classified correctly.
+            num_correct: how many of its images were classified correctly, a scalar.
             count: how many images it has.
         """
-        self.accumulate(loss, correct, count)
+        self.accumulate(loss, num_correct, count)
         self.count += count
 
-    def accumulate(self, loss: Tensor, correct: Tensor, count: int) -> None:
+    def accumulate(self, loss: Tensor, num_correct: Tensor, count: int) -> None:
         """The part of ``add`` that runs on the device, and that a CUDA graph can replay."""
         self.loss_sum.add_(loss, alpha=count)
-        self.correct.add_(correct.sum())
+        self.correct.add_(num_correct)
+
+    def accumulate_batch(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """The same from the logits (N, C) and labels (N,) of a batch."""
+        self.accumulate(loss, count_correct(logits, labels), len(labels))
 
     def flush(self) -> None:
         """Bring the sums up to date."""

@@ -63,12 +63,14 @@ class AllReduce:
         self.num_steps = 0
 
     @torch.no_grad()
-    def __call__(self, loss: Tensor, correct: Tensor, loss_weight: float) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, loss: Tensor, num_correct: Tensor, loss_weight: float
+    ) -> tuple[Tensor, Tensor]:
         """Sum the gradients and the statistics of batch normalisation in place.
 
         Args:
             loss: of the images of this process, times ``loss_weight``.
-            correct: adds up to the images of this process that were classified correctly.
+            num_correct: images of this process that were classified correctly.
             loss_weight: share of this process in the images of the update; weights the statistics.
 
         Returns:
@@ -84,7 +86,7 @@ class AllReduce:
                 "model: which of its parameters have gradients changes from step to step, and"
                 " several processes cannot follow that. Train it in one process: mnist-train ..."
             )
-        flat.fill(loss, correct.sum(), loss_weight, self.world.stop_flags())
+        flat.fill(loss, num_correct, loss_weight, self.world.stop_flags())
         self.world.all_reduce_sum(flat.buffer)
         flat.copy_back()
         flat.stop_flags.add_(flat.numbers[2:])

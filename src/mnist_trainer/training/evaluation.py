@@ -56,7 +56,7 @@ def evaluate(
             logits = averaged_logits(model, batch, translations)
             loss = criterion(logits, batch_labels)
             predicted = logits.argmax(dim=1)
-            accumulator.add(loss, predicted == batch_labels, len(batch_labels))
+            accumulator.add(loss, (predicted == batch_labels).sum(), len(batch_labels))
             if record is not None:
                 record.add(logits, predicted)
     model.train(was_training)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mnist_trainer.compute.device import Device
-from mnist_trainer.training.accumulators import is_correct
+from mnist_trainer.training.accumulators import count_correct
 from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.state import TrainingState
 
@@ -28,8 +28,8 @@ class Engine(Protocol):
                 images of the update.
 
         Returns:
-            The weighted mean loss, a scalar in memory of its own, and the logits (B, C), both
-            detached.
+            The weighted mean loss, a scalar, and the logits (B, C): both detached, in memory of
+            their own.
         """
         ...
 
@@ -37,7 +37,9 @@ class Engine(Protocol):
 class AllReduce(Protocol):
     """Sums the results of a step over the processes of a run."""
 
-    def __call__(self, loss: Tensor, correct: Tensor, loss_weight: float) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, loss: Tensor, num_correct: Tensor, loss_weight: float
+    ) -> tuple[Tensor, Tensor]:
         """Return loss and number of correct predictions over all images; sum gradients in place."""
         ...
 
@@ -48,8 +50,6 @@ class StepOutput:
 
     loss: Tensor
     """Mean over the images of the step, a scalar."""
-    correct: Tensor
-    """Adds up to the number of images that were classified correctly."""
     gradient_norm: Tensor | None
     """Global L2 norm of the gradients before clipping, where it was measured."""
 
@@ -97,9 +97,13 @@ class TrainStep:
         parameters = list(chain.from_iterable(g["params"] for g in state.optimizer.param_groups))
         for parameter in parameters:
             parameter.grad = None
-        loss, correct = self._backpropagate(images, labels, total)
-        if self.all_reduce is not None:
-            loss, correct = self.all_reduce(loss, correct, len(labels) / total)
+        loss, logits = self._backpropagate(images, labels, total)
+        if self.all_reduce is None:
+            state.interval_accumulator.accumulate_batch(loss, logits, labels)
+        else:
+            num_correct = count_correct(logits, labels)
+            loss, num_correct = self.all_reduce(loss, num_correct, len(labels) / total)
+            state.interval_accumulator.accumulate(loss, num_correct, total)
         state.scaler.unscale_(state.optimizer)
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         norm = None
@@ -112,8 +116,7 @@ class TrainStep:
         state.scaler.update()
         if state.ema is not None:
             state.ema.update(state.model)
-        state.interval_accumulator.accumulate(loss, correct, total)
-        return StepOutput(loss, correct, norm)
+        return StepOutput(loss, norm)
 
     def count(self, num_images: int) -> None:
         """Make the part of the update that runs on the host: numbers that a graph would freeze."""
@@ -123,16 +126,15 @@ class TrainStep:
 
     def _backpropagate(self, images: Tensor, labels: Tensor, total: int) -> tuple[Tensor, Tensor]:
         """Leave the gradients in the parameters; return the loss, weighted by the share of the
-        images in ``total``, and which predictions are correct."""
+        images in ``total``, and the logits."""
         if len(labels) > self.batch_size:
             batches = zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True)
             outputs = [self._backpropagate(*batch, total) for batch in batches]
-            losses, correct = zip(*outputs, strict=True)
-            return torch.stack(losses).sum(), torch.cat(correct)
+            losses, logits = zip(*outputs, strict=True)
+            return torch.stack(losses).sum(), torch.cat(logits)
         if not len(labels):
-            return torch.zeros((), device=images.device), torch.zeros_like(labels)
-        loss, logits = self.engine.backpropagate(images, labels, len(labels) / total)
-        return loss, is_correct(logits, labels)
+            return torch.zeros((), device=images.device), torch.zeros((0, 1), device=images.device)
+        return self.engine.backpropagate(images, labels, len(labels) / total)
 
     def _reject_nonfinite(self, loss: Tensor, gradients: list[Tensor], norm: Tensor | None) -> None:
         if self.state.scaler.is_enabled():

@@ -90,7 +90,7 @@ def train_with(step: Step, state: TrainingState, epochs: int = 4) -> list[StepOu
     outcomes = []
     for images, labels in batches(epochs):
         outcome = step(images, labels, measure_norm=True)
-        values = (outcome.loss, outcome.correct, outcome.gradient_norm)
+        values = (outcome.loss, outcome.gradient_norm)
         outcomes.append(StepOutput(*(value.clone() for value in values if value is not None)))
         state.scheduler.step()
     return outcomes

@@ -21,7 +21,7 @@ from mnist_trainer.models.build import build_loss
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
 from mnist_trainer.runs.result import read_result
-from mnist_trainer.training.accumulators import MetricAccumulator, is_correct
+from mnist_trainer.training.accumulators import MetricAccumulator, count_correct
 from mnist_trainer.training.evaluation import VIEWS
 
 log = logging.getLogger(__name__)
@@ -113,9 +113,7 @@ def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> Evalu
         probabilities=probabilities,
         metrics=metrics,
         scores=score(images.labels.numpy(), probabilities),
-        by_views={
-            views: int(is_correct(each, images.labels).sum()) for views, each in logits.items()
-        },
+        by_views={views: int(count_correct(each, images.labels)) for views, each in logits.items()},
         notes=tuple(find_notes(trained, settings, part, class_names, metrics)),
     )
 
@@ -154,7 +152,7 @@ def measure(trained: TrainedModel, logits: Tensor, labels: Tensor) -> Metrics:
     for portion, portion_labels in zip(logits.split(size), labels.split(size), strict=True):
         meter.add(
             criterion(portion, portion_labels),
-            is_correct(portion, portion_labels),
+            count_correct(portion, portion_labels),
             len(portion_labels),
         )
     return meter.read()
