@@ -38,17 +38,13 @@ class Progress:
 class MovingAverage(AveragedModel):
     """An exponential moving average of weights and buffers; it starts as a copy of them.
 
-    ``AveragedModel`` copies the number of updates to the device each time, and waits for it.
+    ``AveragedModel.update_parameters`` copies the number of updates to the device each time, and
+    waits for it; ``update`` leaves counting to its caller.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         super().__init__(model, use_buffers=True)
         self.average = get_ema_multi_avg_fn(decay)
-
-    def update_parameters(self, model: nn.Module) -> None:
-        """Update the average, and count the update."""
-        self.update(model)
-        self.n_averaged += 1
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
