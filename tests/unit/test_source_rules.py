@@ -21,7 +21,7 @@ EARLY = (
     "launch.command", "launch.options", "launch.hydra.guard", "launch.hydra.launchers",
     "launch.hydra.plugins", "launch.overrides", "launch.single",
     "launch.sweep.command", "launch.sweep.job", "launch.sweep.launch",
-    "launch.sweep.progress", "launch.sweep.records", "launch.sweep.table",
+    "launch.sweep.progress", "launch.sweep.records",
     "models.formulas.activations", "runs.faults", "runs.folder", "runs.lookup", "runs.result",
     "runs.resume", "system.files", "system.memory", "system.messages", "system.openmp",
     "system.optional_packages", "system.signals", "system.version",

@@ -25,7 +25,6 @@ from mnist_trainer.launch.sweep.job import SweepStopped, sweep_job
 from mnist_trainer.launch.sweep.launch import ResumableLauncher, grid
 from mnist_trainer.launch.sweep.progress import first_line, num_ended, print_line
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs
-from mnist_trainer.launch.sweep.table import show
 from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_folder
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import Status
@@ -81,6 +80,9 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         except KeyboardInterrupt:
             print(how_to_resume(sweep), file=sys.stderr, flush=True)
             raise
+        # After the jobs: its statistics import NumPy, and a mistake is to be answered at once.
+        from mnist_trainer.launch.sweep.table import show
+
         others = {job.folder.path for job in read_jobs(folder)} - {
             job.folder.path for job in sweep.jobs
         }
