@@ -74,9 +74,10 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
             with stops_on_sigterm():
                 launch_all(command, sweep)
         except SweepStopped as stopped:
-            raise StoppedSweepError(
-                f"{stop_message(stopped.reason)}\n{how_to_resume(sweep)}", stopped.reason.exit_code
-            ) from stopped
+            # Less the way to go on with the job alone.
+            reason = str(stopped.reason).partition("\nGo on with")[0]
+            message = f"{reason}\n{how_to_resume(sweep)}"
+            raise StoppedSweepError(message, stopped.reason.exit_code) from stopped
         except KeyboardInterrupt:
             print(how_to_resume(sweep), file=sys.stderr, flush=True)
             raise
@@ -192,11 +193,6 @@ def _sweep_config(command: ResolvedCommand, sweep: Sweep) -> DictConfig:
 def _announce(sweep: Sweep) -> None:
     jobs = counted(sweep.total, "job") if sweep.total else "some jobs"
     print_line(f"sweep {sweep.folder.name}: {jobs} in {sweep}")
-
-
-def stop_message(reason: InterruptedRunError) -> str:
-    """Why the sweep stopped, less the way to go on with the job alone."""
-    return str(reason).partition("\nGo on with")[0]
 
 
 def how_to_resume(sweep: Sweep) -> str:
