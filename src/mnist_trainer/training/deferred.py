@@ -1,7 +1,7 @@
 """Metrics of the training steps on the CPU, summed many batches at a time.
 
 Batch by batch it takes five small operations a step, each of which finds the processor's caches
-full of the large ones' data. To defer them buys 3 % of the training time of the FCN of the
+full of the large ones' data. To defer them buys about 3 % of the training time of the FCN of the
 benchmarks.
 """
 

@@ -46,7 +46,7 @@ class NonFiniteDetector:
             # Sparse and complex tensors. NaN and infinity survive addition.
             finite = torch.stack([tensor.sum().isfinite() for tensor in tensors]).all()
             self.found_inf.masked_fill_(~finite, 1)
-        # Each operation between the large ones of a step costs 1 % of it on the CPU.
+        # Each operation between the large ones of a step costs up to 1 % of it on the CPU.
         self.found = not self.waits and self.found_inf.item() != 0
         if self.waits or self.found:
             self.num_steps.add_(self.found_inf)
