@@ -37,6 +37,8 @@ PRIVATE = re.compile(
 )
 MOST_FILES_WITH_PRIVATE_NAMES = 6
 
+MOST_IMPORTS_BETWEEN_ROOMS = 60
+
 MOST_LINES = 300
 MOST_FUNCTION_LINES = 40
 MOST_PARAMETERS = 8
@@ -145,11 +147,19 @@ def test_no_circle_of_files() -> None:
     assert in_circles(imports()) == []
 
 
-def test_no_circle_of_rooms() -> None:
+def between_rooms() -> Mapping[str, frozenset[str]]:
     rooms: dict[str, set[str]] = defaultdict(set)
     for importer, targets in imports().items():
         rooms[room(importer)] |= {room(target) for target in targets} - {room(importer)}
-    assert in_circles({name: frozenset(targets) for name, targets in rooms.items()}) == []
+    return {name: frozenset(targets) for name, targets in rooms.items()}
+
+
+def test_no_circle_of_rooms() -> None:
+    assert in_circles(between_rooms()) == []
+
+
+def test_rooms_know_few_others() -> None:
+    assert sum(map(len, between_rooms().values())) <= MOST_IMPORTS_BETWEEN_ROOMS
 
 
 def test_an_import_that_runs_up_is_found() -> None:

@@ -3,7 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.errors import HydraException
 from hydra.utils import instantiate
@@ -23,10 +23,11 @@ from mnist_trainer.errors import ConfigError
 from mnist_trainer.system.memory import is_out_of_memory
 from mnist_trainer.system.messages import unknown_key
 
+T = TypeVar("T")
 BUILDABLE = (nn.Module, Optimizer, LRScheduler)
 
 
-def build(component: Component, kind: type, **run_time: Any) -> Any:
+def build(component: Component, kind: type[T], **run_time: Any) -> T:
     """Build one component.
 
     Args:

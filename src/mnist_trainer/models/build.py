@@ -8,11 +8,9 @@ from mnist_trainer.config.settings import Component
 
 def build_model(component: Component, num_classes: int, image_size: int = 28) -> nn.Module:
     """The network: images (N, 1, image_size, image_size) to logits (N, num_classes)."""
-    model: nn.Module = build(component, nn.Module, num_classes=num_classes, image_size=image_size)
-    return model
+    return build(component, nn.Module, num_classes=num_classes, image_size=image_size)
 
 
 def build_loss(component: Component) -> nn.Module:
     """The loss: logits (N, C) and labels (N,) to their mean over the batch, a scalar."""
-    loss: nn.Module = build(component, nn.Module)
-    return loss
+    return build(component, nn.Module)

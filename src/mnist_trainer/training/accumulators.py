@@ -39,8 +39,17 @@ class MetricAccumulator:
         self.loss_sum.add_(loss, alpha=count)
         self.correct.add_(num_correct)
 
+    def accumulate_batch(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """The same from the logits (N, C) and labels (N,) of a batch."""
+        self.accumulate(loss, count_correct(logits, labels), len(labels))
+
+    def flush(self) -> None:
+        """Bring the sums up to date."""
+
     def merge(self, other: "MetricAccumulator") -> None:
         """Add the sums of another accumulator."""
+        self.flush()
+        other.flush()
         self.loss_sum.add_(other.loss_sum)
         self.correct.add_(other.correct)
         self.count += other.count
@@ -51,6 +60,7 @@ class MetricAccumulator:
         self.count = 0
 
     def state_dict(self) -> dict[str, float | int]:
+        self.flush()
         return {"loss_sum": float(self.loss_sum), "correct": int(self.correct), "count": self.count}
 
     def load_state_dict(self, state: dict[str, float | int]) -> None:
@@ -60,4 +70,5 @@ class MetricAccumulator:
 
     def read(self) -> Metrics:
         """The metrics so far; waits for the device."""
+        self.flush()
         return Metrics(float(self.loss_sum) / max(1, self.count), int(self.correct), self.count)

@@ -9,7 +9,6 @@ from mnist_trainer.compute.device import Device, select_device, unchanged_thread
 from mnist_trainer.compute.environment import describe_environment
 from mnist_trainer.compute.rng import seed_everything
 from mnist_trainer.compute.world import SINGLE_WORLD, World
-from mnist_trainer.config.config_hash import config_hash
 from mnist_trainer.config.engine_rules import BY_HAND, device_for
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import (
@@ -26,6 +25,7 @@ from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.models.build import build_loss, build_model
 from mnist_trainer.models.summary import LayerSummary, count_parameters, summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
+from mnist_trainer.runs.config_hash import config_hash
 from mnist_trainer.runs.folder import RunFolder, update_latest_symlink
 from mnist_trainer.runs.result import Result, is_completed
 from mnist_trainer.system.files import atomic_write, write_json

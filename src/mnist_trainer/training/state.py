@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mnist_trainer.compute.rng import restore_rng_state, rng_state
 from mnist_trainer.errors import CheckpointError
 from mnist_trainer.training.accumulators import MetricAccumulator
+from mnist_trainer.training.deferred import make_accumulator
 from mnist_trainer.training.selection import Selection
 
 # Options that change how an optimizer computes, not what.
@@ -37,17 +38,13 @@ class Progress:
 class MovingAverage(AveragedModel):
     """An exponential moving average of weights and buffers; it starts as a copy of them.
 
-    ``AveragedModel`` copies the number of updates to the device each time, and waits for it.
+    ``AveragedModel.update_parameters`` copies the number of updates to the device each time, and
+    waits for it; ``update`` leaves counting to its caller.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         super().__init__(model, use_buffers=True)
         self.average = get_ema_multi_avg_fn(decay)
-
-    def update_parameters(self, model: nn.Module) -> None:
-        """Update the average, and count the update."""
-        self.update(model)
-        self.n_averaged += 1
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
@@ -80,7 +77,7 @@ class TrainingState:
     def __post_init__(self) -> None:
         device = next(self.model.parameters()).device
         self.epoch_accumulator = MetricAccumulator(device)
-        self.interval_accumulator = MetricAccumulator(device)
+        self.interval_accumulator = make_accumulator(device)
 
     @property
     def eval_model(self) -> nn.Module:

@@ -28,8 +28,8 @@ class Engine(Protocol):
                 images of the update.
 
         Returns:
-            The weighted mean loss, a scalar in memory of its own, and the logits (B, C), both
-            detached.
+            The weighted mean loss, a scalar, and the logits (B, C): both detached, in memory of
+            their own.
         """
         ...
 
@@ -50,8 +50,6 @@ class StepOutput:
 
     loss: Tensor
     """Mean over the images of the step, a scalar."""
-    num_correct: Tensor
-    """Images classified correctly, a scalar."""
     gradient_norm: Tensor | None
     """Global L2 norm of the gradients before clipping, where it was measured."""
 
@@ -99,9 +97,13 @@ class TrainStep:
         parameters = list(chain.from_iterable(g["params"] for g in state.optimizer.param_groups))
         for parameter in parameters:
             parameter.grad = None
-        loss, num_correct = self._backpropagate(images, labels, total)
-        if self.all_reduce is not None:
+        loss, logits = self._backpropagate(images, labels, total)
+        if self.all_reduce is None:
+            state.interval_accumulator.accumulate_batch(loss, logits, labels)
+        else:
+            num_correct = count_correct(logits, labels)
             loss, num_correct = self.all_reduce(loss, num_correct, len(labels) / total)
+            state.interval_accumulator.accumulate(loss, num_correct, total)
         state.scaler.unscale_(state.optimizer)
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         norm = None
@@ -114,8 +116,7 @@ class TrainStep:
         state.scaler.update()
         if state.ema is not None:
             state.ema.update(state.model)
-        state.interval_accumulator.accumulate(loss, num_correct, total)
-        return StepOutput(loss, num_correct, norm)
+        return StepOutput(loss, norm)
 
     def count(self, num_images: int) -> None:
         """Make the part of the update that runs on the host: numbers that a graph would freeze."""
@@ -125,16 +126,15 @@ class TrainStep:
 
     def _backpropagate(self, images: Tensor, labels: Tensor, total: int) -> tuple[Tensor, Tensor]:
         """Leave the gradients in the parameters; return the loss, weighted by the share of the
-        images in ``total``, and the number of correct predictions."""
+        images in ``total``, and the logits."""
         if len(labels) > self.batch_size:
             batches = zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True)
             outputs = [self._backpropagate(*batch, total) for batch in batches]
-            losses, counts = zip(*outputs, strict=True)
-            return torch.stack(losses).sum(), torch.stack(counts).sum()
+            losses, logits = zip(*outputs, strict=True)
+            return torch.stack(losses).sum(), torch.cat(logits)
         if not len(labels):
-            return torch.zeros((), device=images.device), torch.zeros_like(labels).sum()
-        loss, logits = self.engine.backpropagate(images, labels, len(labels) / total)
-        return loss, count_correct(logits, labels)
+            return torch.zeros((), device=images.device), torch.zeros((0, 1), device=images.device)
+        return self.engine.backpropagate(images, labels, len(labels) / total)
 
     def _reject_nonfinite(self, loss: Tensor, gradients: list[Tensor], norm: Tensor | None) -> None:
         if self.state.scaler.is_enabled():

@@ -125,7 +125,7 @@ class Trainer:
         self.progress.batch += 1
         self.progress.step += 1
         output = self.step(images, labels, measure_norm=self.is_log_step)
-        if not self.detector.waits:
+        if self.detector.found:
             self.require_finite()
         self.state.scheduler.step()
         return output

@@ -19,6 +19,7 @@ from mnist_trainer.models.dense import FCN
 from mnist_trainer.runs.checkpoint import load_checkpoint
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.training import cuda_graph as graphs
+from mnist_trainer.training.accumulators import MetricAccumulator
 from mnist_trainer.training.cuda_graph import WARM_UP, GraphStep, capture_blocker, choose_step
 from mnist_trainer.training.engines.autograd import AutogradEngine
 from mnist_trainer.training.finite import NonFiniteDetector
@@ -66,6 +67,7 @@ def make_step(
         scaler=device.grad_scaler(),
         ema=None if decay is None else MovingAverage(model, decay),
     )
+    state.interval_accumulator = MetricAccumulator(CPU)  # As on CUDA.
     engine = AutogradEngine(model, nn.CrossEntropyLoss(), state.scaler, device)
     detector = NonFiniteDetector(device)
     return TrainStep(state, engine, device, detector, batch_size, config.trainer.clip_norm)
@@ -88,7 +90,7 @@ def train_with(step: Step, state: TrainingState, epochs: int = 4) -> list[StepOu
     outcomes = []
     for images, labels in batches(epochs):
         outcome = step(images, labels, measure_norm=True)
-        values = (outcome.loss, outcome.num_correct, outcome.gradient_norm)
+        values = (outcome.loss, outcome.gradient_norm)
         outcomes.append(StepOutput(*(value.clone() for value in values if value is not None)))
         state.scheduler.step()
     return outcomes

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,12 +65,10 @@ class ImagePrediction:
 
     def text(self) -> str:
         """The predicted classes: lines of digits; names of words are separated by spaces."""
-        lines: dict[int, list[str]] = {}
-        for prediction in self.digits:
-            lines.setdefault(prediction.digit.line, []).append(prediction.label)
+        lines = groupby(self.digits, key=lambda prediction: prediction.digit.line)
         names = self.digits[0].class_names if self.digits else ()
         space = "" if all(len(name) == 1 for name in names) else " "
-        return "\n".join(space.join(line) for line in lines.values())
+        return "\n".join(space.join(each.label for each in line) for _, line in lines)
 
     @property
     def has_several(self) -> bool:

@@ -191,7 +191,10 @@ def first_bytes(file: Path | BinaryIO) -> bytes:
 def decode(image: Image.Image, working_side: int) -> SourceImage:
     """Decode an opened image, whose pixels are not read yet."""
     width, height = image.size
-    if width * height > (MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_PIXELS):
+    most = MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_PIXELS
+    # A JPEG can be decoded at a half, quarter or eighth of its size, which saves the memory.
+    image.draft(None, (working_side, working_side))
+    if width * height > most or image.width * image.height > MAX_PIXELS:
         raise ImageError(
             f"{width:,} x {height:,} pixels are too many; at most {MAX_PIXELS:,} are unpacked."
             " Scale it down first."
@@ -202,13 +205,6 @@ def decode(image: Image.Image, working_side: int) -> SourceImage:
         raise ImageError(
             f"{width:,} x {height:,} pixels are too long and thin. Cut out the part with the"
             " writing."
-        )
-    # A JPEG can be decoded at a half, quarter or eighth of its size, which saves the memory.
-    image.draft(None, (working_side, working_side))
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(
-            f"{width:,} x {height:,} pixels are too many; at most {MAX_PIXELS:,} are unpacked."
-            " Scale it down first."
         )
     orientation = image.getexif().get(0x0112, 1)
     image.load()

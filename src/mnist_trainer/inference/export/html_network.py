@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.data.transforms import CenterCrop, Normalize
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.models.layer_shapes import pair
 from mnist_trainer.training.evaluation import VIEWS
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class Packer:
         does."""
         plain = (
             module.groups == 1
-            and pair(module.dilation) == [1, 1]
+            and pair(module.dilation) == (1, 1)
             and module.padding_mode == "zeros"
         )
         if not plain or isinstance(module.padding, str):
@@ -199,9 +200,9 @@ class Packer:
 def pooling(name: str, module: Any) -> Layer:
     """Maximum or mean of windows."""
     if (
-        pair(module.padding) != [0, 0]
+        pair(module.padding) != (0, 0)
         or module.ceil_mode
-        or pair(getattr(module, "dilation", 1)) != [1, 1]
+        or pair(getattr(module, "dilation", 1)) != (1, 1)
     ):
         raise unknown(name, module)
     average = type(module) is nn.AvgPool2d
@@ -234,12 +235,3 @@ def activation_layer(name: str, module: nn.Module) -> Layer:
     if type(module) is nn.ELU:
         return {"type": "map", "function": "elu", "alpha": float(module.alpha)}
     raise unknown(name, module)
-
-
-def pair(value: Any) -> list[int]:
-    """A size along both axes."""
-    return (
-        [int(each) for each in value]
-        if isinstance(value, tuple | list)
-        else [int(value), int(value)]
-    )

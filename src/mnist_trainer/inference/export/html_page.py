@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
 from mnist_trainer.inference.export.html_network import describe
+from mnist_trainer.models.summary import count_parameters
 from mnist_trainer.system.files import atomic_write
 from mnist_trainer.system.messages import counted
 
@@ -38,7 +39,10 @@ def write_html(trained: "TrainedModel", path: Path) -> Exported:
     with atomic_write(path, len(content), elsewhere=ELSEWHERE) as file:
         file.write(content)
     findings = (
-        ("network", f"{parameters_of(trained):,} parameters as float32, computed in the browser"),
+        (
+            "network",
+            f"{count_parameters(trained.model):,} parameters as float32, computed in the browser",
+        ),
         ("size", f"{len(content) / 1000:,.0f} kB, everything in one file; it contacts no server"),
     )
     return Exported((path,), findings)
@@ -72,12 +76,7 @@ def provenance(trained: "TrainedModel") -> str:
     """Which network this is, in a sentence."""
     config = trained.config
     return (
-        f"Network: {config.model.choice}, {parameters_of(trained):,} parameters (float32), trained"
-        f" on {config.data.name} for {counted(trained.checkpoint.epoch, 'epoch')}; weights"
+        f"Network: {config.model.choice}, {count_parameters(trained.model):,} parameters (float32),"
+        f" trained on {config.data.name} for {counted(trained.checkpoint.epoch, 'epoch')}; weights"
         f" {trained.checkpoint.sha256[:12]}."
     )
-
-
-def parameters_of(trained: "TrainedModel") -> int:
-    """Number of trainable parameters."""
-    return sum(parameter.numel() for parameter in trained.model.parameters())

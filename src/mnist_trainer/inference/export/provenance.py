@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.loading import load_dataset
 from mnist_trainer.data.split import split
 from mnist_trainer.inference.trained_model import TrainedModel
@@ -37,10 +36,6 @@ class Provenance:
     test_labels: Tensor
     """int64, (N,)."""
 
-    @property
-    def config(self) -> RunConfig:
-        return self.trained.config
-
     def count_correct(self, logits: NDArray[Any]) -> int:
         """Test images whose class the logits (N, C) predict correctly."""
         return int((logits.argmax(axis=1) == self.test_labels.numpy()).sum())
@@ -51,13 +46,13 @@ class Provenance:
         Args:
             correct: test images that the exported network classifies correctly.
         """
-        trained, count = self.trained, len(self.test_labels)
+        trained, config, count = self.trained, self.trained.config, len(self.test_labels)
         low, high = wilson_interval(correct, count)
         return {
             "product": f"mnist-trainer {__version__}",
-            "model": self.config.model.choice,
+            "model": config.model.choice,
             "parameters": str(count_parameters(trained.model)),
-            "data_set": self.config.data.name,
+            "data_set": config.data.name,
             "class_names": json.dumps(list(trained.class_names), ensure_ascii=False),
             "image_size": str(trained.image_size),
             "test_accuracy": f"{correct / count:.6f}",
@@ -65,10 +60,10 @@ class Provenance:
             "test_images": str(count),
             "epochs": str(trained.checkpoint.epoch),
             "steps": str(trained.checkpoint.step),
-            "seed": str(self.config.seed),
+            "seed": str(config.seed),
             "checkpoint": trained.checkpoint.path.name,
             "weights_sha256": trained.checkpoint.sha256,
-            "config_sha256": config_sha256(self.config.plain),
+            "config_sha256": config_sha256(config.plain),
             "pytorch": str(torch.__version__),
         }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
-from torch import Tensor
+from torch import Tensor, nn
 
 from mnist_trainer.config.settings import DataSettings
 from mnist_trainer.config.shipped import config_dir
@@ -220,8 +220,6 @@ def data_settings(trained: TrainedModel, name: str | None, root: str | None) -> 
 
 def features(trained: TrainedModel, images: Tensor) -> Floats:
     """Penultimate features (N, F): the input of the last linear layer; else the logits."""
-    from torch import nn
-
     layers = [layer for layer in trained.model.modules() if isinstance(layer, nn.Linear)]
     if not layers:
         return dataclasses.replace(trained, translations=1).logits(images).numpy()

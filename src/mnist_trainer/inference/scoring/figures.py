@@ -7,7 +7,6 @@ that is going on, are left alone.
 import contextlib
 import io
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +117,11 @@ def write_tensorboard(scored: EvaluationResult, drawn: "dict[str, Figure]", fold
     step = scored.trained.checkpoint.step
     try:
         clear(folder)
-        with contextlib.closing(SummaryWriter(str(folder))) as writer, quiet():
+        with (
+            contextlib.closing(SummaryWriter(str(folder))) as writer,
+            # The writer prints what it does in folders of its own.
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             for name, figure in drawn.items():
                 canvas: Any = FigureCanvasAgg(figure)
                 canvas.draw()
@@ -174,10 +177,3 @@ def clear(folder: Path) -> None:
     for place in folder.glob("[0-9]*"):
         if (place / "last_features").is_dir():
             shutil.rmtree(place)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without what the writer prints of its own folders."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield

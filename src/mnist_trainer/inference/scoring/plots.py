@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
 MAX_FILTERS = 64
@@ -42,7 +43,8 @@ def confusion_matrix(confusion: Array, names: Sequence[str], title: str) -> Figu
     axes.imshow(np.ma.masked_equal(mistakes, 0), cmap="Oranges", vmin=0, vmax=most * 1.15)
     fontsize = 9 if size <= 12 else 6
     for row in range(size):
-        axes.add_patch(_tile(row))
+        corner = (row - 0.5, row - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, facecolor="#DCE9F3", edgecolor="none"))
         for column in range(size):
             count = int(confusion[row, column])
             if count:
@@ -62,12 +64,6 @@ def confusion_matrix(confusion: Array, names: Sequence[str], title: str) -> Figu
     axes.set(xlabel="predicted label", ylabel="true label", title=title)
     axes.tick_params(length=0)
     return figure
-
-
-def _tile(place: int) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((place - 0.5, place - 0.5), 1, 1, facecolor="#DCE9F3", edgecolor="none")
 
 
 def reliability_diagram(

@@ -23,7 +23,6 @@ from mnist_trainer.launch.sweep.job import SweepStopped, sweep_job
 from mnist_trainer.launch.sweep.launch import ResumableLauncher
 from mnist_trainer.launch.sweep.progress import first_line, num_ended, print_line
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs
-from mnist_trainer.launch.sweep.table import show
 from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_folder
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import Status
@@ -73,12 +72,16 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         try:
             launch_all(command, sweep)
         except SweepStopped as stopped:
-            raise StoppedSweepError(
-                f"{stop_message(stopped.reason)}\n{how_to_resume(sweep)}", stopped.reason.exit_code
-            ) from stopped
+            # Less the way to go on with the job alone.
+            reason = str(stopped.reason).partition("\nGo on with")[0]
+            message = f"{reason}\n{how_to_resume(sweep)}"
+            raise StoppedSweepError(message, stopped.reason.exit_code) from stopped
         except KeyboardInterrupt as stop:
             stop.__notes__ = [how_to_resume(sweep)]
             raise
+        # After the jobs: its statistics import NumPy, and a mistake is to be answered at once.
+        from mnist_trainer.launch.sweep.table import show
+
         others = {job.folder.path for job in read_jobs(folder)} - {
             job.folder.path for job in sweep.jobs
         }
@@ -169,11 +172,6 @@ def _sweep_config(command: ResolvedCommand, sweep: Sweep) -> DictConfig:
 def _announce(sweep: Sweep) -> None:
     jobs = counted(sweep.total, "job") if sweep.total else "some jobs"
     print_line(f"sweep {sweep.folder.name}: {jobs} in {sweep}")
-
-
-def stop_message(reason: InterruptedRunError) -> str:
-    """Why the sweep stopped, less the way to go on with the job alone."""
-    return str(reason).partition("\nGo on with")[0]
 
 
 def how_to_resume(sweep: Sweep) -> str:

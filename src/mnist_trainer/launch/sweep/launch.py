@@ -15,7 +15,6 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
-from mnist_trainer.config.config_hash import config_hash, unhashed_overrides
 from mnist_trainer.errors import ConfigError, InterruptedRunError, MachineError, RefusedError
 from mnist_trainer.launch.command import ResolvedCommand, read_composed
 from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER
@@ -34,6 +33,7 @@ from mnist_trainer.launch.sweep.records import (
     validation_accuracy,
     written_anew,
 )
+from mnist_trainer.runs.config_hash import config_hash, unhashed_overrides
 from mnist_trainer.runs.folder import RunFolder, leading_number, run_label
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.signals import Interruption, blocked_in_children

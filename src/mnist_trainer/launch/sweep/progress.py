@@ -5,7 +5,6 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mnist_trainer.launch.sweep.records import Job, Sweep
@@ -115,11 +114,11 @@ def terminal_of_a_job(sweep: Sweep) -> "Terminal":
     """Bars where a person watches one job after the other; else silence: lines of many jobs would
     run into each other."""
     from mnist_trainer.launch.sweep.bars import JobBars
-    from mnist_trainer.training.tracking.terminal import SilentTerminal, is_watched
+    from mnist_trainer.training.tracking.terminal import Terminal, is_watched
 
     if sweep.is_here and is_watched():
         return JobBars(num_ended(sweep), sweep.total)
-    return SilentTerminal()
+    return Terminal()
 
 
 class Watcher:
@@ -139,12 +138,7 @@ class Watcher:
         self.thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.done.set()
         self.thread.join()
         self._look()

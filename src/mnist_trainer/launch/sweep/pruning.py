@@ -30,12 +30,11 @@ WORDS = "overrides"
 
 def open_storage(sweep: Path) -> "JournalStorage":
     """The journal in the folder of a sweep, which is made where there is none."""
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
+    import optuna.storages.journal
 
     optuna.logging.set_verbosity(logging.WARNING)
-    return JournalStorage(JournalFileBackend(str(sweep / JOURNAL)))
+    backend = optuna.storages.journal.JournalFileBackend(str(sweep / JOURNAL))
+    return optuna.storages.JournalStorage(backend)
 
 
 def build_part(sweeper: DictConfig, part: str, **options: Any) -> Any:

@@ -151,16 +151,16 @@ def start_attempt(job: Job) -> bool:
         # A kill from here on must not bring back what was given up.
         shutil.rmtree(job.folder.checkpoints, ignore_errors=True)
     job.folder.result.unlink(missing_ok=True)
-    now = f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}"
-    place = {"host": socket.gethostname(), "pid": os.getpid()}
     has_begun = any(job.folder.checkpoints.glob("*.pt"))
-    told = {
+    attempt = {
         "attempts": job.attempts() + 1,
         "goes_on": True,
         "from_checkpoint": has_begun,
-        "started": now,
+        "started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}",
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
     }
-    write_json(job.record, {**job.plain(), **told, **place})
+    write_json(job.record, {**job.plain(), **attempt})
     return has_begun
 
 
@@ -236,12 +236,16 @@ class Sweep:
 
     def write(self) -> None:
         """Tell the jobs, wherever they run."""
-        plain = {"command": self.command, "total": self.total, "host": self.host, "pid": self.pid}
-        times = {"started": self.started, "ended_before": self.ended_before}
-        write_json(
-            self.folder / "sweep.json",
-            {**plain, **times, "jobs": [job.plain() for job in self.jobs]},
-        )
+        plain = {
+            "command": self.command,
+            "total": self.total,
+            "host": self.host,
+            "pid": self.pid,
+            "started": self.started,
+            "ended_before": self.ended_before,
+            "jobs": [job.plain() for job in self.jobs],
+        }
+        write_json(self.folder / "sweep.json", plain)
 
 
 def read_sweep(folder: Path) -> Sweep:

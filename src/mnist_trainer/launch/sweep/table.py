@@ -1,15 +1,15 @@
 """Result table of a sweep: groups of jobs that differ only in the seed, best first."""
 
 import contextlib
-import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mnist_trainer.launch.sweep.progress import duration, print_line
 from mnist_trainer.launch.sweep.records import Job
-from mnist_trainer.report.analysis.ranking import Rank, rank_key
+from mnist_trainer.report.analysis.groups import Group
+from mnist_trainer.report.read.records import read_run
+from mnist_trainer.report.render.document import spread_text
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.console import make_console, make_table, printable
 from mnist_trainer.system.messages import counted
@@ -25,35 +25,20 @@ NOT_RANKED = (
 
 
 @dataclass(frozen=True)
-class Group:
-    """Jobs that differ only in the seed, and their results."""
+class JobGroup(Group):
+    """Jobs that differ only in the seed, and the runs in their folders."""
 
-    settings: Mapping[str, str]
-    statuses: Counter[Status]
-    validation: tuple[float, ...]
-    """Accuracies of the completed jobs; empty where none held images out."""
-    validation_loss: tuple[float, ...]
-    test: tuple[float, ...]
-    seconds: tuple[float, ...]
-    pruned_after: int | None = None
-    """Last epoch of a single pruned job."""
-
-    @property
-    def rank(self) -> Rank:
-        accuracy = statistics.fmean(self.validation) if self.validation else None
-        loss = statistics.fmean(self.validation_loss) if self.validation_loss else None
-        return rank_key(bool(self.test), accuracy, loss)
+    jobs: tuple[Job, ...]
 
     @property
     def status(self) -> str:
         """Number of jobs that did not complete, by status; "done" if all did."""
-        if self.pruned_after is not None:
-            return f"pruned after epoch {self.pruned_after}"
-        num_jobs = self.statuses.total()
+        statuses = Counter(job.status() for job in self.jobs)
+        num_jobs = statuses.total()
+        if num_jobs == 1 and statuses[Status.PRUNED]:
+            return f"pruned after epoch {self.runs[0].result.get('epochs')}"
         missing = {
-            status: count
-            for status, count in self.statuses.items()
-            if status is not Status.COMPLETED
+            status: count for status, count in statuses.items() if status is not Status.COMPLETED
         }
         if not missing:
             return "done"
@@ -64,37 +49,17 @@ class Group:
         )
 
 
-def groups(jobs: Sequence[Job]) -> list[Group]:
+def group_jobs(jobs: Sequence[Job]) -> list[JobGroup]:
     """Group jobs that differ only in the seed, and rank the groups by ``rank_key``."""
     members: dict[tuple[tuple[str, str], ...], list[Job]] = {}
     for job in jobs:
         key = tuple((name, value) for name, value in job.settings.items() if name != REPEATED)
         members.setdefault(key, []).append(job)
-    found = [_group(dict(key), together) for key, together in members.items()]
-    return sorted(found, key=lambda group: group.rank)
-
-
-def _group(settings: dict[str, str], jobs: Sequence[Job]) -> Group:
-    results: list[Any] = [job.result() for job in jobs if job.status() is Status.COMPLETED]
-    held_out = [result["validation"] for result in results if result.get("validation")]
-    pruned = [job.result() or {} for job in jobs if job.status() is Status.PRUNED]
-    return Group(
-        settings=settings,
-        statuses=Counter(job.status() for job in jobs),
-        validation=tuple(scores["accuracy"] for scores in held_out),
-        validation_loss=tuple(scores["loss"] for scores in held_out),
-        test=tuple(result["test"]["accuracy"] for result in results),
-        seconds=tuple(result["seconds"]["total"] for result in results),
-        pruned_after=pruned[0].get("epochs") if pruned and len(jobs) == 1 else None,
-    )
-
-
-def spread(values: Sequence[float]) -> str:
-    """Accuracies as mean ± sample standard deviation in percent; a single one has no spread."""
-    if not values:
-        return "-"
-    deviation = f" ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{100 * statistics.fmean(values):.2f}{deviation} %"
+    groups = [
+        JobGroup(dict(key), tuple(read_run(job.folder.path) for job in alike), tuple(alike))
+        for key, alike in members.items()
+    ]
+    return sorted(groups, key=lambda group: group.rank)
 
 
 def shown(value: str) -> str:
@@ -108,34 +73,29 @@ def shown(value: str) -> str:
     return value
 
 
-def rows(jobs: Sequence[Job]) -> list[list[str]]:
+def rows(groups: Sequence[JobGroup]) -> list[list[str]]:
     """Head and rows: rank, settings, number of results, validation, test, mean time, status."""
-    found = groups(jobs)
-    keys = list(dict.fromkeys(key for group in found for key in group.settings))
-    is_ranked = any(group.validation for group in found)
+    keys = list(dict.fromkeys(key for group in groups for key in group.settings))
+    is_ranked = any(group.validation for group in groups)
     lines = [[*(["rank"] if is_ranked else []), *keys, "n", "validation", "test", "time", "status"]]
-    for place, group in enumerate(found, start=1):
-        rank = [str(place) if group.validation else "-"] if is_ranked else []
-        time = duration(statistics.fmean(group.seconds)) if group.seconds else "-"
-        values = [shown(group.settings.get(key, "-")) for key in keys]
+    for place, group in enumerate(groups, start=1):
         lines.append(
             [
-                *rank,
-                *values,
-                str(len(group.test)),
-                spread(group.validation),
-                spread(group.test),
-                time,
+                *([str(place) if group.validation else "-"] if is_ranked else []),
+                *(shown(group.settings.get(key, "-")) for key in keys),
+                str(len(group.completed)),
+                spread_text(group.validation),
+                spread_text(group.test),
+                duration(group.seconds.mean) if group.seconds else "-",
                 group.status,
             ]
         )
     return lines
 
 
-def captions(jobs: Sequence[Job], others: int, folder: str) -> list[str]:
+def captions(groups: Sequence[JobGroup], others: int, folder: str) -> list[str]:
     """Lines below the table that explain it."""
-    found = groups(jobs)
-    sizes = {len(group.validation) for group in found if group.validation}
+    sizes = {group.validation.n for group in groups if group.validation}
     said = []
     if sizes:
         over = (
@@ -147,14 +107,13 @@ def captions(jobs: Sequence[Job], others: int, folder: str) -> list[str]:
             f"Best first by validation accuracy{over}; the test accuracy is for the report, not for"
             " the choice."
         )
-    elif any(group.test for group in found):
+    elif any(group.test for group in groups):
         said.append(NOT_RANKED)
-    statuses = Counter(job.status() for job in jobs)
+    statuses = Counter(job.status() for group in groups for job in group.jobs)
     if statuses[Status.PRUNED]:
-        settings = found[0].settings
-        best = " ".join(f"{key}={shown(value)}" for key, value in settings.items())
+        best = " ".join(f"{key}={shown(value)}" for key, value in groups[0].settings.items())
         said.append(
-            f"{statuses[Status.PRUNED]} of {counted(len(jobs), 'trial')} pruned,"
+            f"{statuses[Status.PRUNED]} of {counted(statuses.total(), 'trial')} pruned,"
             f" {statuses[Status.COMPLETED]} completed; the best: {best}"
         )
     said.append(f"Time is the mean of a job. Folder: {folder}")
@@ -169,7 +128,8 @@ def show(jobs: Sequence[Job], others: int, folder: str) -> None:
     """Print the table: in colour on a terminal, else as plain text."""
     from mnist_trainer.training.tracking.terminal import is_watched
 
-    lines = rows(jobs)
+    groups = group_jobs(jobs)
+    lines = rows(groups)
     print_line("")
     if is_watched():
         _show_rich(lines)
@@ -178,7 +138,7 @@ def show(jobs: Sequence[Job], others: int, folder: str) -> None:
         for line in lines:
             cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
             print_line("  ".join(cells).rstrip())
-    for caption in captions(jobs, others, folder):
+    for caption in captions(groups, others, folder):
         print_line(caption)
 
 

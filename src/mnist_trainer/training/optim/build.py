@@ -34,19 +34,17 @@ def build_optimizer(
     fusible = not {"fused", "foreach", "differentiable"} & component.options.keys()
     wanted = {"fused": fusible, "capturable": capturable and "capturable" not in component.options}
     computed = {name: True for name, is_wanted in wanted.items() if is_wanted}
-    optimizer: Optimizer = build(component, Optimizer, params=parameters, **computed)
-    return optimizer
+    return build(component, Optimizer, params=parameters, **computed)
 
 
 def build_scheduler(
     component: Component, optimizer: Optimizer, steps_per_epoch: int, total_steps: int
 ) -> LRScheduler:
     """The learning-rate schedule, stepped once after every update."""
-    scheduler: LRScheduler = build(
+    return build(
         component,
         LRScheduler,
         optimizer=optimizer,
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
     )
-    return scheduler

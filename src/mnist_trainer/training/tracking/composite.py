@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from torch import Tensor, nn
@@ -49,12 +48,7 @@ class CompositeTracker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # After a fault a failure to close says nothing new.
         with contextlib.suppress(*(() if kind is None else (MachineError,))):
             self.close()

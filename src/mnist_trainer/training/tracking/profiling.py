@@ -1,6 +1,5 @@
 """Profile some steps of a run with PyTorch's profiler."""
 
-from types import TracebackType
 from typing import Any, Self
 
 from mnist_trainer.compute.device import Device
@@ -22,12 +21,7 @@ class Profile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 class StepProfile(Profile):
@@ -58,12 +52,7 @@ class StepProfile(Profile):
         elif self.seen == SKIPPED + self.steps:
             self._write(self.steps)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if SKIPPED <= self.seen < SKIPPED + self.steps:
             self._write(self.seen - SKIPPED)
 

@@ -34,7 +34,11 @@ class EpochReport:
 
 
 class Terminal:
-    """Receives the events of a training run; this base class shows nothing."""
+    """Receives the events of a training run.
+
+    This base class shows nothing: it is for processes other than the main one, and for jobs whose
+    sweep shows them.
+    """
 
     def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
         """The run begins; the lines describe it."""
@@ -64,7 +68,7 @@ class Terminal:
 def open_terminal(is_main_process: bool = True) -> Terminal:
     """Bars on a terminal, lines in a file or pipe, nothing from other than the main process."""
     if not is_main_process:
-        return SilentTerminal()
+        return Terminal()
     return RichTerminal() if is_watched() else PlainTerminal()
 
 
@@ -152,10 +156,6 @@ class PlainTerminal(Terminal):
     def finished(self, result: Result, folder: str) -> None:
         for name, text in closing_lines(result, folder):
             self._say(f"{name + ':':<12} {text}")
-
-
-class SilentTerminal(Terminal):
-    """For all processes of a run but the main one, and for jobs whose sweep shows them."""
 
 
 class RichTerminal(Terminal):

@@ -31,12 +31,14 @@ def make_job(tmp_path: Path) -> MakeJob:
                 "exit_code": 5 if status == "diverged" else 1,
             }
         elif validation is not None:
+            right = round(1000 * validation)
             scores = {"accuracy": validation, "loss": 1 - validation}
+            scores |= {"correct": right, "images": 1000}
             result = {
                 "status": "completed",
                 "identity": job.identity,
                 "validation": scores,
-                "test": {"accuracy": 0.5},
+                "test": {"accuracy": 0.5, "correct": 500, "images": 1000},
             }
             result["seconds"] = {"total": 2.0}
         if result is not None:

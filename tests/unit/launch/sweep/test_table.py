@@ -7,11 +7,10 @@ import pytest
 from mnist_trainer.launch.sweep.table import (
     _show_rich,
     captions,
-    groups,
+    group_jobs,
     rows,
     show,
     shown,
-    spread,
 )
 from tests.unit.launch.sweep.conftest import MakeJob
 
@@ -23,7 +22,7 @@ def test_groups_over_seeds_are_ranked(make_job: MakeJob) -> None:
         make_job(2, 0.95, lr="0.2", seed="0"),
         make_job(3, 0.97, lr="0.2", seed="1"),
     ]
-    head, first, second = rows(jobs)
+    head, first, second = rows(group_jobs(jobs))
     assert head == ["rank", "lr", "n", "validation", "test", "time", "status"]
     # The sample standard deviation of two numbers is their distance over the root of two.
     assert first == ["1", "0.2", "2", "96.00 ± 1.41 %", "50.00 ± 0.00 %", "2.0 s", "done"]
@@ -35,7 +34,7 @@ def test_equal_accuracies_are_ranked_by_loss(make_job: MakeJob) -> None:
     better = json.loads(jobs[1].folder.result.read_text())
     better["validation"]["loss"] = 0.01
     jobs[1].folder.result.write_text(json.dumps(better))
-    assert [group.settings["lr"] for group in groups(jobs)] == ["2", "1"]
+    assert [group.settings["lr"] for group in group_jobs(jobs)] == ["2", "1"]
 
 
 def test_failures_do_not_enter_the_mean(make_job: MakeJob) -> None:
@@ -46,7 +45,7 @@ def test_failures_do_not_enter_the_mean(make_job: MakeJob) -> None:
         make_job(3, status="diverged", lr="0.1", seed="1"),
         make_job(4, lr="0.3", seed="0"),
     ]
-    body = rows(jobs)[1:]
+    body = rows(group_jobs(jobs))[1:]
     assert [line[:4] + line[-1:] for line in body] == [
         ["1", "0.1", "1", "80.00 %", "1 of 2 diverged"],
         ["-", "9", "0", "-", "1 diverged, 1 failed"],
@@ -56,19 +55,21 @@ def test_failures_do_not_enter_the_mean(make_job: MakeJob) -> None:
 
 def test_caption_counts_completed_seeds(make_job: MakeJob) -> None:
     half = [make_job(0, 0.9, lr="1", seed="0"), make_job(1, status="failed", lr="1", seed="1")]
-    assert "deviation" not in captions(half, 0, "x")[0]
+    assert "deviation" not in captions(group_jobs(half), 0, "x")[0]
     whole = [
         make_job(2, 0.9, lr="2", seed="0"),
         make_job(3, 0.8, lr="2", seed="1"),
         make_job(4, status="failed", lr="2", seed="2"),
     ]
-    assert "mean ± standard deviation over 2 seeds;" in captions(whole, 0, "x")[0]
-    assert "mean ± standard deviation over n seeds;" in captions(half + whole, 0, "x")[0]
+    assert "mean ± standard deviation over 2 seeds;" in captions(group_jobs(whole), 0, "x")[0]
+    assert (
+        "mean ± standard deviation over n seeds;" in captions(group_jobs(half + whole), 0, "x")[0]
+    )
 
 
 def test_a_long_value_is_shortened_in_the_middle(make_job: MakeJob) -> None:
     hidden = f"[{','.join(str(10 + k) for k in range(90))}]"
-    line = rows([make_job(0, 0.9, hidden=hidden)])[1]
+    line = rows(group_jobs([make_job(0, 0.9, hidden=hidden)]))[1]
     assert len(line[1]) == 40
     assert line[1].startswith("[10,11,")
     assert line[1].endswith(",98,99]")
@@ -81,18 +82,16 @@ def test_without_validation_images_nothing_is_ranked(make_job: MakeJob) -> None:
     for job, accuracy in zip(jobs, (0.1, 0.9), strict=True):
         result = json.loads(job.folder.result.read_text())
         job.folder.result.write_text(
-            json.dumps({**result, "validation": None, "test": {"accuracy": accuracy}})
+            json.dumps(
+                {**result, "validation": None, "test": {**result["test"], "accuracy": accuracy}}
+            )
         )
-    head, first, second = rows(jobs)
+    head, first, second = rows(group_jobs(jobs))
     assert "rank" not in head
     assert (first[0], second[0]) == ("b", "a"), (
         "the order of the sweep, not that of the test accuracy"
     )
-    assert "not ranked" in captions(jobs, 0, "x")[0]
-
-
-def test_a_single_run_has_no_spread_and_none_no_mean() -> None:
-    assert (spread([0.5]), spread([])) == ("50.00 %", "-")
+    assert "not ranked" in captions(group_jobs(jobs), 0, "x")[0]
 
 
 def test_a_plain_table_is_aligned(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +107,7 @@ def test_a_plain_table_is_aligned(make_job: MakeJob, capsys: pytest.CaptureFixtu
 
 
 def test_brackets_are_not_markup(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
-    _show_rich(rows([make_job(0, 0.9, act="[relu]"), make_job(1, 0.8, act="[8,16]")]))
+    _show_rich(rows(group_jobs([make_job(0, 0.9, act="[relu]"), make_job(1, 0.8, act="[8,16]")])))
     shown = capsys.readouterr().out
     assert "[relu]" in shown
     assert "[8,16]" in shown

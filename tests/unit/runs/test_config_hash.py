@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnist_trainer.config.config_hash import config_hash, unhashed_overrides
+from mnist_trainer.runs.config_hash import config_hash, unhashed_overrides
 from tests.conftest import Compose
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_trainer import doctor
+from mnist_trainer.cli import doctor
 from mnist_trainer.errors import DataError
 
 
