@@ -173,15 +173,8 @@ def tensorboard(folder: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        BIN / "tensorboard",
-        "--logdir",
-        "outputs",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
+    command = [str(BIN / "tensorboard"), "--logdir", "outputs", "--host", "127.0.0.1"]
+    command += ["--port", str(port)]
     server = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:

@@ -12,7 +12,7 @@ from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mnist_trainer.errors import ConfigError, ExitCode, InterruptedRunError, UserError
+from mnist_trainer.errors import ConfigError, ExitCode, UserError
 from mnist_trainer.launch.command import ResolvedCommand
 from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER, BASIC_SWEEPER, OPTUNA
 from mnist_trainer.launch.hydra.plugins import register_plugin
