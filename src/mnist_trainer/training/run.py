@@ -106,7 +106,9 @@ def prepare(
     checkpoints = Checkpoints(folder.checkpoints)
     resume_point = FRESH_START
     if config.resume:
-        resume_point = restore_checkpoint(checkpoints, state, folder, config, world)
+        resume_point = restore_checkpoint(
+            checkpoints, state, folder, config, data.steps_per_epoch, device, world
+        )
     world.broadcast_model(model)
     detector = NonFiniteDetector(device)
     step = make_step(config, state, criterion, device, detector, data, world)

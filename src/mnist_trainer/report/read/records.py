@@ -13,6 +13,7 @@ from mnist_trainer.report.read.files import (
     flatten,
     number,
     read_json,
+    read_record,
     read_text,
     read_yaml,
 )
@@ -113,12 +114,12 @@ class RunRecord:
 def read_run(path: Path) -> RunRecord:
     """Read a run folder; what cannot be read is left out and noted."""
     folder, notes = RunFolder(path), list[str]()
-    result = read_json(folder.result, notes)
+    result = read_record(folder.result, notes)
     config = read_yaml(config_file(folder), notes)
     choices = below(read_yaml(path / ".hydra" / "hydra.yaml", notes), "hydra", "runtime", "choices")
     overrides = _by_key(read_yaml(path / ".hydra" / "overrides.yaml", notes))
     # A job of a sweep that failed before its configuration was composed has only job.json.
-    settings = below(read_json(path / "job.json", notes), "settings")
+    settings = below(read_record(path / "job.json", notes), "settings")
     status, message = _status(folder, result, notes)
     return RunRecord(
         folder=folder,
@@ -178,7 +179,7 @@ def _status(
     """Status and message of the run."""
     if result is not None:
         return _status_of_result(folder, result)
-    if folder.result.is_file():
+    if folder.result.exists():
         return "unreadable", notes[0] if notes else ""
     written = [path.stat().st_mtime for path in (folder.metrics, folder.log) if path.is_file()]
     if not written:
