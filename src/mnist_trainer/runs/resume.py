@@ -133,7 +133,8 @@ def check_config_unchanged(folder: RunFolder, plain: Mapping[str, Any]) -> None:
         shown = "\n".join([*lines[:5], *more])
         raise CheckpointError(
             f"resume={display_path(folder.path)}: this is not the run that was started:\n{shown}\n"
-            "Start a new run without resume=, or insist with resume_allow_changes=true"
+            "Start a new run without resume=, or insist: add resume_allow_changes=true to this"
+            " command, and it goes on from the last checkpoint."
         )
 
 

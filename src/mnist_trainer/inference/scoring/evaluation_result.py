@@ -184,8 +184,9 @@ def find_notes(
             " ones"
         )
     result = read_result(trained.folder.result) if trained.folder else None
-    if part == "test" and result and result.get("weights_sha256") == trained.checkpoint.sha256:
-        saved = result["test"]
+    saved = (result or {}).get("test") or {}
+    same_weights = (result or {}).get("weights_sha256") == trained.checkpoint.sha256
+    if part == "test" and same_weights and saved.keys() >= {"correct", "images"}:
         same = (saved["correct"], saved["images"]) == (metrics.correct, metrics.count)
         notes.append(
             "the same as the run's own test, in result.json"
