@@ -19,6 +19,7 @@ from mnist_trainer.inference.trained_model import CheckpointInfo, TrainedModel
 from mnist_trainer.models.build import build_model
 from mnist_trainer.models.size_limit import SizeLimit
 from mnist_trainer.runs.checkpoint import load_checkpoint, weights_sha256
+from mnist_trainer.runs.checksums import changed_files
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
 from mnist_trainer.training.evaluation import VIEWS
 
@@ -60,6 +61,8 @@ def load_run(
     located = locate_checkpoint(run, checkpoint)
     if located.note:
         log.warning("%s: %s.", located.folder, located.note)
+    for change in changed_files(located.folder) if located.folder else ():
+        log.warning("%s", change)
     state = _load(located)
     config = read_saved_config(located.checkpoint, state)
     selected = select_device(device_settings(config.device, device, precision))

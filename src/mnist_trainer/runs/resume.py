@@ -3,6 +3,7 @@
 No torch here: a mistake is answered before it is imported.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -11,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from mnist_trainer.errors import CheckpointError, ConfigError, DataError, RefusedError
+from mnist_trainer.runs.checksums import changed_files
 from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path, is_run_folder
 from mnist_trainer.runs.read import read_yaml
 from mnist_trainer.runs.result import Status, read_result
 from mnist_trainer.system.messages import counted
+
+log = logging.getLogger(__name__)
 
 # Keys that may change on resume: how long the run is and how it is watched, not what it learns.
 MUTABLE_KEYS = (
@@ -76,6 +80,8 @@ def load_saved_overrides(folder: RunFolder, typed_keys: set[str]) -> Resumption:
     """
     path = folder.path / ".hydra" / "overrides.yaml"
     _refuse_foreign_files(folder)
+    for change in changed_files(folder):
+        log.warning("%s", change)
     try:
         words = read_yaml(path, MAX_OVERRIDES)
     except DataError as error:

@@ -70,9 +70,10 @@ def restore_checkpoint(
         return FRESH_START
     path = Path(found)
     saved = loaded or load_checkpoint(path)  # Other processes than the main one read it here.
+    changed = changed_options(saved["config"], config)
     if problem := misfit(state, saved, steps_per_epoch):
         raise CheckpointError(f"{path}: does not fit this run: {problem}.")
-    state.load_state_dict(saved, changed_options(saved["config"], config))
+    state.load_state_dict(saved, changed)
     step = state.progress.step
     for change in said_changes(folder, config, device):
         log.warning("Going on with other settings: %s", change)

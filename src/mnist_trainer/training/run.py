@@ -27,6 +27,7 @@ from mnist_trainer.errors import DivergedError
 from mnist_trainer.models.build import build_loss, build_model
 from mnist_trainer.models.summary import LayerSummary, count_parameters, summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
+from mnist_trainer.runs.checksums import write_checksums
 from mnist_trainer.runs.folder import RunFolder, update_latest_symlink
 from mnist_trainer.runs.result import Result, is_completed
 from mnist_trainer.system.files import atomic_write, write_json
@@ -76,6 +77,7 @@ def train(
     trainer = prepare(config, folder, started, terminal, world, device)
     outputs = trainer.outputs
     if world.is_main_process:
+        folder.checksums.unlink(missing_ok=True)
         update_latest_symlink(folder)
         clear_failed_result(folder)
     with outputs.tracker, trainer.interruption, closing(outputs.terminal), outputs.profile:
@@ -83,6 +85,7 @@ def train(
             result = run_final_test(trainer, last=trainer.run(should_prune))
     if world.is_main_process:
         write_json(folder.result, {**result.as_json(), "identity": config_hash(config.plain)})
+        write_checksums(folder)
     outputs.terminal.finished(result, str(folder))
     return result
 

@@ -18,6 +18,7 @@ from mnist_trainer.report.read.files import (
     read_yaml,
 )
 from mnist_trainer.report.read.metrics import MetricRecord, read_metrics
+from mnist_trainer.runs.checksums import changed_files
 from mnist_trainer.runs.folder import RunFolder, display_path
 from mnist_trainer.runs.predictions import Predictions, read_predictions
 
@@ -121,6 +122,9 @@ def read_run(path: Path) -> RunRecord:
     # A job of a sweep that failed before its configuration was composed has only job.json.
     settings = below(read_record(path / "job.json", notes), "settings")
     status, message = _status(folder, result, notes)
+    notes += [
+        change for change in changed_files(folder) if not change.startswith(tuple(_paths(notes)))
+    ]
     return RunRecord(
         folder=folder,
         status=status,
@@ -139,6 +143,11 @@ def read_run(path: Path) -> RunRecord:
         metrics=tuple(read_metrics(folder.metrics, notes)),
         notes=tuple(notes),
     )
+
+
+def _paths(notes: list[str]) -> list[str]:
+    """The files that the notes are about."""
+    return [note.partition(": ")[0] for note in notes]
 
 
 def config_file(folder: RunFolder) -> Path:

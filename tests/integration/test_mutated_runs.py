@@ -1,0 +1,132 @@
+"""R38: every file of a finished run, mutated at many places, with every command: the answer of the
+undamaged run or a message, and no traceback, no exit code 1, no wait without end."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.forked_commands import Forks
+from tests.mutation import mutate
+
+WORDS = (
+    "model=linear",
+    "device=cpu",
+    "data.train_limit=64",
+    "data.validation_limit=50",
+    "data.test_limit=50",
+    "trainer.epochs=2",
+    "tracker=none",
+    "optimizer=adam",
+)
+FILES = (
+    "checksums.json", "config.yaml", "environment.json", "metrics.jsonl", "predictions.npz",
+    "result.json", "train.log", "evaluation.json", ".hydra/config.yaml", ".hydra/hydra.yaml",
+    ".hydra/overrides.yaml", "checkpoints/best.pt", "checkpoints/last.pt",
+    "checkpoints/previous.pt", "checkpoints/manifest.json",
+)  # fmt: skip
+COMMANDS = {
+    "eval": ("eval", "run", "--no-figures"),
+    "predict": ("predict", "run", "one.png"),
+    "export": ("export", "run", "--format", "safetensors", "--output", "out.safetensors"),
+    "report": ("report", "run"),
+    "resume": ("train", "resume=run", "trainer.epochs=3"),
+}
+SAID = re.compile("cannot be read|not valid|left out|not as the run has left it|not used|damaged")
+"""What is said of a file that is not used, or used with a warning."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A working directory with a finished run in ``base``, and a process that runs commands."""
+
+    path: Path
+    forks: Forks
+
+    def answer(self, command: str) -> tuple[int, str, object]:
+        """Exit code, what was said, and the answer, of a command on the folder ``run``."""
+        output = self.path / "out.safetensors"
+        output.unlink(missing_ok=True)
+        ended = self.forks.run(*COMMANDS[command])
+        assert ended.code not in (1, -1), (ended.code, ended.err)
+        assert "Traceback" not in ended.err, ended.err
+        if ended.code != 0:
+            return ended.code, ended.err, None
+        answer: object = ended.out
+        if command == "export":
+            answer = output.read_bytes()
+        elif command == "resume":
+            result = json.loads((self.path / "run" / "result.json").read_text())
+            answer = result["test"], result["weights_sha256"], result["last_weights_sha256"]
+        return 0, ended.err + (ended.out if command == "report" else ""), answer
+
+
+@pytest.fixture(scope="module")
+def place(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    path = tmp_path_factory.mktemp("mutated")
+    cache = path / "cache"
+    cache.mkdir()
+    (cache / "mnist-trainer").symlink_to(data_root)
+    picture = np.zeros((28, 28), np.uint8)
+    picture[4:24, 13:16] = 255
+    Image.fromarray(picture).save(path / "one.png")
+    with Forks(cache, path) as forks:
+        assert forks.run("train", *WORDS, "hydra.run.dir=run").code == 0
+        assert forks.run("eval", "run", "--no-figures").code == 0
+        (path / "run").rename(path / "base")
+        yield Place(path, forks)
+
+
+@pytest.fixture(scope="module")
+def answers(place: Place) -> dict[str, object]:
+    """What each command answers of the undamaged run."""
+    undamaged = {}
+    for command in COMMANDS:
+        fresh(place)
+        code, _, undamaged[command] = place.answer(command)
+        assert code == 0
+    return undamaged
+
+
+def fresh(place: Place) -> Path:
+    """A new copy of the run in ``run``."""
+    run = place.path / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.copytree(place.path / "base", run)
+    return run
+
+
+def check(
+    place: Place, answers: dict[str, object], name: str, number: int, commands: Sequence[str]
+) -> None:
+    content = mutate((place.path / "base" / name).read_bytes(), number)
+    for command in commands:
+        (fresh(place) / name).write_bytes(content)
+        code, said, answer = place.answer(command)
+        is_told = code != 0 or bool(SAID.search(said))
+        assert answer == answers[command] or is_told, (name, number, command, said)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_mutated_file_gives_a_message_or_the_right_answer(
+    name: str, place: Place, answers: dict[str, object]
+) -> None:
+    commands = list(COMMANDS)
+    for number in range(12):
+        # Each way of mutation meets each command, in one file or another.
+        turn = (number + number // len(commands) + FILES.index(name)) % len(commands)
+        check(place, answers, name, number, [commands[turn]])
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_mutated_at_200_places(name: str, place: Place, answers: dict[str, object]) -> None:
+    for number in range(200):
+        check(place, answers, name, number, list(COMMANDS))
