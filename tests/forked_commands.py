@@ -1,4 +1,4 @@
-"""Whole commands in forks of one process that has imported everything: hundreds of them a minute."""
+"""Whole commands in forks of a process that has imported everything: hundreds of them a minute."""
 
 import contextlib
 import importlib

@@ -115,7 +115,7 @@ def read_in_time(response: requests.Response) -> Iterator[bytes]:
             for chunk in response.iter_content(CHUNK):
                 chunks.put(chunk)
             chunks.put(b"")
-        except Exception as error:  # Whatever it is, it is raised where the chunks are read.
+        except (requests.RequestException, OSError) as error:
             chunks.put(error)
 
     started, size = time.monotonic(), 0

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 MAX_RECORDS = 100_000
 """Of the zip file; each storage is one. A network of 1,000 layers has about 10,000."""
 
+
 @dataclass(frozen=True)
 class Checkpoints:
     """The last, previous and best checkpoint of one run, and the manifest of their hashes.

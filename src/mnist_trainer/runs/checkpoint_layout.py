@@ -121,11 +121,8 @@ def _value_problems(state: dict[str, Any]) -> Iterator[str]:
     seen: set[int] = set()
     while waiting:
         name, node, depth = waiting.pop()
-        if isinstance(node, Tensor):
-            if problem := tensor_problem(node):
-                yield f"{name} {problem}."
-        elif type(node) is int and abs(node) >= MAX_INTEGER:
-            yield f"{name} is a whole number of more than 64 bits."
+        if problem := _leaf_problem(node):
+            yield f"{name} {problem}."
         elif isinstance(node, dict | list | tuple):
             if depth > MAX_DEPTH:
                 yield f"its values are nested more than {MAX_DEPTH} deep."
@@ -139,6 +136,14 @@ def _value_problems(state: dict[str, Any]) -> Iterator[str]:
             elif name.startswith("config"):
                 # Shared parts multiply when a configuration is copied.
                 yield f"{name} is a part of its settings for a second time."
+
+
+def _leaf_problem(node: object) -> str | None:
+    if isinstance(node, Tensor):
+        return tensor_problem(node)
+    if type(node) is int and abs(node) >= MAX_INTEGER:
+        return "is a whole number of more than 64 bits"
+    return None
 
 
 def tensor_problem(tensor: Tensor) -> str | None:

@@ -52,7 +52,9 @@ def _is_best(best: Any) -> bool:
 
 
 def _are_plain(values: Any) -> bool:
-    return isinstance(values, dict) and all(not isinstance(value, dict | list) for value in values.values())
+    return isinstance(values, dict) and all(
+        not isinstance(value, dict | list) for value in values.values()
+    )
 
 
 def _is_text(value: Any) -> bool:

@@ -64,9 +64,7 @@ def evaluate(
     return accumulator.read()
 
 
-def averaged_logits(
-    model: Callable[[Tensor], Tensor], images: Tensor, translations: int
-) -> Tensor:
+def averaged_logits(model: Callable[[Tensor], Tensor], images: Tensor, translations: int) -> Tensor:
     """Logits (N, C) of images (N, 1, H, W); of several views the log of their mean probability.
 
     Shifted views are padded by replication.

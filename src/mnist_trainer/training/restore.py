@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from mnist_trainer.compute.device import Device
 from mnist_trainer.compute.world import SINGLE_WORLD, World
 from mnist_trainer.config.settings import RunConfig
-from mnist_trainer.errors import CheckpointError, DataError
+from mnist_trainer.errors import CheckpointError, DataError, DivergedError
 from mnist_trainer.runs.checkpoint import Checkpoints, load_checkpoint
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.read import read_json
@@ -64,9 +65,7 @@ def restore_checkpoint(
 
     found = world.broadcast_from_main(newest_checkpoint)
     if not found:
-        log.warning(
-            "%s: no checkpoint was written yet, so the run starts from the beginning.", folder
-        )
+        log.warning("%s: no checkpoint was written yet, so the run begins anew.", folder)
         return FRESH_START
     path = Path(found)
     saved = loaded or load_checkpoint(path)  # Other processes than the main one read it here.
@@ -74,13 +73,11 @@ def restore_checkpoint(
     if problem := misfit(state, saved, steps_per_epoch):
         raise CheckpointError(f"{path}: does not fit this run: {problem}.")
     state.load_state_dict(saved, changed)
-    step = state.progress.step
     for change in said_changes(folder, config, device):
         log.warning("Going on with other settings: %s", change)
+    step, seconds = state.progress.step, saved.get("seconds", {})
     log.info("Going on from %s, step %d", path, step)
-    return ResumePoint(
-        f"{path.name}, step {step}", step, int(saved["metrics_bytes"]), saved.get("seconds", {})
-    )
+    return ResumePoint(f"{path.name}, step {step}", step, int(saved["metrics_bytes"]), seconds)
 
 
 def said_changes(folder: RunFolder, config: RunConfig, device: Device) -> Iterator[str]:
@@ -129,3 +126,19 @@ def changed_options(saved: Mapping[str, Any], config: RunConfig) -> set[str]:
             " optimizer as it was."
         )
     return {option for option in now if option not in then or now[option] != then[option]}
+
+
+@contextmanager
+def divergence_explained(config: RunConfig, folder: RunFolder, world: World) -> Iterator[None]:
+    """Add to a ``DivergedError`` the command that goes on from the last good checkpoint."""
+    try:
+        yield
+    except DivergedError as error:
+        if not (folder.checkpoints / "last.pt").exists():
+            raise
+        rate = config.optimizer.options.get("lr")
+        change = f"optimizer.lr={rate / 10:g}" if isinstance(rate, int | float) else "KEY=VALUE"
+        raise DivergedError(
+            f"{error}\nGo on from it with: {world.command} resume={folder}"
+            f" trainer.epochs={config.trainer.epochs} {change} resume_allow_changes=true"
+        ) from error

@@ -1,8 +1,7 @@
 """The life of a run, as a table of contents."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 from torch import nn
 
@@ -23,7 +22,6 @@ from mnist_trainer.data.batches import (
 from mnist_trainer.data.loading import load_dataset, load_splits
 from mnist_trainer.data.split import Splits
 from mnist_trainer.data.transforms import Transforms, build_transforms
-from mnist_trainer.errors import DivergedError
 from mnist_trainer.models.build import build_loss, build_model
 from mnist_trainer.models.summary import LayerSummary, count_parameters, summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
@@ -40,7 +38,12 @@ from mnist_trainer.training.final_test import run_final_test
 from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
 from mnist_trainer.training.outputs import RunOutputs
-from mnist_trainer.training.restore import FRESH_START, ResumePoint, restore_checkpoint
+from mnist_trainer.training.restore import (
+    FRESH_START,
+    ResumePoint,
+    divergence_explained,
+    restore_checkpoint,
+)
 from mnist_trainer.training.selection import Selection
 from mnist_trainer.training.state import MovingAverage, TrainingState
 from mnist_trainer.training.step import Step, TrainStep
@@ -80,30 +83,19 @@ def train(
         folder.checksums.unlink(missing_ok=True)
         update_latest_symlink(folder)
         clear_failed_result(folder)
-    with outputs.tracker, trainer.interruption, closing(outputs.terminal), outputs.profile:
-        with divergence_explained(config, folder, world):
-            result = run_final_test(trainer, last=trainer.run(should_prune))
+    with (
+        outputs.tracker,
+        trainer.interruption,
+        closing(outputs.terminal),
+        outputs.profile,
+        divergence_explained(config, folder, world),
+    ):
+        result = run_final_test(trainer, last=trainer.run(should_prune))
     if world.is_main_process:
         write_json(folder.result, {**result.as_json(), "identity": config_hash(config.plain)})
         write_checksums(folder)
     outputs.terminal.finished(result, str(folder))
     return result
-
-
-@contextmanager
-def divergence_explained(config: RunConfig, folder: RunFolder, world: World) -> Iterator[None]:
-    """Add to a ``DivergedError`` the command that goes on from the last good checkpoint."""
-    try:
-        yield
-    except DivergedError as error:
-        if not (folder.checkpoints / "last.pt").exists():
-            raise
-        rate = config.optimizer.options.get("lr")
-        change = f"optimizer.lr={rate / 10:g}" if isinstance(rate, int | float) else "KEY=VALUE"
-        raise DivergedError(
-            f"{error}\nGo on from it with: {world.command} resume={folder}"
-            f" trainer.epochs={config.trainer.epochs} {change} resume_allow_changes=true"
-        ) from error
 
 
 def prepare(

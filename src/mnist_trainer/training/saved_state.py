@@ -26,7 +26,9 @@ def misfit(state: TrainingState, saved: Mapping[str, Any], steps_per_epoch: int)
     expected = state.state_dict() | {"optimizer": _optimizer_after_an_update(state)}
     del expected["progress"], expected["random"]
     if saved["progress"]["batch"] >= steps_per_epoch:
-        return f"progress.batch is {saved['progress']['batch']:,} of {steps_per_epoch:,} in an epoch"
+        return (
+            f"progress.batch is {saved['progress']['batch']:,} of {steps_per_epoch:,} in an epoch"
+        )
     return next(_differences(saved, expected, ""), None)
 
 
@@ -43,10 +45,7 @@ def _optimizer_after_an_update(state: TrainingState) -> dict[str, Any]:
 
 def _differences(saved: Any, expected: Any, name: str) -> Iterator[str]:
     """Each value that is not of the type or shape that it should be."""
-    if isinstance(expected, Tensor) and isinstance(saved, Tensor):
-        if saved.shape != expected.shape or saved.dtype != expected.dtype:
-            yield f"{name} is {_described(saved)}, and should be {_described(expected)}"
-    elif isinstance(expected, dict):
+    if isinstance(expected, dict):
         yield from _different_parts(saved, expected, name)
     elif isinstance(expected, list | tuple):
         if not isinstance(saved, list | tuple) or len(saved) != len(expected):
@@ -54,9 +53,10 @@ def _differences(saved: Any, expected: Any, name: str) -> Iterator[str]:
             return
         for index, (then, now) in enumerate(zip(saved, expected, strict=True)):
             yield from _differences(then, now, f"{name}.{index}")
-    elif (expected is None or saved is None) and _is_option(name):
-        return
-    elif not _is_alike(saved, expected):
+    elif isinstance(expected, Tensor) and isinstance(saved, Tensor):
+        if (saved.shape, saved.dtype) != (expected.shape, expected.dtype):
+            yield f"{name} is {_described(saved)}, and should be {_described(expected)}"
+    elif not _is_alike(saved, expected, name):
         kind = next((text for kind, text in KINDS if type(expected) is kind), "of another type")
         yield f"{name} must be {kind}"
 
@@ -74,21 +74,19 @@ def _different_parts(saved: Any, expected: dict[Any, Any], name: str) -> Iterato
             yield f"{path} is missing"
 
 
-def _is_option(name: str) -> bool:
-    """Whether a value may be null, as options and buffers of an optimizer that it does not use."""
-    return name.startswith(("optimizer.", "scheduler."))
-
-
-def _is_alike(saved: Any, expected: Any) -> bool:
+def _is_alike(saved: Any, expected: Any, name: str) -> bool:
+    """Whether a value is of the type that it should be."""
+    if saved is None or expected is None:
+        # Options and buffers of an optimizer that it does not use.
+        return name.startswith(("optimizer.", "scheduler."))
     if isinstance(expected, bool):
         return isinstance(saved, bool)
     if isinstance(expected, int):
         return is_count(saved)
-    if isinstance(expected, float) or isinstance(expected, Tensor):
+    if isinstance(expected, float | Tensor):
         # Learning rates and counts of steps are tensors on some devices, and numbers on others.
-        scalar = isinstance(saved, Tensor) and saved.dim() == 0
-        return scalar or (is_number(saved) and isinstance(expected, float | Tensor))
-    return expected is None or type(saved) is type(expected)
+        return is_number(saved) or (isinstance(saved, Tensor) and saved.dim() == 0)
+    return type(saved) is type(expected)
 
 
 def _described(tensor: Tensor) -> str:
