@@ -2,14 +2,18 @@
 undamaged run or a message, and no traceback, no exit code 1, no wait without end."""
 
 import json
+import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.forked_commands import Forks
@@ -122,6 +126,99 @@ def test_a_mutated_file_gives_a_message_or_the_right_answer(
         # Each way of mutation meets each command, in one file or another.
         turn = (number + number // len(commands) + FILES.index(name)) % len(commands)
         check(place, answers, name, number, [commands[turn]])
+
+
+def changed(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change all checkpoints of a run, without a manifest that would tell."""
+    for path in (run / "checkpoints").glob("*.pt"):
+        state = torch.load(path, weights_only=True)
+        change(state)
+        torch.save(state, path)
+    (run / "checkpoints" / "manifest.json").unlink()
+
+
+def put(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+    """A change of the value at nested keys; the first tensor where a key is None."""
+
+    def change(state: Any) -> None:
+        for key in path[:-1]:
+            state = state[key]
+        state[next(iter(state)) if path[-1] is None else path[-1]] = value
+
+    return change
+
+
+def huge(state: dict[str, Any]) -> None:
+    for part in ("weights", "model"):
+        state[part] = {name: 1e38 * tensor for name, tensor in state[part].items()}
+
+
+NAN = torch.full((10, 784), torch.nan)
+INFINITE = torch.full((10, 784), torch.inf)
+FCN = {"_target_": "mnist_trainer.models.FCN", "activation": "relu", "dropout": 0.0}
+HOSTILE: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
+    "nan": ("weights.layers.1.weight is not finite", put("weights", None, value=NAN)),
+    "inf": ("weights.layers.1.weight is not finite", put("weights", None, value=INFINITE)),
+    "nan in the optimizer": ("optimizer.state.0.exp_avg", put("optimizer", "state", 0, "exp_avg", value=NAN)),
+    "sparse": ("is not a dense tensor", put("weights", None, value=torch.zeros(10, 784).to_sparse())),
+    "expanded": ("larger than what is stored", put("weights", None, value=torch.zeros(1).expand(10, 784))),
+    "format": ("its format is a Tensor", put("format", value=torch.ones(3))),
+    "epoch": ("progress", put("progress", "epoch", value=True)),
+    "step": ("progress", put("progress", "step", value=10**40)),
+    "norms": ("progress", put("progress", "gradient_norms", value=None)),
+    "layers": ("more layers", put("config", "model", value={**FCN, "hidden": [1] * 100_000})),
+    "deep": ("nested more than", put("random", value=json.loads("[" * 80 + "]" * 80))),
+}  # fmt: skip
+ONLY_USED = {
+    "gigabytes": ("eval", "enough for its weights", put("config", "model", value={**FCN, "init": "default", "hidden": [100_000, 100_000]})),
+    "overflow": ("eval", "overflow in fp32", huge),
+    "betas": ("resume", "betas", put("optimizer", "param_groups", 0, "betas", value=[0.9])),
+    "rate": ("resume", "lr must be a finite number", put("optimizer", "param_groups", 0, "lr", value=True)),
+    "buffer": ("resume", "should be 10x784", put("optimizer", "state", 0, "exp_avg", value=torch.zeros(3))),
+    "last epoch": ("resume", "last_epoch", put("scheduler", "last_epoch", value="x")),
+    "batch": ("resume", "progress.batch", put("progress", "batch", value=2**60)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("command", ["eval", "predict", "export", "resume"])
+def test_values_that_no_run_writes_are_refused(command: str, kind: str, place: Place) -> None:
+    said, change = HOSTILE[kind]
+    changed(fresh(place), change)
+    code, err, _ = place.answer(command)
+    assert code == 4, err
+    assert said in err
+
+
+@pytest.mark.parametrize("kind", ONLY_USED)
+def test_values_are_refused_where_they_are_used(kind: str, place: Place) -> None:
+    command, said, change = ONLY_USED[kind]
+    changed(fresh(place), change)
+    code, err, _ = place.answer(command)
+    assert code == 4, err
+    assert said in err
+
+
+@pytest.mark.parametrize("name", [*FILES, "job.json"])
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder", "socket", "loop"])
+def test_what_is_not_a_file_is_not_waited_for(
+    kind: str, name: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = fresh(place) / name
+    path.unlink(missing_ok=True)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "socket":
+        monkeypatch.chdir(path.parent)  # Names of sockets are short.
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else path)
+    for command in ("eval", "report", "resume"):
+        code, err, _ = place.answer(command)
+        assert code == (4 if command == "resume" else code), err
 
 
 @pytest.mark.soak
