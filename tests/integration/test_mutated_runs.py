@@ -159,25 +159,46 @@ FCN = {"_target_": "mnist_trainer.models.FCN", "activation": "relu", "dropout": 
 HOSTILE: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
     "nan": ("weights.layers.1.weight is not finite", put("weights", None, value=NAN)),
     "inf": ("weights.layers.1.weight is not finite", put("weights", None, value=INFINITE)),
-    "nan in the optimizer": ("optimizer.state.0.exp_avg", put("optimizer", "state", 0, "exp_avg", value=NAN)),
-    "sparse": ("is not a dense tensor", put("weights", None, value=torch.zeros(10, 784).to_sparse())),
-    "expanded": ("larger than what is stored", put("weights", None, value=torch.zeros(1).expand(10, 784))),
+    "nan in the optimizer": (
+        "optimizer.state.0.exp_avg",
+        put("optimizer", "state", 0, "exp_avg", value=NAN),
+    ),
+    "sparse": (
+        "is not a dense tensor",
+        put("weights", None, value=torch.zeros(10, 784).to_sparse()),
+    ),
+    "expanded": (
+        "larger than what is stored",
+        put("weights", None, value=torch.zeros(1).expand(10, 784)),
+    ),
     "format": ("its format is a Tensor", put("format", value=torch.ones(3))),
     "epoch": ("progress", put("progress", "epoch", value=True)),
     "step": ("progress", put("progress", "step", value=10**40)),
     "norms": ("progress", put("progress", "gradient_norms", value=None)),
     "layers": ("more layers", put("config", "model", value={**FCN, "hidden": [1] * 100_000})),
     "deep": ("nested more than", put("random", value=json.loads("[" * 80 + "]" * 80))),
-}  # fmt: skip
+}
 ONLY_USED = {
-    "gigabytes": ("eval", "enough for its weights", put("config", "model", value={**FCN, "init": "default", "hidden": [100_000, 100_000]})),
+    "gigabytes": (
+        "eval",
+        "enough for its weights",
+        put("config", "model", value={**FCN, "init": "default", "hidden": [100_000, 100_000]}),
+    ),
     "overflow": ("eval", "overflow in fp32", huge),
     "betas": ("resume", "betas", put("optimizer", "param_groups", 0, "betas", value=[0.9])),
-    "rate": ("resume", "lr must be a finite number", put("optimizer", "param_groups", 0, "lr", value=True)),
-    "buffer": ("resume", "should be 10x784", put("optimizer", "state", 0, "exp_avg", value=torch.zeros(3))),
+    "rate": (
+        "resume",
+        "lr must be a finite number",
+        put("optimizer", "param_groups", 0, "lr", value=True),
+    ),
+    "buffer": (
+        "resume",
+        "should be 10x784",
+        put("optimizer", "state", 0, "exp_avg", value=torch.zeros(3)),
+    ),
     "last epoch": ("resume", "last_epoch", put("scheduler", "last_epoch", value="x")),
     "batch": ("resume", "progress.batch", put("progress", "batch", value=2**60)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

@@ -18,7 +18,7 @@ def test_who_is_waited_for_is_told(
 ) -> None:
     monkeypatch.setattr(module, "QUIET_SECONDS", 0.05)
     path = tmp_path / ".lock"
-    code = "import sys\nfrom filelock import FileLock\nwith FileLock(sys.argv[1]):\n print(1, flush=True)\n input()"
+    code = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]):\n print(flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
