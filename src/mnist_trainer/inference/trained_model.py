@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+MAX_LOGIT = 1e30
+"""Beyond it the loss of a batch, a sum of their differences, is not finite in 32 bits."""
+
+
 @dataclass(frozen=True)
 class CheckpointInfo:
     """The checkpoint that the weights were read from."""
@@ -122,18 +126,18 @@ class TrainedModel:
         """Logits of prepared images.
 
         Raises:
-            CheckpointError: some are not finite.
+            CheckpointError: some are not finite, or so large that their loss would not be.
         """
         logits: Tensor = self.model(images)
-        if bool(logits.isfinite().all()):
+        if bool((logits.abs() <= MAX_LOGIT).all()):
             return logits
         name, largest = max(
             ((name, float(tensor.abs().max())) for name, tensor in self.model.state_dict().items()),
             key=lambda each: each[1],
         )
         raise CheckpointError(
-            f"{self.checkpoint.path}: its weights are finite, but the logits that they give are"
-            f" not: they overflow in {self.device.precision}. The largest weight, {largest:.3g}, is"
+            f"{self.checkpoint.path}: its weights are finite, but the logits that they give"
+            f" overflow in {self.device.precision}. The largest weight, {largest:.3g}, is"
             f" in {name}.\nUse another checkpoint of the run, or train it anew."
         )
 

@@ -7,7 +7,7 @@ on purpose can change its hash as well.
 import hashlib
 
 from mnist_trainer.errors import DataError
-from mnist_trainer.runs.folder import RunFolder, display_path
+from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.read import read_file, read_json
 from mnist_trainer.system.files import write_json
 
@@ -43,10 +43,9 @@ def changed_files(folder: RunFolder) -> list[str]:
     except DataError as error:
         return [f"{error} So changes of the other files are not noticed."]
     if not isinstance(hashes, dict) or not set(NAMES) >= hashes.keys():
-        return [f"{display_path(folder.checksums)}: cannot be read: it holds no hashes of files."]
+        return [f"{folder}/checksums.json: cannot be read: it holds no hashes of files."]
     return [
-        f"{display_path(folder.path / name)}: not as the run has left it: damaged, or changed"
-        " since."
+        f"{folder}/{name}: not as the run has left it: damaged, or changed since."
         for name, expected in hashes.items()
         if _hash(folder, name) != expected
     ]

@@ -34,6 +34,8 @@ ROUNDING_KEYS = ("device.threads", "device.channels_last", "device.deterministic
 MAX_OVERRIDES = 64 * 1024
 """Bytes of overrides.yaml: Hydra takes a second for so many."""
 
+FILE_SUFFIXES = (".json", ".jsonl", ".log", ".npz", ".yaml")
+
 # A run folder may come from somebody else: where data are kept or fetched is typed anew.
 PLACES = {"data.root", "data.mirror"}
 NOT_TAKEN_OVER = {"resume", "resume_allow_changes", *PLACES}
@@ -109,7 +111,8 @@ def _refuse_foreign_files(folder: RunFolder) -> None:
     for place in (folder.path, folder.path / ".hydra", folder.checkpoints):
         for path in sorted(place.glob("*")) if place.is_dir() else ():
             inside = Path(os.path.realpath(path)).is_relative_to(folder.path)
-            if not inside or not (path.is_file() or path.is_dir()):
+            may_be_folder = place == folder.path and path.suffix not in FILE_SUFFIXES
+            if not inside or not (path.is_file() or (may_be_folder and path.is_dir())):
                 what = "not a file" if inside else "a link that leads out of the folder"
                 raise CheckpointError(
                     f"{path}: {what}, and a run is resumed only in a folder of plain files. Replace"
