@@ -76,8 +76,10 @@ def stream(url: str, output_file: str, _: object, *, max_bytes: int) -> None:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-    with request(url) as response, Path(output_file).open("wb") as file, progress:
+    response = request(url)
+    with Path(output_file).open("wb") as file, progress:
         if not response.ok:
+            response.close()
             raise DataError(
                 f"{url} could not be fetched: {response.status_code} {response.reason}."
             )
@@ -112,8 +114,10 @@ def read_in_time(response: requests.Response) -> Iterator[bytes]:
 
     def read() -> None:
         try:
-            for chunk in response.iter_content(CHUNK):
-                chunks.put(chunk)
+            # Closed by the thread that reads: closing waits for a read of another thread.
+            with response:
+                for chunk in response.iter_content(CHUNK):
+                    chunks.put(chunk)
             chunks.put(b"")
         except (requests.RequestException, OSError) as error:
             chunks.put(error)
