@@ -30,9 +30,9 @@ def _is_score(score: Any) -> bool:
     """Whether the values that are there are in range, and agree up to rounding."""
     if score is None:
         return True
-    if not isinstance(score, dict):
+    if not isinstance(score, dict) or "accuracy" not in score:
         return False
-    accuracy, loss = score.get("accuracy", 0.0), score.get("loss", 0.0)
+    accuracy, loss = score["accuracy"], score.get("loss", 0.0)
     correct, images = score.get("correct", 0), score.get("images", 1)
     if not (is_number(accuracy) and is_number(loss) and is_count(correct) and is_count(images)):
         return False
