@@ -99,12 +99,10 @@ def stream(url: str, output_file: str, _: object, *, max_bytes: int) -> None:
 
 
 def read_in_time(response: requests.Response) -> Iterator[bytes]:
-    """Yield the content of a response, as long as it comes at ``MIN_RATE`` bytes a second on the
-    average, after the first ``GRACE_SECONDS``: so the whole download ends in a time that is known
-    by its size.
+    """Yield the content of a response while it comes at ``MIN_RATE`` on the average, so that its
+    size limits the time.
 
-    A server that sends a byte now and then never lets a read time out: hence a thread that can be
-    left behind.
+    A byte now and then lets no read time out: hence a thread that can be left behind.
 
     Raises:
         DataError: it comes more slowly, or has stopped.

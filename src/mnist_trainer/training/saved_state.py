@@ -24,7 +24,8 @@ def misfit(state: TrainingState, saved: Mapping[str, Any], steps_per_epoch: int)
         state: of the run, before anything is loaded into it.
     """
     expected = state.state_dict() | {"optimizer": _optimizer_after_an_update(state)}
-    del expected["progress"], expected["random"]
+    for part in ("progress", "random", "selection"):
+        del expected[part]  # Checked where the file is read.
     if saved["progress"]["batch"] >= steps_per_epoch:
         return (
             f"progress.batch is {saved['progress']['batch']:,} of {steps_per_epoch:,} in an epoch"
