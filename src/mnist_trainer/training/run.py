@@ -83,14 +83,8 @@ def train(
         folder.checksums.unlink(missing_ok=True)
         update_latest_symlink(folder)
         clear_failed_result(folder)
-    explained = divergence_explained(config, folder, world)
-    with (
-        outputs.tracker,
-        trainer.interruption,
-        closing(outputs.terminal),
-        outputs.profile,
-        explained,
-    ):
+    hint = divergence_explained(config, folder, world)
+    with outputs.tracker, trainer.interruption, closing(outputs.terminal), outputs.profile, hint:
         result = run_final_test(trainer, last=trainer.run(should_prune))
     if world.is_main_process:
         write_json(folder.result, {**result.as_json(), "identity": config_hash(config.plain)})
