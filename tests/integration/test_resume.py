@@ -296,6 +296,44 @@ def test_an_optimizer_that_cannot_go_on_leaves_the_run_as_it_was(
     assert {path: path.read_bytes() for path in uninterrupted.rglob("*.yaml")} == written
 
 
+QUICK_WORDS = (*WORDS[:1], "model=linear", "data.train_limit=640", "tracker=none")
+QUICK_LIMITS = ("data.validation_limit=50", "data.test_limit=50", "trainer.epochs=1")
+
+
+def test_a_run_that_diverged_goes_on_from_its_good_state(
+    mnist_train: Command, tmp_path: Path
+) -> None:
+    words = (*QUICK_WORDS, *QUICK_LIMITS, "hydra.run.dir=run")
+    assert mnist_train(*words).code == 0
+    before = (tmp_path / "run" / "config.yaml").read_bytes()
+    much = ("trainer.epochs=2", "optimizer.lr=1e39", "resume_allow_changes=true")
+    diverged = mnist_train("resume=run", *much)
+    assert diverged.code == 5
+    command = diverged.err.partition("Go on from it with: mnist-train ")[2].splitlines()[0]
+    assert "resume=run" in command
+    assert (tmp_path / "run" / "config.yaml").read_bytes() == before
+    refused = mnist_train("resume=run", "trainer.epochs=2", "optimizer.lr=0.01")
+    assert refused.code == 4
+    assert "add resume_allow_changes=true to this command" in refused.err
+    gone_on = mnist_train(*command.split()[:2], "optimizer.lr=0.01", "resume_allow_changes=true")
+    assert gone_on.code == 0, gone_on.err
+
+
+def test_settings_that_change_numbers_are_refused_or_said(
+    mnist_train: Command, tmp_path: Path
+) -> None:
+    assert mnist_train(*QUICK_WORDS, *QUICK_LIMITS, "hydra.run.dir=run").code == 0
+    refused = mnist_train("resume=run", "trainer.epochs=2", "device.precision=bf16")
+    assert refused.code == 4
+    assert "device.precision: auto -> bf16" in refused.err
+    path = tmp_path / "run" / "environment.json"
+    path.write_text(path.read_text().replace('"type": "cpu"', '"type": "cuda"'))
+    said = mnist_train("resume=run", "trainer.epochs=2", "device.threads=2")
+    assert said.code == 0, said.err
+    assert "this run computed on cuda in fp32 so far, and on cpu in fp32" in said.err
+    assert "device.threads was None, and is 2" in said.err
+
+
 def test_latest_and_auto_find_the_run(mnist_train: Command, tmp_path: Path) -> None:
     assert mnist_train(*WORDS, "trainer.epochs=1").code == 0
     ended = mnist_train("resume=latest", "trainer.epochs=2")

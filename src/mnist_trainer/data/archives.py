@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
+from mnist_trainer.data.cache_lock import cache_lock
 from mnist_trainer.errors import DataError, MachineError
 from mnist_trainer.system.files import atomic_write, sweep_temporaries, write_json
 
@@ -72,7 +73,7 @@ def provide(
         return
     try:
         raw.mkdir(parents=True, exist_ok=True)
-        with FileLock(raw.parent / ".lock", timeout=LOCK_SECONDS):
+        with cache_lock(raw.parent / ".lock", LOCK_SECONDS):
             sweep_temporaries(raw)
             for archive in archives:
                 # Another process may have provided it while this one waited for the lock.

@@ -6,9 +6,12 @@ about to be downloaded, and not before.
 
 import logging
 import sys
+import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -21,7 +24,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from mnist_trainer.errors import DataError
 
 RESPONSE_SECONDS = 6
-CHUNK = 1 << 16
+GRACE_SECONDS = 30.0
+MIN_RATE = 10_000
+"""Bytes a second, on the average, below which a download is given up."""
+CHUNK = 1 << 14
 
 
 def fetch(url: str, path: Path, max_bytes: int, known_hash: str | None = None) -> None:
@@ -70,15 +76,18 @@ def stream(url: str, output_file: str, _: object, *, max_bytes: int) -> None:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-    with request(url) as response, Path(output_file).open("wb") as file, progress:
+    response = request(url)
+    with Path(output_file).open("wb") as file, progress:
         if not response.ok:
+            response.close()
             raise DataError(
                 f"{url} could not be fetched: {response.status_code} {response.reason}."
             )
-        total = int(response.headers.get("Content-Length", 0)) or None
+        promised = response.headers.get("Content-Length", "")
+        total = int(promised) if promised.isdecimal() and len(promised) < 20 else None
         task = progress.add_task(url.rpartition("/")[2], total=total)
         size = 0
-        for chunk in response.iter_content(CHUNK):
+        for chunk in read_in_time(response):
             size += len(chunk)
             if size > max_bytes:
                 raise DataError(
@@ -87,6 +96,48 @@ def stream(url: str, output_file: str, _: object, *, max_bytes: int) -> None:
                 )
             file.write(chunk)
             progress.update(task, completed=size)
+
+
+def read_in_time(response: requests.Response) -> Iterator[bytes]:
+    """Yield the content of a response while it comes at ``MIN_RATE`` on the average, so that its
+    size limits the time.
+
+    A byte now and then lets no read time out: hence a thread that can be left behind.
+
+    Raises:
+        DataError: it comes more slowly, or has stopped.
+        requests.RequestException: the connection broke.
+    """
+    chunks: Queue[bytes | Exception] = Queue(maxsize=64)
+
+    def read() -> None:
+        try:
+            # Closed by the thread that reads: closing waits for a read of another thread.
+            with response:
+                for chunk in response.iter_content(CHUNK):
+                    chunks.put(chunk)
+            chunks.put(b"")
+        except (requests.RequestException, OSError) as error:
+            chunks.put(error)
+
+    started, size = time.monotonic(), 0
+    Thread(target=read, daemon=True).start()
+    while True:
+        left = started + GRACE_SECONDS + size / MIN_RATE - time.monotonic()
+        try:
+            chunk = chunks.get(timeout=max(0.0, left))
+        except Empty:
+            raise DataError(
+                f"{response.url} could not be fetched: {size:,} bytes came in"
+                f" {time.monotonic() - started:.0f} seconds, which is too slow. Try again later, or"
+                " name another server: data.mirror=ADDRESS"
+            ) from None
+        if isinstance(chunk, Exception):
+            raise chunk
+        if not chunk:
+            return
+        size += len(chunk)
+        yield chunk
 
 
 def request(url: str) -> requests.Response:

@@ -9,9 +9,10 @@ import lzma
 from importlib import resources
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
+from mnist_trainer.data.cache_lock import cache_lock
 from mnist_trainer.data.idx import parse_idx
 from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
 from mnist_trainer.errors import DataError, MachineError
@@ -70,7 +71,7 @@ def _unpack(raw: Path) -> dict[str, bytes]:
     """Unpack into the cache, one process at a time; in memory only if it cannot be written."""
     try:
         raw.mkdir(parents=True, exist_ok=True)
-        with FileLock(raw.parent / ".lock", timeout=LOCK_SECONDS):
+        with cache_lock(raw.parent / ".lock", LOCK_SECONDS):
             sweep_temporaries(raw)
             return {name: _unpack_one(raw / name) for name in SHA256}
     except (OSError, Timeout, MachineError) as error:

@@ -17,12 +17,16 @@ from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import CheckpointError, ConfigError
 from mnist_trainer.inference.trained_model import CheckpointInfo, TrainedModel
 from mnist_trainer.models.build import build_model
+from mnist_trainer.models.size_limit import SizeLimit
 from mnist_trainer.runs.checkpoint import load_checkpoint, weights_sha256
+from mnist_trainer.runs.checksums import changed_files
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
 from mnist_trainer.training.evaluation import VIEWS
 
 log = logging.getLogger(__name__)
 
+MOST_NUMBERS = 10_000_000
+"""Numbers that the building of a network may make, besides twice those of its weights."""
 PRECISIONS = get_args(get_type_hints(DeviceSettings)["precision"])
 
 
@@ -57,6 +61,8 @@ def load_run(
     located = locate_checkpoint(run, checkpoint)
     if located.note:
         log.warning("%s: %s.", located.folder, located.note)
+    for change in changed_files(located.folder) if located.folder else ():
+        log.warning("%s", change)
     state = _load(located)
     config = read_saved_config(located.checkpoint, state)
     selected = select_device(device_settings(config.device, device, precision))
@@ -155,15 +161,20 @@ def _rebuild(
     path: Path, weights: dict[str, Tensor], config: RunConfig, num_classes: int
 ) -> tuple[nn.Module, Transforms, int]:
     """Build the network with its weights, the fixed transforms, and the side of their output."""
+    most = MOST_NUMBERS + 2 * sum(tensor.numel() for tensor in weights.values())
     try:
-        transforms = build_transforms(config.transforms.fixed, ())
-        blank = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
-        size = transforms.preprocess(blank).shape[-1]
-        model = build_model(config.model, num_classes, size)
+        with SizeLimit(most):
+            transforms = build_transforms(config.transforms.fixed, ())
+            blank = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
+            size = transforms.preprocess(blank).shape[-1]
+            model = build_model(config.model, num_classes, size)
         model.load_state_dict(weights)
+        for name, tensor in model.state_dict().items():
+            if tensor.dtype != weights[name].dtype:
+                raise TypeError(f"{name} is of the type {weights[name].dtype}")
     except ConfigError as error:
         raise CheckpointError(f"{path}: the network cannot be built anew: {error}") from error
-    except (RuntimeError, IndexError, TypeError) as error:
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
         raise CheckpointError(
             f"{path}: its weights do not fit the network that its settings describe: {reason}"

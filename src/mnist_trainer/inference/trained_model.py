@@ -11,12 +11,16 @@ from torch import Tensor, nn
 from mnist_trainer.compute.device import Device
 from mnist_trainer.config.settings import IMAGE_SIZE, RunConfig
 from mnist_trainer.data.transforms import Transforms
-from mnist_trainer.errors import ConfigError
+from mnist_trainer.errors import CheckpointError, ConfigError
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.training.evaluation import averaged_logits
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+MAX_LOGIT = 1e30
+"""Beyond it the loss of a batch, a sum of their differences, is not finite in 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class TrainedModel:
 
         Raises:
             ConfigError: another shape, type or range.
+            CheckpointError: the weights are so large that logits overflow.
         """
         checked = check_images(images)
         batches = [
@@ -112,10 +117,29 @@ class TrainedModel:
 
     def _batch_logits(self, images: Tensor) -> Tensor:
         with torch.inference_mode(), self.device.autocast():
-            logits = averaged_logits(self.model, self.prepare(images), self.translations)
+            logits = averaged_logits(self._finite_logits, self.prepare(images), self.translations)
         # A clone is an ordinary tensor: one made in inference mode could not take part in anything
         # that is trained.
         return logits.float().cpu().clone()
+
+    def _finite_logits(self, images: Tensor) -> Tensor:
+        """Logits of prepared images.
+
+        Raises:
+            CheckpointError: some are not finite, or so large that their loss would not be.
+        """
+        logits: Tensor = self.model(images)
+        if bool((logits.abs() <= MAX_LOGIT).all()):
+            return logits
+        name, largest = max(
+            ((name, float(tensor.abs().max())) for name, tensor in self.model.state_dict().items()),
+            key=lambda each: each[1],
+        )
+        raise CheckpointError(
+            f"{self.checkpoint.path}: its weights are finite, but the logits that they give"
+            f" overflow in {self.device.precision}. The largest weight, {largest:.3g}, is"
+            f" in {name}.\nUse another checkpoint of the run, or train it anew."
+        )
 
     def prepare(self, images: Tensor) -> Tensor:
         """Checked images (N, 1, 28, 28) as the network sees them: float32, (N, 1, image_size,

@@ -27,6 +27,7 @@ from mnist_trainer.runs.folder import (
     refuse_used_folder,
 )
 from mnist_trainer.runs.lock import folder_lock
+from mnist_trainer.runs.read import read_file
 from mnist_trainer.runs.result import describe_failure, is_completed
 from mnist_trainer.runs.resume import Resumption, completed_message
 from mnist_trainer.system.console import printable
@@ -182,19 +183,29 @@ def _in_folder(command: ResolvedCommand, folder: RunFolder) -> DictConfig:
 
 @contextmanager
 def saved_overrides_kept(folder: RunFolder) -> Iterator[None]:
-    """Restore the overrides that a run was started with, where it cannot be resumed with others.
+    """Restore the settings that a run was started with, where it cannot be resumed with others, or
+    diverges with them before its first checkpoint.
 
     Hydra writes them before the checkpoint is looked at.
     """
-    kept = {path: path.read_bytes() for path in (folder.path / ".hydra").glob("*.yaml")}
+    paths = [*(folder.path / ".hydra").glob("*.yaml"), folder.config, folder.environment]
+    kept = {path: read_file(path) for path in paths if path.is_file()}
+    saved = _last_save(folder)
     try:
         yield
     except UserError as error:
-        if error.exit_code in NOT_RESUMABLE:
+        diverged = error.exit_code == ExitCode.DIVERGED and saved == _last_save(folder)
+        if diverged or error.exit_code in NOT_RESUMABLE:
             for path, content in kept.items():
                 with atomic_write(path) as file:
                     file.write(content)
         raise
+
+
+def _last_save(folder: RunFolder) -> int | None:
+    """The file that is the last checkpoint; each save makes a new one."""
+    last = folder.checkpoints / "last.pt"
+    return last.stat().st_mtime_ns if last.exists() else None
 
 
 @contextmanager

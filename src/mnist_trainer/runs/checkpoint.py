@@ -3,7 +3,6 @@
 import hashlib
 import io
 import logging
-import math
 import os
 import zipfile
 from collections.abc import Mapping
@@ -16,21 +15,14 @@ import torch
 from torch import Tensor
 
 from mnist_trainer.errors import CheckpointError, DataError, MachineError
-from mnist_trainer.runs.read import read_json
+from mnist_trainer.runs.checkpoint_layout import FORMAT, layout_problem
+from mnist_trainer.runs.read import read_file, read_json
 from mnist_trainer.system.files import atomic_write, replace_by_link, write_json
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
-KEYS = {
-    "format", "weights", "config", "choices", "class_names", "progress", "random", "metrics_bytes",
-    "model", "optimizer", "scheduler", "scaler", "selection", "epoch_meter", "interval_meter",
-    "averaged", "seconds",
-}  # fmt: skip
-# Checkpoints from before 2026-11-21 have no "seconds"; without trainer.ema_decay none is averaged.
-REQUIRED = KEYS - {"averaged", "seconds"}
-COUNTS = ("epoch", "batch", "step")
-PURPOSES = {"setup", "train", "eval", "total"}
+MAX_RECORDS = 100_000
+"""Of the zip file; each storage is one. A network of 1,000 layers has about 10,000."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +96,8 @@ class Checkpoints:
         Not the first hash in the manifest: that may be of a save that was cut short.
         """
         try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError:
+            digest = hashlib.sha256(read_file(path)).hexdigest()
+        except DataError:
             return []
         return [digest] if digest in read_manifest(self.manifest).get(path.name, []) else []
 
@@ -141,7 +133,7 @@ class Checkpoints:
 
     def _complete_save(self, path: Path) -> None:
         """Write ``best.pt`` where the save of the best epoch was cut short before it."""
-        content = path.read_bytes()
+        content = read_file(path)
         if self._vouched_hash(self.best) != [hashlib.sha256(content).hexdigest()]:
             with atomic_write(self.best, len(content)) as file:
                 file.write(content)
@@ -183,12 +175,15 @@ def load_checkpoint(path: Path, map_location: torch.device | str = "cpu") -> dic
     the zip format keeps of each tensor, which ``torch.load`` does not check.
 
     Raises:
-        CheckpointError: missing, damaged, or not a checkpoint of this package; nothing in it was
-            executed.
+        CheckpointError: missing, damaged, with numbers that are not finite, or not a checkpoint of
+            this package; nothing in it was executed.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint.")
-    content = path.read_bytes()
+    try:
+        content = read_file(path)
+    except DataError as error:
+        raise CheckpointError(str(error)) from error
     vouched = read_manifest(path.with_name("manifest.json")).get(path.name)
     if vouched and hashlib.sha256(content).hexdigest() not in vouched:
         raise CheckpointError(
@@ -200,6 +195,8 @@ def load_checkpoint(path: Path, map_location: torch.device | str = "cpu") -> dic
             if sum(entry.file_size for entry in archive.infolist()) > len(content):
                 # PyTorch compresses nothing; a small file could fill the memory.
                 raise ValueError("its records unpack to more than the file")
+            if len(archive.infolist()) > MAX_RECORDS:
+                raise ValueError(f"it holds more than {MAX_RECORDS:,} records")
             damaged = archive.testzip()
         if damaged is None:
             buffer = io.BytesIO(content)
@@ -208,7 +205,7 @@ def load_checkpoint(path: Path, map_location: torch.device | str = "cpu") -> dic
         raise CheckpointError(f"{path}: {_read_problem(error)}") from error
     if damaged is not None:
         raise CheckpointError(f"{path}: damaged: {damaged} does not match its checksum.")
-    if problem := _layout_problem(state):
+    if problem := layout_problem(state):
         raise CheckpointError(f"{path}: {problem}")
     return dict(state)
 
@@ -223,51 +220,6 @@ def _read_problem(error: Exception) -> str:
         )
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return f"cannot be read as a checkpoint: {reason}"
-
-
-def _layout_problem(state: object) -> str | None:
-    """What is wrong with the keys or types of a checkpoint; None where nothing is."""
-    if not isinstance(state, dict) or "format" not in state:
-        return "not a checkpoint of mnist-train."
-    if state["format"] != FORMAT:
-        return f"format {state['format']!r}, this version reads format {FORMAT}."
-    if not REQUIRED <= state.keys() <= KEYS:
-        return f"not a checkpoint of mnist-train: its {len(state):,} keys are not those of one."
-    if (
-        isinstance(state["config"], dict)
-        and _are_weights(state["weights"])
-        and _is_progress(state["progress"])
-        and _is_count(state["metrics_bytes"])
-        and _are_seconds(state.get("seconds", {}))
-    ):
-        return None
-    return "not a checkpoint of mnist-train: its parts are not of the types that they should be."
-
-
-def _are_weights(weights: object) -> bool:
-    return isinstance(weights, dict) and all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items()
-    )
-
-
-def _is_progress(progress: object) -> bool:
-    return (
-        isinstance(progress, dict)
-        and progress.keys() <= {*COUNTS, "gradient_norms"}
-        and all(_is_count(progress.get(name)) for name in COUNTS)
-    )
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and value >= 0
-
-
-def _are_seconds(seconds: object) -> bool:
-    return (
-        isinstance(seconds, dict)
-        and seconds.keys() <= PURPOSES
-        and all(isinstance(spent, float) and 0 <= spent < math.inf for spent in seconds.values())
-    )
 
 
 def weights_sha256(weights: Mapping[str, Tensor]) -> str:

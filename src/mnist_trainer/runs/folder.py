@@ -46,6 +46,10 @@ class RunFolder:
         return self.path / "result.json"
 
     @property
+    def checksums(self) -> Path:
+        return self.path / "checksums.json"
+
+    @property
     def predictions(self) -> Path:
         return self.path / "predictions.npz"
 

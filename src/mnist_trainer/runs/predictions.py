@@ -1,7 +1,9 @@
 """predictions.npz: the predicted class of each test image. No torch here: reports read it."""
 
 import io
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_trainer.errors import DataError
+from mnist_trainer.runs.read import read_file
 from mnist_trainer.system.files import atomic_write
 
+MAX_BYTES = 64 * 2**20
+# What the readers of zip and of NumPy raise depends on where the damage is.
+UNREADABLE = (
+    OSError, ValueError, LookupError, EOFError, TypeError, ArithmeticError, MemoryError,
+    RuntimeError, SyntaxError,
+)  # fmt: skip
 ARRAYS = ("predicted", "probability", "truth", "class_names")
 
 
@@ -79,12 +88,16 @@ def read_predictions(path: Path) -> Predictions | None:
     Raises:
         DataError: the file is damaged, or not one of predictions.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            predicted, probability, truth, names = (arrays[name] for name in ARRAYS)
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
+    content = io.BytesIO(read_file(path, MAX_BYTES))
+    try:
+        with zipfile.ZipFile(content) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise ValueError(f"unpacks to more than {MAX_BYTES:,} bytes")
+        with np.load(content, allow_pickle=False) as arrays:
+            predicted, probability, truth, names = (arrays[name] for name in ARRAYS)
+    except (*UNREADABLE, zipfile.BadZipFile, zlib.error, struct.error) as error:
         raise DataError(f"{path}: cannot be read as predictions: {error}") from error
     shapes = {predicted.shape, probability.shape, truth.shape}
     kinds = (predicted.dtype.kind, probability.dtype.kind, truth.dtype.kind, names.dtype.kind)

@@ -17,18 +17,19 @@ from mnist_trainer.errors import DataError
 
 MAX_TEXT_BYTES = 4 * 2**20
 MAX_DEPTH = 64
-MAX_DIGITS = 1_000
+MAX_DIGITS = 300
+"""Any number of so many digits can be turned into a float."""
 
 
 class UnreadableFileError(DataError):
     """A file that is missing, too large, not a regular file, or not in its format."""
 
 
-def read_file(path: Path, max_bytes: int) -> bytes:
+def read_file(path: Path, max_bytes: int | None = None) -> bytes:
     """The content of a regular file.
 
     Args:
-        max_bytes: a larger file is refused without reading it.
+        max_bytes: a larger file is refused without reading it; None reads all.
 
     Raises:
         UnreadableFileError: missing, not a regular file, too large, or unreadable.
@@ -43,7 +44,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableFileError(f"{path}: not a regular file.")
-        if status.st_size > max_bytes:
+        if max_bytes is not None and status.st_size > max_bytes:
             raise UnreadableFileError(
                 f"{path}: {status.st_size:,} bytes, more than the {max_bytes:,} that are read."
             )
@@ -57,19 +58,31 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 
 
 def read_json(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> Any:
-    """A JSON document: no NaN, no infinities, no number of more than 1,000 digits.
+    """A JSON document: no NaN, no infinities, no number of more than 300 digits.
 
     Raises:
         UnreadableFileError: missing, too large, too deep, or not JSON.
     """
     text = _read_text(path, max_bytes)
     try:
+        return parse_json(text)
+    except ValueError as error:
+        raise UnreadableFileError(f"{path}: not valid JSON: {_reason(error)}") from error
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON document, as for ``read_json``.
+
+    Raises:
+        ValueError: it is not JSON, too deep, or holds a number that is none.
+    """
+    try:
         value = json.loads(
             text, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_float
         )
-        _check_depth(value)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFileError(f"{path}: not valid JSON: {_reason(error)}") from error
+    except RecursionError as error:
+        raise ValueError(f"nested more than {MAX_DEPTH} deep") from error
+    _check_depth(value)
     return value
 
 

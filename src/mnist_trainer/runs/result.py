@@ -1,7 +1,9 @@
 """The result of a run: the content of result.json."""
 
+import logging
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +16,14 @@ from mnist_trainer.errors import (
     UserError,
 )
 from mnist_trainer.runs.read import read_json
+from mnist_trainer.runs.record_layout import record_problem
 
 if TYPE_CHECKING:
     # A command line is answered before torch is imported.
     from mnist_trainer.runs.metrics import Metrics
+
+
+log = logging.getLogger(__name__)
 
 
 class Status(StrEnum):
@@ -96,12 +102,26 @@ class Result:
 
 
 def read_result(path: Path) -> dict[str, Any] | None:
-    """Read a result.json; None where there is none, or it cannot be read."""
+    """Read a result.json, job.json or sweep.json; None where there is none, or it is not one.
+
+    One that is there and is damaged is named in a warning, once.
+    """
+    if not path.exists():
+        return None
     try:
         content = read_json(path)
-    except DataError:
+    except DataError as error:
+        _warn_once(f"{error} It is not used.")
         return None
-    return content if isinstance(content, dict) else None
+    if problem := record_problem(content):
+        _warn_once(f"{path}: {problem}. It is not used.")
+        return None
+    return dict(content)
+
+
+@lru_cache(maxsize=100)
+def _warn_once(message: str) -> None:
+    log.warning(message)
 
 
 def describe_failure(error: BaseException, seconds: float) -> dict[str, Any]:

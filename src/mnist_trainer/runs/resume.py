@@ -3,6 +3,8 @@
 No torch here: a mistake is answered before it is imported.
 """
 
+import logging
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,18 +12,29 @@ from pathlib import Path
 from typing import Any
 
 from mnist_trainer.errors import CheckpointError, ConfigError, DataError, RefusedError
+from mnist_trainer.runs.checksums import changed_files
 from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path, is_run_folder
 from mnist_trainer.runs.read import read_yaml
 from mnist_trainer.runs.result import Status, read_result
 from mnist_trainer.system.messages import counted
 
+log = logging.getLogger(__name__)
+
 # Keys that may change on resume: how long the run is and how it is watched, not what it learns.
 MUTABLE_KEYS = (
     "trainer.epochs", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size",
-    "trainer.patience", "device", "tracker", "data.root", "data.download", "data.mirror",
+    "trainer.patience", "device.type", "device.threads", "device.channels_last",
+    "device.deterministic", "device.graph", "tracker", "data.root", "data.download", "data.mirror",
     "data.num_workers", "name", "sweep", "resume", "resume_allow_changes",
 )  # fmt: skip
+# Of these, the ones that change rounding; training/restore.py says so.
+ROUNDING_KEYS = ("device.threads", "device.channels_last", "device.deterministic")
 
+
+MAX_OVERRIDES = 64 * 1024
+"""Bytes of overrides.yaml: Hydra takes a second for so many."""
+
+FILE_SUFFIXES = (".json", ".jsonl", ".log", ".npz", ".yaml")
 
 # A run folder may come from somebody else: where data are kept or fetched is typed anew.
 PLACES = {"data.root", "data.mirror"}
@@ -68,8 +81,11 @@ def load_saved_overrides(folder: RunFolder, typed_keys: set[str]) -> Resumption:
         RefusedError: they hold settings of Hydra, which choose what runs and where it writes.
     """
     path = folder.path / ".hydra" / "overrides.yaml"
+    _refuse_foreign_files(folder)
+    for change in changed_files(folder):
+        log.warning("%s", change)
     try:
-        words = read_yaml(path)
+        words = read_yaml(path, MAX_OVERRIDES)
     except DataError as error:
         raise CheckpointError(f"The settings of that run are not known: {error}") from error
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
@@ -84,6 +100,26 @@ def load_saved_overrides(folder: RunFolder, typed_keys: set[str]) -> Resumption:
     return Resumption(folder, kept, ignored)
 
 
+def _refuse_foreign_files(folder: RunFolder) -> None:
+    """Check that what a resumed run reads and writes are plain files in its own folder.
+
+    A FIFO in place of a log is waited for without end; a link leads elsewhere what is written.
+
+    Raises:
+        CheckpointError: one is not.
+    """
+    for place in (folder.path, folder.path / ".hydra", folder.checkpoints):
+        for path in sorted(place.glob("*")) if place.is_dir() else ():
+            inside = Path(os.path.realpath(path)).is_relative_to(folder.path)
+            may_be_folder = place == folder.path and path.suffix not in FILE_SUFFIXES
+            if not inside or not (path.is_file() or (may_be_folder and path.is_dir())):
+                what = "not a file" if inside else "a link that leads out of the folder"
+                raise CheckpointError(
+                    f"{path}: {what}, and a run is resumed only in a folder of plain files. Replace"
+                    " it by a copy of what it stands for, or remove it."
+                )
+
+
 def _key(word: str) -> str:
     """The key of an override; ``hydra`` for each of Hydra's own."""
     key = word.lstrip("+~").partition("=")[0]
@@ -96,12 +132,9 @@ def check_config_unchanged(folder: RunFolder, plain: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: settings differ that must stay the same on resume.
     """
-    if not folder.config.exists():
+    saved = saved_config(folder)
+    if saved is None:
         return  # The run was stopped before its first checkpoint.
-    try:
-        saved = read_yaml(folder.config)
-    except DataError as error:
-        raise CheckpointError(str(error)) from error
     differences = list(_differences(saved, dict(plain), ""))
     if differences:
         lines = [f"{key}: {old} -> {new}" for key, old, new in differences]
@@ -109,8 +142,23 @@ def check_config_unchanged(folder: RunFolder, plain: Mapping[str, Any]) -> None:
         shown = "\n".join([*lines[:5], *more])
         raise CheckpointError(
             f"resume={display_path(folder.path)}: this is not the run that was started:\n{shown}\n"
-            "Start a new run without resume=, or insist with resume_allow_changes=true"
+            "Start a new run without resume=, or insist: add resume_allow_changes=true to this"
+            " command, and it goes on from the last checkpoint."
         )
+
+
+def saved_config(folder: RunFolder) -> Any:
+    """The settings of config.yaml; None where there is no such file.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    if not folder.config.exists():
+        return None
+    try:
+        return read_yaml(folder.config)
+    except DataError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def _differences(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
@@ -129,8 +177,8 @@ def completed_message(folder: RunFolder, epochs: int) -> str | None:
     if result is None or result.get("status") != Status.COMPLETED:
         return None
     try:
-        done, accuracy = int(result["epochs"]), 100 * float(result["test"]["accuracy"])
-    except (KeyError, TypeError, ValueError):
+        done, accuracy = result["epochs"], 100 * result["test"]["accuracy"]
+    except (KeyError, TypeError):
         return None  # Not a result that this package has written: the run decides.
     if done < epochs and not result.get("stopped_early"):
         return None

@@ -1,5 +1,6 @@
 """Exact evaluation: every image once, the last partial batch included."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,14 +64,13 @@ def evaluate(
     return accumulator.read()
 
 
-def averaged_logits(model: nn.Module, images: Tensor, translations: int) -> Tensor:
+def averaged_logits(model: Callable[[Tensor], Tensor], images: Tensor, translations: int) -> Tensor:
     """Logits (N, C) of images (N, 1, H, W); of several views the log of their mean probability.
 
     Shifted views are padded by replication.
     """
     if translations == 1:
-        logits: Tensor = model(images)
-        return logits
+        return model(images)
     height, width = images.shape[-2:]
     padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
     views = [

@@ -1,17 +1,22 @@
 """Restore a run from its newest valid checkpoint."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mnist_trainer.compute.device import Device
 from mnist_trainer.compute.world import SINGLE_WORLD, World
 from mnist_trainer.config.settings import RunConfig
-from mnist_trainer.errors import CheckpointError
+from mnist_trainer.errors import CheckpointError, DataError, DivergedError
 from mnist_trainer.runs.checkpoint import Checkpoints, load_checkpoint
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.read import read_json
+from mnist_trainer.runs.resume import ROUNDING_KEYS, saved_config
 from mnist_trainer.system.files import sweep_temporaries
+from mnist_trainer.training.saved_state import misfit
 from mnist_trainer.training.state import TrainingState
 
 log = logging.getLogger(__name__)
@@ -38,6 +43,8 @@ def restore_checkpoint(
     state: TrainingState,
     folder: RunFolder,
     config: RunConfig,
+    steps_per_epoch: int,
+    device: Device,
     world: World = SINGLE_WORLD,
 ) -> ResumePoint:
     """Load the newest valid checkpoint into the state; start at step 0 if there is none.
@@ -58,18 +65,50 @@ def restore_checkpoint(
 
     found = world.broadcast_from_main(newest_checkpoint)
     if not found:
-        log.warning(
-            "%s: no checkpoint was written yet, so the run starts from the beginning.", folder
-        )
+        log.warning("%s: no checkpoint was written yet, so the run begins anew.", folder)
         return FRESH_START
     path = Path(found)
     saved = loaded or load_checkpoint(path)  # Other processes than the main one read it here.
-    state.load_state_dict(saved, changed_options(saved["config"], config))
-    step = state.progress.step
+    changed = changed_options(saved["config"], config)
+    if problem := misfit(state, saved, steps_per_epoch):
+        raise CheckpointError(f"{path}: does not fit this run: {problem}.")
+    state.load_state_dict(saved, changed)
+    for change in said_changes(folder, config, device):
+        log.warning("Going on with other settings: %s", change)
+    step, seconds = state.progress.step, saved.get("seconds", {})
     log.info("Going on from %s, step %d", path, step)
-    return ResumePoint(
-        f"{path.name}, step {step}", step, int(saved["metrics_bytes"]), saved.get("seconds", {})
-    )
+    return ResumePoint(f"{path.name}, step {step}", step, int(saved["metrics_bytes"]), seconds)
+
+
+def said_changes(folder: RunFolder, config: RunConfig, device: Device) -> Iterator[str]:
+    """What may change on resume and yet changes numbers: the device and how it rounds, and the
+    length of the run where the learning rate follows it."""
+    try:
+        then = read_json(folder.environment)["device"]
+        before = f"{then['type']} in {then['precision']}"
+    except (DataError, TypeError, KeyError):
+        before = now = ""
+    else:
+        now = f"{device.type} in {device.precision}"
+    if before != now:
+        yield f"this run computed on {before} so far, and on {now} from here on."
+    saved, plain = saved_config(folder) or {}, config.plain
+    for key in ROUNDING_KEYS:
+        old, new = (_value(settings, key) for settings in (saved, plain))
+        if old != new:
+            yield f"{key} was {old}, and is {new}: sums are rounded in another order."
+    old, new = (_value(settings, "trainer.epochs") for settings in (saved, plain))
+    if old != new and not config.scheduler.target.endswith((".Constant", ".Step")):
+        yield (
+            f"trainer.epochs was {old}, and is {new}: the learning rates of"
+            f" {config.scheduler.choice} depend on it."
+        )
+
+
+def _value(settings: Any, key: str) -> Any:
+    group, _, name = key.partition(".")
+    section = settings.get(group) if isinstance(settings, dict) else None
+    return section.get(name) if isinstance(section, dict) else None
 
 
 def changed_options(saved: Mapping[str, Any], config: RunConfig) -> set[str]:
@@ -87,3 +126,19 @@ def changed_options(saved: Mapping[str, Any], config: RunConfig) -> set[str]:
             " optimizer as it was."
         )
     return {option for option in now if option not in then or now[option] != then[option]}
+
+
+@contextmanager
+def divergence_explained(config: RunConfig, folder: RunFolder, world: World) -> Iterator[None]:
+    """Add to a ``DivergedError`` the command that goes on from the last good checkpoint."""
+    try:
+        yield
+    except DivergedError as error:
+        if not (folder.checkpoints / "last.pt").exists():
+            raise
+        rate = config.optimizer.options.get("lr")
+        change = f"optimizer.lr={rate / 10:g}" if isinstance(rate, int | float) else "KEY=VALUE"
+        raise DivergedError(
+            f"{error}\nGo on from it with: {world.command} resume={folder}"
+            f" trainer.epochs={config.trainer.epochs} {change} resume_allow_changes=true"
+        ) from error

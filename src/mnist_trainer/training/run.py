@@ -25,6 +25,7 @@ from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.models.build import build_loss, build_model
 from mnist_trainer.models.summary import LayerSummary, count_parameters, summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
+from mnist_trainer.runs.checksums import write_checksums
 from mnist_trainer.runs.config_hash import config_hash
 from mnist_trainer.runs.folder import RunFolder, update_latest_symlink
 from mnist_trainer.runs.result import Result, is_completed
@@ -38,7 +39,12 @@ from mnist_trainer.training.final_test import run_final_test
 from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
 from mnist_trainer.training.outputs import RunOutputs
-from mnist_trainer.training.restore import FRESH_START, ResumePoint, restore_checkpoint
+from mnist_trainer.training.restore import (
+    FRESH_START,
+    ResumePoint,
+    divergence_explained,
+    restore_checkpoint,
+)
 from mnist_trainer.training.selection import Selection
 from mnist_trainer.training.state import MovingAverage, TrainingState
 from mnist_trainer.training.step import Step, TrainStep
@@ -75,12 +81,15 @@ def train(
     trainer = prepare(config, folder, started, terminal, world, device)
     outputs = trainer.outputs
     if world.is_main_process:
+        folder.checksums.unlink(missing_ok=True)
         update_latest_symlink(folder)
         clear_failed_result(folder)
-    with outputs.tracker, trainer.interruption, closing(outputs.terminal), outputs.profile:
+    hint = divergence_explained(config, folder, world)
+    with outputs.tracker, trainer.interruption, closing(outputs.terminal), outputs.profile, hint:
         result = run_final_test(trainer, last=trainer.run(should_prune))
     if world.is_main_process:
         write_json(folder.result, {**result.as_json(), "identity": config_hash(config.plain)})
+        write_checksums(folder)
     outputs.terminal.finished(result, str(folder))
     if (number := trainer.interruption.requested) is not None:
         # Whoever started this process, a sweep or a script, must not go on to the next run.
@@ -110,7 +119,9 @@ def prepare(
     checkpoints = Checkpoints(folder.checkpoints)
     resume_point = FRESH_START
     if config.resume:
-        resume_point = restore_checkpoint(checkpoints, state, folder, config, world)
+        resume_point = restore_checkpoint(
+            checkpoints, state, folder, config, data.steps_per_epoch, device, world
+        )
     world.broadcast_model(model)
     detector = NonFiniteDetector(device)
     step = make_step(config, state, criterion, device, detector, data, world)

@@ -1,11 +1,14 @@
 """Downloads: size cap, hash, schemes and redirects."""
 
 import hashlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 import requests
 
+from mnist_trainer.data import download
 from mnist_trainer.data.download import fetch, refuse_downgrade
 from mnist_trainer.errors import DataError
 
@@ -60,3 +63,45 @@ def test_https_never_redirects_to_http(target: str) -> None:
             refuse_downgrade(response)
     else:
         refuse_downgrade(response)
+
+
+class Odd(BaseHTTPRequestHandler):
+    """A server that drips, stalls, redirects to itself or promises nonsense."""
+
+    def do_GET(self) -> None:
+        if self.path == "/circle":
+            self.send_response(302)
+            self.send_header("Location", "/circle")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "x" if self.path == "/nonsense" else "100000")
+        self.end_headers()
+        while self.path == "/drip" and not self.server.ended.wait(0.05):  # type: ignore[attr-defined]
+            self.wfile.write(b"x")
+            self.wfile.flush()
+        if self.path == "/stall":
+            self.server.ended.wait(60)  # type: ignore[attr-defined]
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("drip", "too slow"), ("stall", "too slow"), ("circle", "redirects")]
+)
+def test_a_download_without_end_is_given_up(
+    path: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "GRACE_SECONDS", 0.5)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    server.ended = Event()  # type: ignore[attr-defined]
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with pytest.raises(DataError, match=said):
+            fetch(f"http://127.0.0.1:{server.server_port}/{path}", tmp_path / "x", max_bytes=10**6)
+    finally:
+        server.ended.set()  # type: ignore[attr-defined]
+        server.shutdown()
+        server.server_close()
+    assert not (tmp_path / "x").exists()

@@ -18,7 +18,6 @@ PARTS = (
     "optimizer",
     "scheduler",
     "scaler",
-    "selection",
     "epoch_meter",
     "interval_meter",
 )
@@ -31,6 +30,7 @@ def state(step: int = 3) -> dict[str, Any]:
         "config": {"seed": 0},
         "progress": {"epoch": 0, "batch": step, "step": step},
         "metrics_bytes": 0,
+        "selection": {"last_epoch": 0, "best": None},
         **{part: {} for part in PARTS},
     }
 
@@ -43,7 +43,8 @@ def checkpoints(tmp_path: Path) -> Checkpoints:
 def damage(path: Path, how: str) -> None:
     content = bytearray(path.read_bytes())
     if how == "bit":
-        content[len(content) // 2] ^= 1
+        tensors = (state(step)["weights"]["w"].numpy().tobytes() for step in range(10))
+        content[max(map(content.find, tensors))] ^= 1
         path.write_bytes(content)
     else:
         path.write_bytes(content[: int(float(how) * len(content))])
@@ -198,7 +199,9 @@ def test_invalid_times_are_refused(seconds: object, checkpoints: Checkpoints) ->
 def epoch_state(epoch: int, best: int, batch: int = 0) -> dict[str, Any]:
     """A checkpoint with the best epoch in its selection."""
     progress = {"epoch": epoch, "batch": batch, "step": 10 * epoch + batch}
-    return {**state(epoch), "progress": progress, "selection": {"best": {"epoch": best}}}
+    scores = {"epoch": best, "loss": 0.5, "correct": 9, "count": 10}
+    selection = {"last_epoch": epoch, "best": scores}
+    return {**state(epoch), "progress": progress, "selection": selection}
 
 
 @pytest.mark.parametrize("first_best", [True, False], ids=["of no epoch", "of an older epoch"])

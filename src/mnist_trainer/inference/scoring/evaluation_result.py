@@ -183,19 +183,25 @@ def find_notes(
             "the network was trained on these images: this is no estimate of how it does on new"
             " ones"
         )
-    result = read_result(trained.folder.result) if trained.folder else None
-    if part == "test" and result and result.get("weights_sha256") == trained.checkpoint.sha256:
-        saved = result["test"]
-        same = (saved["correct"], saved["images"]) == (metrics.correct, metrics.count)
-        notes.append(
-            "the same as the run's own test, in result.json"
-            if same
-            else (
-                f"result.json has {saved['correct']:,} of {saved['images']:,} correct: other"
-                " settings, device or precision"
-            )
-        )
+    if part == "test":
+        notes += _comparison_with_own_test(trained, metrics)
     return notes
+
+
+def _comparison_with_own_test(trained: TrainedModel, metrics: Metrics) -> list[str]:
+    """How the metrics compare with those in the run's result.json, if those are of the same
+    weights."""
+    result = (read_result(trained.folder.result) if trained.folder else None) or {}
+    saved = result.get("test") or {}
+    is_other = result.get("weights_sha256") != trained.checkpoint.sha256
+    if is_other or not saved.keys() >= {"correct", "images"}:
+        return []
+    if (saved["correct"], saved["images"]) == (metrics.correct, metrics.count):
+        return ["the same as the run's own test, in result.json"]
+    return [
+        f"result.json has {saved['correct']:,} of {saved['images']:,} correct: other settings,"
+        " device or precision"
+    ]
 
 
 def data_settings(trained: TrainedModel, name: str | None, root: str | None) -> DataSettings:

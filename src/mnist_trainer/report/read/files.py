@@ -8,6 +8,7 @@ from typing import Any
 from mnist_trainer.errors import DataError
 from mnist_trainer.runs import read
 from mnist_trainer.runs.folder import display_path
+from mnist_trainer.runs.record_layout import record_problem
 
 MAX_BYTES = 64 * 2**20
 """Of a log or a configuration that is shown."""
@@ -28,6 +29,15 @@ def read_json(path: Path, notes: list[str]) -> dict[str, Any] | None:
         return content
     notes.append(f"{display_path(path)}: cannot be read: it holds no JSON object")
     return None
+
+
+def read_record(path: Path, notes: list[str]) -> dict[str, Any] | None:
+    """A result.json or job.json; None where there is none, with a note where it is not one."""
+    content = read_json(path, notes)
+    if content is not None and (problem := record_problem(content)):
+        notes.append(f"{display_path(path)}: cannot be read: {problem}")
+        return None
+    return content
 
 
 def read_yaml(path: Path, notes: list[str]) -> Any:

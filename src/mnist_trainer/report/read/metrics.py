@@ -1,12 +1,12 @@
 """Read metrics.jsonl, one measurement per line."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mnist_trainer.report.read.files import number
 from mnist_trainer.runs.folder import display_path
+from mnist_trainer.runs.read import parse_json
 
 MOST_NAMED = 5
 
@@ -33,8 +33,8 @@ def read_metrics(path: Path, notes: list[str]) -> list[MetricRecord]:
     with path.open(encoding="utf-8", errors="replace") as file:
         for index, line in enumerate(file, start=1):
             try:
-                records.append(_record(json.loads(line)))
-            except (ValueError, TypeError, AttributeError, RecursionError):
+                records.append(_record(parse_json(line)))
+            except (ValueError, TypeError, AttributeError):
                 if line.endswith("\n") and line.strip():
                     damaged.append(str(index))
     if damaged:

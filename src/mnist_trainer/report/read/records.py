@@ -13,10 +13,12 @@ from mnist_trainer.report.read.files import (
     flatten,
     number,
     read_json,
+    read_record,
     read_text,
     read_yaml,
 )
 from mnist_trainer.report.read.metrics import MetricRecord, read_metrics
+from mnist_trainer.runs.checksums import changed_files
 from mnist_trainer.runs.folder import RunFolder, display_path
 from mnist_trainer.runs.predictions import Predictions, read_predictions
 
@@ -113,13 +115,16 @@ class RunRecord:
 def read_run(path: Path) -> RunRecord:
     """Read a run folder; what cannot be read is left out and noted."""
     folder, notes = RunFolder(path), list[str]()
-    result = read_json(folder.result, notes)
+    result = read_record(folder.result, notes)
     config = read_yaml(config_file(folder), notes)
     choices = below(read_yaml(path / ".hydra" / "hydra.yaml", notes), "hydra", "runtime", "choices")
     overrides = _by_key(read_yaml(path / ".hydra" / "overrides.yaml", notes))
     # A job of a sweep that failed before its configuration was composed has only job.json.
-    settings = below(read_json(path / "job.json", notes), "settings")
+    settings = below(read_record(path / "job.json", notes), "settings")
     status, message = _status(folder, result, notes)
+    notes += [
+        change for change in changed_files(folder) if not change.startswith(tuple(_paths(notes)))
+    ]
     return RunRecord(
         folder=folder,
         status=status,
@@ -138,6 +143,11 @@ def read_run(path: Path) -> RunRecord:
         metrics=tuple(read_metrics(folder.metrics, notes)),
         notes=tuple(notes),
     )
+
+
+def _paths(notes: list[str]) -> list[str]:
+    """The files that the notes are about."""
+    return [note.partition(": ")[0] for note in notes]
 
 
 def config_file(folder: RunFolder) -> Path:
@@ -178,7 +188,7 @@ def _status(
     """Status and message of the run."""
     if result is not None:
         return _status_of_result(folder, result)
-    if folder.result.is_file():
+    if folder.result.exists():
         return "unreadable", notes[0] if notes else ""
     written = [path.stat().st_mtime for path in (folder.metrics, folder.log) if path.is_file()]
     if not written:

@@ -1,0 +1,157 @@
+"""Whole commands in forks of a process that has imported everything: hundreds of them a minute."""
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MODULES = {
+    "train": "mnist_trainer.cli.train",
+    "eval": "mnist_trainer.cli.eval",
+    "predict": "mnist_trainer.cli.predict",
+    "export": "mnist_trainer.cli.export",
+    "report": "mnist_trainer.cli.report",
+}
+NEEDED = (
+    "mnist_trainer.inference.scoring.evaluation_result",
+    "mnist_trainer.inference.scoring.tables",
+    "mnist_trainer.inference.digit_images.classify",
+    "mnist_trainer.inference.digit_images.segment",
+    "mnist_trainer.inference.export.safetensors_file",
+    "mnist_trainer.training.run",
+)
+"""Imported late by the commands, and here before the first fork."""
+HUNG = -1
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    """Exit status; ``HUNG`` where it did not end in time."""
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def last_line(self) -> str:
+        return (self.err.strip() or self.out.strip()).rpartition("\n")[2]
+
+
+class Forks:
+    """A process that runs commands in forks of itself; a context manager."""
+
+    def __init__(self, cache: Path, cwd: Path) -> None:
+        """Args:
+        cache: the user's cache folder, which holds the data below ``mnist-trainer``.
+        cwd: the working directory of the commands.
+        """
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=cwd,
+            env={**os.environ, "XDG_CACHE_HOME": str(cache), "COLUMNS": "200"},
+            text=True,
+        )
+
+    def run(self, command: str, *words: str, timeout: float = 30.0) -> Ended:
+        """Run a command, one of ``MODULES``, with its words."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        request = {"command": command, "words": words, "timeout": timeout}
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        return Ended(**json.loads(self._process.stdout.readline()))
+
+    def __enter__(self) -> "Forks":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def serve() -> None:
+    """Answer requests on standard input, a line each."""
+    commands = {name: importlib.import_module(module) for name, module in MODULES.items()}
+    for module in NEEDED:
+        importlib.import_module(module)
+    from mnist_trainer.data.loading import _load
+    from mnist_trainer.system.files import data_cache_folder
+
+    _load("mnist", data_cache_folder(), True, None)
+    for line in sys.stdin:
+        request = json.loads(line)
+        ended = _run(commands[request["command"]], request["words"], request["timeout"])
+        print(json.dumps(ended), flush=True)
+
+
+def _run(module: Any, words: Sequence[str], timeout: float) -> Mapping[str, Any]:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        started = time.perf_counter()
+        child = _fork()
+        if child == 0:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            os._exit(_call(module, words))
+        code = _wait(child, started + timeout)
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode("utf-8", "replace"))
+        seconds = time.perf_counter() - started
+        return {"code": code, "out": texts[0], "err": texts[1], "seconds": seconds}
+
+
+def _fork() -> int:
+    """Fork; where the machine has too many processes at the moment, wait for others to end."""
+    for _ in range(100):
+        try:
+            return os.fork()
+        except BlockingIOError:
+            time.sleep(0.1)
+    return os.fork()
+
+
+def _call(module: Any, words: Sequence[str]) -> int:
+    sys.argv = [module.__name__, *words]
+    code = 0
+    try:
+        module.main()
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return code
+
+
+def _wait(child: int, deadline: float) -> int:
+    while time.perf_counter() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return HUNG
+
+
+if __name__ == "__main__":
+    serve()
