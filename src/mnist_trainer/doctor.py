@@ -17,6 +17,7 @@ from mnist_trainer.errors import ExitCode, UserError
 from mnist_trainer.system.console import make_console, make_table, printable
 from mnist_trainer.system.files import data_cache_folder
 from mnist_trainer.system.openmp import limit_openmp_spinning
+from mnist_trainer.system.paths import real_path
 from mnist_trainer.system.version import package_version
 
 NEEDED_BYTES = 200_000_000
@@ -126,7 +127,7 @@ def one_step(kind: str, name: str) -> list[Finding]:
 
 def writable(name: str, folder: Path, override: str) -> Finding:
     """Whether a folder, or its nearest existing parent, takes files and has room for a run."""
-    existing = folder.resolve()
+    existing = real_path(folder)
     while not existing.exists():
         existing = existing.parent
     try:

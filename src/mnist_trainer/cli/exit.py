@@ -9,11 +9,13 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from mnist_trainer.compute.world import wait_for_termination
-from mnist_trainer.errors import AlreadyReportedError, ExitCode, UserError
+from mnist_trainer.errors import AlreadyReportedError, ExitCode, MachineError, UserError
 from mnist_trainer.system.console import printable
-from mnist_trainer.system.memory import NO_MEMORY
+from mnist_trainer.system.memory import limit_message
+from mnist_trainer.system.streams import output_error, tolerate_lost_output
 
 MAX_LINES = 10
 ELSEWHERE = {"mnist-train": " Choose another place with hydra.run.dir=PATH or data.root=PATH."}
@@ -26,11 +28,16 @@ SECONDS_TO_SPEAK = 3.0
 @contextmanager
 def exit_codes(command: str) -> Iterator[None]:
     """Turn an exception into the message and the exit code of its type."""
+    tolerate_lost_output()
     try:
-        yield
-        # A full disk is noticed here, and not after the interpreter has ended.
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        require_working_folder()
+        try:
+            yield
+        except SystemExit as ended:
+            # argparse leaves by it after --help, and what it printed may be lost.
+            if ended.code:
+                raise
+        require_output()
     except AlreadyReportedError as error:
         wait_for_termination(SECONDS_TO_SPEAK)
         sys.exit(error.exit_code)
@@ -40,25 +47,49 @@ def exit_codes(command: str) -> Iterator[None]:
             signal.signal(signal.SIGINT, lambda *_: os._exit(ExitCode.INTERRUPTED))
         show(command, str(error))
         sys.exit(error.exit_code)
-    except MemoryError:
-        show(command, NO_MEMORY)
-        sys.exit(ExitCode.ENVIRONMENT)
     except KeyboardInterrupt:
         show(command, "interrupted.")
         sys.stdout.flush()
         # A second Ctrl+C does not wait for the libraries' clean-up.
         os._exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # The reader has closed the pipe, as `| head` does.
-        discard_output()
-        sys.exit(ExitCode.OK)
+        # The reader has closed the pipe, as `| head` does, and knows it.
+        sys.exit(ExitCode.PIPE_CLOSED)
     except OSError as error:
         show(command, os_error_message(command, error))
-        discard_output()
         sys.exit(ExitCode.ENVIRONMENT)
-    except Exception as error:  # Nobody expected it: a bug of this package, told in few lines.
+    except Exception as error:
+        if limit := limit_message(error):
+            show(command, limit)
+            sys.exit(ExitCode.ENVIRONMENT)
+        # Nobody expected it: a bug of this package, told in few lines.
         show(command, bug_message(error))
         sys.exit(ExitCode.BUG)
+
+
+def require_working_folder() -> None:
+    """Raise ``MachineError`` where the working directory is gone: a library may abort over it."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise MachineError(
+            f"The working directory cannot be used: {error.strerror}. It may have been removed:"
+            " cd to one that exists."
+        ) from error
+
+
+def require_output() -> None:
+    """Raise where something that was printed is lost.
+
+    Raises:
+        BrokenPipeError: its reader went away.
+        MachineError: it could not be written.
+    """
+    lost = output_error()
+    if isinstance(lost, BrokenPipeError):
+        raise lost
+    if lost is not None:
+        raise MachineError(f"what it prints cannot be written: {lost.strerror}.")
 
 
 def bug_message(error: Exception) -> str:
@@ -81,12 +112,6 @@ def os_error_message(command: str, error: OSError) -> str:
     if not place and not advice and error.errno in FULL:
         place = "what it prints cannot be written: "
     return f"{place}{error.strerror or error}.{advice}"
-
-
-def discard_output() -> None:
-    """Redirect standard output to the null device: flushing it at exit would fail once more."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -1,15 +1,15 @@
 """``mnist-report``: report on a run, a sweep, or two recipes."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from mnist_trainer.cli.arguments import ArgumentParser
+from mnist_trainer.cli.arguments import ArgumentParser, typed_words
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import ConfigError, MachineError
 from mnist_trainer.report.read.destination import STDOUT, SUFFIXES, check_destination
+from mnist_trainer.system.paths import user_path
 
 BESIDE = ""
 """A format without a FILE; the default place is filled in later."""
@@ -39,7 +39,7 @@ def main() -> None:
     """Entry point of the console script."""
     with exit_codes("mnist-report"):
         try:
-            report(parse(sys.argv[1:]))
+            report(parse(typed_words()))
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -123,13 +123,14 @@ def checked(targets: dict[str, str], folders: Sequence[str]) -> dict[str, str]:
     """
     here = Path(folders[0]) if len(folders) == 1 and Path(folders[0]).is_dir() else Path()
     placed = {form: target or str(here / REPORT_NAME) for form, target in targets.items()}
-    for form, target in placed.items():
+    for form, target in list(placed.items()):
         if list(placed.values()).count(target) > 1:
             raise ConfigError(
                 f"--{form}: two formats go to the same place, {target}. Name a FILE for each."
             )
         if target != STDOUT:
-            check_destination(form, target)
+            placed[form] = str(user_path(target, f"--{form} {target}"))
+            check_destination(form, placed[form])
     return placed
 
 

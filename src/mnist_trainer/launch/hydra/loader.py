@@ -24,6 +24,7 @@ from mnist_trainer.launch.hydra.guard import (
 from mnist_trainer.launch.hydra.plugins import UserConfigDir, load_core_plugins
 from mnist_trainer.launch.options import CommandLine
 from mnist_trainer.launch.overrides import check_keys, parse_overrides
+from mnist_trainer.system.paths import real_path, user_path
 
 JOB_NAME = "train"
 # Composed jobs that are kept until they start; each takes about a megabyte.
@@ -164,10 +165,10 @@ def open_loader(line: CommandLine) -> CheckedConfigLoader:
         ConfigError: a folder of configurations that does not exist.
     """
     for option, folder in (("--config-path", line.config_path), ("--config-dir", line.config_dir)):
-        if folder is not None and not Path(folder).is_dir():
+        if folder is not None and not user_path(folder, f"{option} {folder}").is_dir():
             raise ConfigError(f"{option} {folder}: there is no such folder.")
-    main = Path(line.config_path).resolve() if line.config_path else config_dir()
-    own = Path(line.config_dir).resolve() if line.config_dir else None
+    main = real_path(user_path(line.config_path)) if line.config_path else config_dir()
+    own = real_path(user_path(line.config_dir)) if line.config_dir else None
     load_core_plugins().register(UserConfigDir)
     UserConfigDir.folder = None if own is None else str(own)
     GlobalHydra.instance().clear()
