@@ -91,18 +91,27 @@ def parse(words: Sequence[str]) -> Request:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("mnist-report", "Report on runs: one, a sweep, or two recipes.", EPILOG)
-    parser.add_argument("folders", nargs="*", metavar="DIR", help="folder of a run or of a sweep")
+    folders = "folder of a run or of a sweep"
+    parser.add_argument("folders", nargs="*", type=_possible, metavar="DIR", help=folders)
     parser.add_argument("--compare", action="store_true", help="compare two recipes, A and B")
     for form in SUFFIXES:
         default = f"{REPORT_NAME} in DIR" if form == "html" else "standard output"
         parser.add_argument(
             f"--{form}",
             nargs="?",
+            type=_possible,
             const=BESIDE,
             metavar="FILE",
             help=f"write {form} to FILE (default: {default})",
         )
     return parser
+
+
+def _possible(text: str) -> str:
+    """A word as it was typed, which can be a path; empty for the default place."""
+    if text:
+        user_path(text)
+    return text
 
 
 def _ambiguous(form: str, target: str, folders: Sequence[str]) -> ConfigError:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,14 @@ from mnist_trainer.launch.hydra.guard import (
 from mnist_trainer.launch.hydra.plugins import UserConfigDir, load_core_plugins
 from mnist_trainer.launch.options import CommandLine
 from mnist_trainer.launch.overrides import check_keys, parse_overrides
-from mnist_trainer.system.paths import real_path, user_path
+from mnist_trainer.system.paths import real_path, shortened, user_path
 
 JOB_NAME = "train"
 # Composed jobs that are kept until they start; each takes about a megabyte.
 MAX_KEPT = 64
-# What composition raises; an AttributeError where values are merged into a null section of Hydra.
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, AttributeError)
+# What composition raises; an AttributeError where values are merged into a null section of Hydra,
+# a ValueError where a group is deleted by something else than the name of a choice.
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, AttributeError, ValueError)
 KEY = re.compile(r"[+~]*([\w./@-]+)")
 
 
@@ -116,10 +118,15 @@ class CheckedConfigLoader(ConfigLoader):
     def translate_hydra_error(self, error: Exception, overrides: Sequence[str]) -> ConfigError:
         """The error of this package for what Hydra raised while it composed."""
         if isinstance(error, ConfigCompositionException):
-            try:
-                check_keys(self.base_of, parse_overrides(list(overrides), self.inner))
-            except ConfigError as found:
-                return found
+            # The groups alone may not compose either.
+            with suppress(*COMPOSITION_ERRORS):
+                try:
+                    check_keys(self.base_of, parse_overrides(list(overrides), self.inner))
+                except ConfigError as found:
+                    return found
+        if type(error) is ValueError:
+            reason = str(error).partition(" : ")[0]
+            return ConfigError(f"{shortened(' '.join(overrides))}: {reason}")
         lines = [each for each in f"{error}\n{error.__cause__ or ''}".splitlines() if each.strip()]
         return ConfigError("\n".join(lines[:6]))
 
