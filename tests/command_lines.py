@@ -18,14 +18,16 @@ VALUES = (
     "1" + "0" * 30, "9" * 5000, "0x10", "1_000", "abc", "[]", "{}", "[1,2]", "[[1]]", "{a:1}",
     "[1,2", "{a:", "'x", "range(3)", "range(0,1e9)", "choice(1,2)", "interval(0,1)", "glob(*)",
     "sort(3,1)", "shuffle(1,2)", "float(1)", "int(a)", "str(1)", "json_str(1)", "extend_list(1)",
-    "tag(a,choice(1,2))", "???", "os.system", "torch.nn.Linear", "a" * 300, "x/" * 3000, "~", "~x/y",
-    "../x", "/dev/null", "1,2,3", "a,b", ",", "1,,2", "latest", "auto",
+    "tag(a,choice(1,2))", "???", "os.system", "torch.nn.Linear", "a" * 300, "x/" * 3000, "~",
+    "~x/y", "../x", "/dev/null", "1,2,3", "a,b", ",", "1,,2", "latest", "auto",
 )  # fmt: skip
 OPTIONS = (
     "-m", "--multirun", "--cfg", "job", "hydra", "all", "--info", "--explain", "--explain=backward",
-    "--config-dir", "--config-name", "--config-path", "--resolve", "-p", "--package", "--run", "-r",
-    "--shell-completion", "--experimental-rerun", "--", "-", "--x", "-x", "-cd", "-cn", "--m", "-h=1",
-    "--data", "--data-root", "--split", "--device", "--output", "--json", "--no-figures", "--digits",
+    "--config-dir", "--config-name", "--config-path", "--resolve", "-p", "--package", "--run",
+    "-r",
+    "--shell-completion", "--experimental-rerun", "--", "-", "--x", "-x", "-cd", "-cn", "--m",
+    "--data", "--data-root", "--split", "--device", "--output", "--json", "--no-figures",
+    "--digits",
     "--checkpoint", "--format", "--top", "--show", "--show-dir", "--html", "--csv", "--compare",
     "--html=", "--top=0", "--format=onnx", "--format=nothing", "--json=1", "--markdown",
 )  # fmt: skip
@@ -55,6 +57,7 @@ def command_lines(seed: int, count: int) -> Iterator[list[str]]:
 
 
 def _word(draw: random.Random, keys: list[str], choices: list[str]) -> str:
+    word: str
     kind = draw.random()
     if kind < 0.15:
         word = draw.choice(OPTIONS)

@@ -51,7 +51,7 @@ class ArgumentParser(argparse.ArgumentParser):
             if name.startswith("--")
         ]
         typed = (
-            message.rpartition(": ")[2].split()[0].partition("=")[0]
+            (message.rpartition(": ")[2].split() or [""])[0].partition("=")[0]
             if message.startswith("unrecognized")
             else ""
         )
