@@ -76,4 +76,5 @@ def _damaged(draw: random.Random, word: str) -> str:
     """A word with a character put in, left out or replaced."""
     place = draw.randint(0, len(word))
     kept = word[place + draw.randint(0, 1) :]
-    return word[:place] + draw.choice(("", *MARKS)) + kept
+    mark: str = draw.choice(("", *MARKS))
+    return word[:place] + mark + kept
