@@ -135,13 +135,18 @@ def quote_value(word: str) -> str:
         or not key.isascii()
     ):
         return word
-    escaped = value.replace('"', '\\"')
-    return f'{key}="{escaped}"'
+    return f'{key}="{_escaped(value)}"'
+
+
+def _escaped(text: str) -> str:
+    """A text as it stands between double quotes: Hydra takes a backslash as it is, but for those
+    before a quote."""
+    return re.sub(r'(\\*)("|\Z)', lambda run: 2 * run[1] + run[2].replace('"', '\\"'), text)
 
 
 def path_override(key: str, path: Path) -> str:
     """An override that sets a key to a path, whatever characters the path holds."""
-    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
+    text = _escaped(str(path)).replace("${", "\\${")
     return f'{key}="{text}"'
 
 
