@@ -160,6 +160,7 @@ def delegate_to_hydra() -> None:
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     sys.argv[0] = "mnist-train"
     GlobalHydra.instance().clear()
@@ -172,5 +173,5 @@ def delegate_to_hydra() -> None:
         answer()
     except SystemExit as ended:
         sys.exit(ended.code and ExitCode.CONFIG)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
         raise ConfigError(next(iter(str(error).splitlines()), type(error).__name__)) from error

@@ -13,6 +13,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from mnist_trainer.config.shipped import config_dir, group_names
 from mnist_trainer.errors import ConfigError
@@ -32,7 +33,15 @@ JOB_NAME = "train"
 MAX_KEPT = 64
 # What composition raises; an AttributeError where values are merged into a null section of Hydra,
 # a ValueError where a group is deleted by something else than the name of a choice.
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, AttributeError, ValueError)
+# An AssertionError where a key is none.
+COMPOSITION_ERRORS = (
+    HydraException,
+    OmegaConfBaseException,
+    AttributeError,
+    ValueError,
+    AssertionError,
+    YAMLError,
+)
 KEY = re.compile(r"[+~]*([\w./@-]+)")
 
 
@@ -124,7 +133,7 @@ class CheckedConfigLoader(ConfigLoader):
                     check_keys(self.base_of, parse_overrides(list(overrides), self.inner))
                 except ConfigError as found:
                     return found
-        if type(error) is ValueError:
+        if type(error) in (ValueError, AssertionError):
             reason = str(error).partition(" : ")[0]
             return ConfigError(f"{shortened(' '.join(overrides))}: {reason}")
         lines = [each for each in f"{error}\n{error.__cause__ or ''}".splitlines() if each.strip()]
