@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     ENVIRONMENT = 6
     HANGUP = 129
     INTERRUPTED = 130
+    PIPE_CLOSED = 141
     TERMINATED = 143
 
 

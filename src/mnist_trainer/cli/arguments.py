@@ -1,11 +1,14 @@
 """Argument parser and path checks of the commands without Hydra."""
 
 import argparse
+import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import NoReturn
 
 from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.system.paths import refuse_undecodable, user_path
 from mnist_trainer.system.version import __version__
 
 
@@ -48,7 +51,7 @@ class ArgumentParser(argparse.ArgumentParser):
             if name.startswith("--")
         ]
         typed = (
-            message.rpartition(": ")[2].split()[0].partition("=")[0]
+            (message.rpartition(": ")[2].split() or [""])[0].partition("=")[0]
             if message.startswith("unrecognized")
             else ""
         )
@@ -59,10 +62,22 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def a_path(text: str) -> str:
-    """A path as it was typed: a slash at its end says that a folder is meant."""
+    """A path with ``~`` expanded; a slash at its end stays, which says that a folder is meant."""
     if not text:
         raise argparse.ArgumentTypeError("'' is not a path: it is empty")
-    return text
+    user_path(text)
+    return os.path.expanduser(text)  # noqa: PTH111
+
+
+def typed_words() -> list[str]:
+    """The words of the command line.
+
+    Raises:
+        ConfigError: one holds bytes that are no text, which no file of a run could record.
+    """
+    for word in sys.argv[1:]:
+        refuse_undecodable(word, "the word")
+    return sys.argv[1:]
 
 
 def refuse_no_folder(folder: Path, elsewhere: str) -> None:

@@ -12,13 +12,16 @@ from functools import partial
 from importlib.metadata import requires
 from pathlib import Path
 
+from mnist_trainer.cli.arguments import ArgumentParser, typed_words
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import ExitCode, UserError
 from mnist_trainer.system.console import make_console, make_table, printable
 from mnist_trainer.system.files import data_cache_folder
 from mnist_trainer.system.openmp import limit_openmp_spinning
+from mnist_trainer.system.paths import real_path
 from mnist_trainer.system.version import package_version
 
+ABOUT = "Check what a run needs on this machine: versions, devices, folders, data."
 NEEDED_BYTES = 200_000_000
 """MNIST unpacked, and a run or two."""
 
@@ -36,6 +39,7 @@ class Finding:
 def main() -> None:
     """Entry point of the command."""
     with exit_codes("mnist_trainer.doctor"):
+        ArgumentParser("python -m mnist_trainer.doctor", ABOUT, "").parse_args(typed_words())
         limit_openmp_spinning()
         findings = examine()
         show(findings)
@@ -126,7 +130,7 @@ def one_step(kind: str, name: str) -> list[Finding]:
 
 def writable(name: str, folder: Path, override: str) -> Finding:
     """Whether a folder, or its nearest existing parent, takes files and has room for a run."""
-    existing = folder.resolve()
+    existing = real_path(folder)
     while not existing.exists():
         existing = existing.parent
     try:

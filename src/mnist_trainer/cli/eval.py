@@ -2,12 +2,11 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
+from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder, typed_words
 from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.config.settings import DataSettings
 from mnist_trainer.runs.folder import display_path, safe_name
@@ -33,7 +32,7 @@ ELSEWHERE = "--output DIR"
 def main() -> None:
     """Entry point of the console script."""
     with exit_codes("mnist-eval"), warnings_named("mnist-eval"):
-        evaluate(parse(sys.argv[1:]))
+        evaluate(parse(typed_words()))
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -55,7 +54,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         metavar="NAME",
         help=f"{', '.join(DATA_NAMES)} (default: the run's own)",
     )
-    add("--data-root", metavar="DIR", help="folder of the data sets (default: the user's cache)")
+    place = "folder of the data sets (default: the user's cache)"
+    add("--data-root", type=a_path, metavar="DIR", help=place)
     add(
         "--split",
         choices=SPLITS,
@@ -114,7 +114,7 @@ def output_folder(asked: str | None, located: Located) -> Path:
     Raises:
         MachineError: a file is in the way, or nothing can be written there.
     """
-    folder = located.home if asked is None else Path(asked).expanduser()
+    folder = located.home if asked is None else Path(asked)
     refuse_no_folder(folder, ELSEWHERE)
     return folder
 

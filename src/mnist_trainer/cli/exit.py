@@ -10,12 +10,15 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
 
 from mnist_trainer.compute.world import wait_for_termination
-from mnist_trainer.errors import AlreadyReportedError, ExitCode, UserError
+from mnist_trainer.errors import AlreadyReportedError, ExitCode, MachineError, UserError
 from mnist_trainer.system.console import printable
-from mnist_trainer.system.memory import NO_MEMORY
+from mnist_trainer.system.memory import limit_message
 from mnist_trainer.system.signals import StopSignal, exit_at_signals, stop_signals_raise
+from mnist_trainer.system.streams import output_error, tolerate_lost_output
 
 MAX_LINES = 10
 ELSEWHERE = {"mnist-train": " Choose another place with hydra.run.dir=PATH or data.root=PATH."}
@@ -28,13 +31,18 @@ SECONDS_TO_SPEAK = 3.0
 @contextmanager
 def exit_codes(command: str) -> Iterator[None]:
     """Turn an exception into the message and the exit code of its type."""
+    tolerate_lost_output()
     atexit.register(exit_at_signals)
     try:
-        with stop_signals_raise():
-            yield
-            # A full disk is noticed here, and not after the interpreter has ended.
-            if sys.stdout is not None:
-                sys.stdout.flush()
+        require_working_folder()
+        try:
+            with stop_signals_raise():
+                yield
+        except SystemExit as ended:
+            # argparse leaves by it after --help, and what it printed may be lost.
+            if ended.code:
+                raise
+        require_output()
     except AlreadyReportedError as error:
         wait_for_termination(SECONDS_TO_SPEAK)
         sys.exit(error.exit_code)
@@ -42,28 +50,55 @@ def exit_codes(command: str) -> Iterator[None]:
         exit_at_signals()  # All is saved: a second Ctrl+C needs no traceback.
         show(command, str(error))
         sys.exit(error.exit_code)
-    except MemoryError:
-        show(command, NO_MEMORY)
-        sys.exit(ExitCode.ENVIRONMENT)
     except KeyboardInterrupt as error:
-        number = error.number if isinstance(error, StopSignal) else signal.SIGINT
-        reason = f"stopped by {signal.Signals(number).name}."
-        show(command, "\n".join([reason, *getattr(error, "__notes__", ())]).strip())
-        with suppress(OSError, ValueError):
-            sys.stdout.flush()
-        # A second Ctrl+C does not wait for the libraries' clean-up.
-        os._exit(128 + number)
+        end_by_signal(command, error)
     except BrokenPipeError:
-        # The reader has closed the pipe, as `| head` does.
-        discard_output()
-        sys.exit(ExitCode.OK)
+        # The reader has closed the pipe, as `| head` does, and knows it.
+        sys.exit(ExitCode.PIPE_CLOSED)
     except OSError as error:
         show(command, os_error_message(command, error))
-        discard_output()
         sys.exit(ExitCode.ENVIRONMENT)
-    except Exception as error:  # Nobody expected it: a bug of this package, told in few lines.
+    except Exception as error:
+        if limit := limit_message(error):
+            show(command, limit)
+            sys.exit(ExitCode.ENVIRONMENT)
+        # Nobody expected it: a bug of this package, told in few lines.
         show(command, bug_message(error))
         sys.exit(ExitCode.BUG)
+
+
+def end_by_signal(command: str, stop: KeyboardInterrupt) -> NoReturn:
+    """Say which signal ended the command; a second one does not wait for libraries to clean up."""
+    number = stop.number if isinstance(stop, StopSignal) else signal.SIGINT
+    reason = f"stopped by {signal.Signals(number).name}."
+    show(command, "\n".join([reason, *getattr(stop, "__notes__", ())]).strip())
+    sys.stdout.flush()
+    os._exit(128 + number)
+
+
+def require_working_folder() -> None:
+    """Raise ``MachineError`` where the working directory is gone: a library may abort over it."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise MachineError(
+            f"The working directory cannot be used: {error.strerror}. It may have been removed:"
+            " cd to one that exists."
+        ) from error
+
+
+def require_output() -> None:
+    """Raise where something that was printed is lost.
+
+    Raises:
+        BrokenPipeError: its reader went away.
+        MachineError: it could not be written.
+    """
+    lost = output_error()
+    if isinstance(lost, BrokenPipeError):
+        raise lost
+    if lost is not None:
+        raise MachineError(f"what it prints cannot be written: {lost.strerror}.")
 
 
 def bug_message(error: Exception) -> str:
@@ -86,12 +121,6 @@ def os_error_message(command: str, error: OSError) -> str:
     if not place and not advice and error.errno in FULL:
         place = "what it prints cannot be written: "
     return f"{place}{error.strerror or error}.{advice}"
-
-
-def discard_output() -> None:
-    """Redirect standard output to the null device: flushing it at exit would fail once more."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

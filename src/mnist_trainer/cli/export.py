@@ -2,11 +2,10 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
+from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder, typed_words
 from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.inference.export.formats import ELSEWHERE, FORMATS, Exported
@@ -33,7 +32,7 @@ Beside a file of weights a model card is written. Without --output it is RUN/exp
 def main() -> None:
     """Entry point of the console script."""
     with exit_codes("mnist-export"), warnings_named("mnist-export"):
-        arguments = parse(sys.argv[1:])
+        arguments = parse(typed_words())
         form = FORMATS[arguments.format]
         located = locate_checkpoint(arguments.run, arguments.checkpoint)
         path = output_path(arguments.output, located.home, form.suffix)
@@ -80,7 +79,7 @@ def output_path(asked: str | None, home: Path, suffix: str) -> Path:
         ConfigError: its ending is that of another format.
         MachineError: there is something else in its place, or nothing can be written there.
     """
-    path = home / "export" / f"model{suffix}" if asked is None else Path(asked).expanduser()
+    path = home / "export" / f"model{suffix}" if asked is None else Path(asked)
     # A slash at the end names a folder, which may still be to be made.
     is_folder = asked is not None and asked.endswith(SEPARATORS)
     if path.is_dir() or is_folder:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder
+from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder, typed_words
 from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.system.openmp import limit_openmp_spinning
 
@@ -23,14 +23,13 @@ used is named with what is wrong with it, the others are recognised, and the exi
 def main() -> None:
     """Entry point of the console script."""
     with exit_codes("mnist-predict"), warnings_named("mnist-predict"):
-        arguments = parse(sys.argv[1:])
+        arguments = parse(typed_words())
         if arguments.show:
             refuse_no_folder(arguments.show_dir, "--show-dir DIR")
         limit_openmp_spinning()
         from mnist_trainer.inference.digit_images.classify import classify_images
 
-        code = classify_images(arguments)
-    sys.exit(code)
+        sys.exit(classify_images(arguments))
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -69,7 +68,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--json", action="store_true", help="one JSON document in place of text")
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps (default: auto)")
     arguments = parser.parse_args(words)
-    arguments.show_dir = Path(arguments.show_dir).expanduser()
+    arguments.show_dir = Path(arguments.show_dir)
     return arguments
 
 

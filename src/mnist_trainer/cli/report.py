@@ -1,15 +1,15 @@
 """``mnist-report``: report on a run, a sweep, or two recipes."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from mnist_trainer.cli.arguments import ArgumentParser
+from mnist_trainer.cli.arguments import ArgumentParser, typed_words
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import ConfigError, MachineError
 from mnist_trainer.report.read.destination import STDOUT, SUFFIXES, check_destination
+from mnist_trainer.system.paths import user_path
 
 BESIDE = ""
 """A format without a FILE; the default place is filled in later."""
@@ -39,7 +39,7 @@ def main() -> None:
     """Entry point of the console script."""
     with exit_codes("mnist-report"):
         try:
-            report(parse(sys.argv[1:]))
+            report(parse(typed_words()))
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -91,18 +91,27 @@ def parse(words: Sequence[str]) -> Request:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("mnist-report", "Report on runs: one, a sweep, or two recipes.", EPILOG)
-    parser.add_argument("folders", nargs="*", metavar="DIR", help="folder of a run or of a sweep")
+    folders = "folder of a run or of a sweep"
+    parser.add_argument("folders", nargs="*", type=_possible, metavar="DIR", help=folders)
     parser.add_argument("--compare", action="store_true", help="compare two recipes, A and B")
     for form in SUFFIXES:
         default = f"{REPORT_NAME} in DIR" if form == "html" else "standard output"
         parser.add_argument(
             f"--{form}",
             nargs="?",
+            type=_possible,
             const=BESIDE,
             metavar="FILE",
             help=f"write {form} to FILE (default: {default})",
         )
     return parser
+
+
+def _possible(text: str) -> str:
+    """A word as it was typed, which can be a path; empty for the default place."""
+    if text:
+        user_path(text)
+    return text
 
 
 def _ambiguous(form: str, target: str, folders: Sequence[str]) -> ConfigError:
@@ -123,13 +132,14 @@ def checked(targets: dict[str, str], folders: Sequence[str]) -> dict[str, str]:
     """
     here = Path(folders[0]) if len(folders) == 1 and Path(folders[0]).is_dir() else Path()
     placed = {form: target or str(here / REPORT_NAME) for form, target in targets.items()}
-    for form, target in placed.items():
+    for form, target in list(placed.items()):
         if list(placed.values()).count(target) > 1:
             raise ConfigError(
                 f"--{form}: two formats go to the same place, {target}. Name a FILE for each."
             )
         if target != STDOUT:
-            check_destination(form, target)
+            placed[form] = str(user_path(target, f"--{form} {target}"))
+            check_destination(form, placed[form])
     return placed
 
 

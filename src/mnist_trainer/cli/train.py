@@ -1,10 +1,10 @@
 """``mnist-train``: compose a configuration, train, test."""
 
 import logging
-import sys
 import time
 from collections.abc import Sequence
 
+from mnist_trainer.cli.arguments import typed_words
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.cli.help import HELP_OPTIONS, VERSION_OPTIONS, print_help, print_version
 from mnist_trainer.system.openmp import limit_openmp_spinning
@@ -13,11 +13,11 @@ from mnist_trainer.system.openmp import limit_openmp_spinning
 def main() -> None:
     """Entry point of the console script."""
     started = time.perf_counter()
-    argv = sys.argv[1:]
     # A log line that cannot be written, because the disk is full, must not fill the terminal with
     # tracebacks.
     logging.raiseExceptions = False
     with exit_codes("mnist-train"):
+        argv = typed_words()
         if any(argument in HELP_OPTIONS for argument in argv):
             print_help()
         elif any(argument in VERSION_OPTIONS for argument in argv):

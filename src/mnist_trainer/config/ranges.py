@@ -8,20 +8,39 @@ from dataclasses import dataclass
 
 from mnist_trainer.system.messages import nearest
 
+FLOAT32_MAX = 3e38
+"""What float32 can hold, as a round number."""
+INT64_MAX = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """An interval ``low <= value <= high``; an open end excludes its bound."""
+    """An interval ``low <= value <= high``; an open end excludes its bound.
+
+    ``most`` is the largest number that can be computed with. It is told only to who exceeds it.
+    """
 
     low: float = -math.inf
     high: float = math.inf
     low_open: bool = False
     high_open: bool = False
+    most: float = FLOAT32_MAX
 
     def holds(self, value: float) -> bool:
         above = value > self.low if self.low_open else value >= self.low
         below = value < self.high if self.high_open else value <= self.high
-        return above and below
+        return above and below and value <= self._most(value)
+
+    def problem(self, value: float) -> str | None:
+        """What is wrong with a value; None where it lies inside."""
+        if self.holds(value):
+            return None
+        most = self._most(value)
+        return f"must be {f'at most {most:g}' if value > most else self}"
+
+    def _most(self, value: float) -> float:
+        """``most`` for a number of this type: a whole one is computed with in 64 bits."""
+        return min(self.most, INT64_MAX) if isinstance(value, int) else self.most
 
     def __str__(self) -> str:
         if self.high == math.inf:
@@ -57,17 +76,17 @@ OPTION_RANGES: dict[str, Range] = {
     "terms": Range(low=1, high=100),
     "dropout": UNIT_INTERVAL,
     "label_smoothing": UNIT_INTERVAL,
-    "hidden": Range(low=1),
-    "channels": Range(low=1),
-    "kernel_size": Range(low=1),
-    "padding": Range(low=0),
-    "pool": Range(low=1),
+    "hidden": Range(low=1, most=1e6),
+    "channels": Range(low=1, most=1e5),
+    "kernel_size": Range(low=1, most=1000),
+    "padding": Range(low=0, most=1000),
+    "pool": Range(low=1, most=1000),
     "warmup_epochs": Range(low=0),
     "every_epochs": POSITIVE,
     "final_fraction": Range(low=0, high=1),
     "initial_divisor": POSITIVE,
     "final_divisor": POSITIVE,
-    "std": POSITIVE,
+    "std": Range(low=0, low_open=True, most=1e6),
     "degrees": Range(low=0, high=180),
     "translate": Range(low=0, high=28),
     "scale": POSITIVE,
@@ -94,6 +113,6 @@ def option_problem(group: str, option: str, value: object) -> str | None:
         for number in value if isinstance(value, list) else [value]:
             if not isinstance(number, int | float) or isinstance(number, bool):
                 return f"must be a number {allowed}"
-            if not allowed.holds(number):
-                return f"must be {allowed}"
+            if problem := allowed.problem(number):
+                return problem
     return None

@@ -12,13 +12,13 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from mnist_trainer.config.ranges import POSITIVE, Range
+from mnist_trainer.config.ranges import INT64_MAX, POSITIVE, Range
 from mnist_trainer.errors import ConfigError
 
-Count = Annotated[int, Range(low=0)]
-PositiveInt = Annotated[int, Range(low=1)]
+Count = Annotated[int, Range(low=0, most=1e9)]
+PositiveInt = Annotated[int, Range(low=1, most=1e9)]
 PositiveFloat = Annotated[float, POSITIVE]
-Seed = Annotated[int, Range(low=0, high=2**63 - 1)]
+Seed = Annotated[int, Range(low=0, high=INT64_MAX)]
 
 NUM_TRAINING_IMAGES = {
     "mnist": 60_000,
@@ -55,17 +55,25 @@ def check_value(annotation: Any, value: Any) -> tuple[Any, str | None]:
         fits = any(value == each and type(value) is type(each) for each in arguments)
         return value, None if fits else f"must be one of: {', '.join(map(str, arguments))}"
     if annotation is float and type(value) is int:
-        value = float(value)
+        value = _as_float(value)
     # bool is a subclass of int, but true is not a number of epochs.
     fits = type(value) is annotation and (annotation is not float or math.isfinite(value))
     return value, None if fits else f"must be {KIND_NAMES.get(annotation, annotation)}"
+
+
+def _as_float(value: int) -> float:
+    """A whole number as a float; infinity where it is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _check_range(kind: Any, allowed: Range, value: Any) -> tuple[Any, str | None]:
     checked, problem = check_value(kind, value)
     if problem:
         return checked, f"{problem}, {allowed}"
-    return checked, None if allowed.holds(checked) else f"must be {allowed}"
+    return checked, allowed.problem(checked)
 
 
 def _check_union(annotations: tuple[Any, ...], value: object) -> tuple[Any, str | None]:
@@ -113,7 +121,7 @@ class DataSettings(Checked):
     """Images held out of the training images, stratified by class."""
     split_seed: Seed
     loader: Literal["resident", "dataloader"]
-    num_workers: Count
+    num_workers: Annotated[int, Range(low=0, most=1024)]
     download: bool
     mirror: str | None
     """Address of a folder with the archive files, in place of the data set's own servers."""
@@ -122,7 +130,7 @@ class DataSettings(Checked):
     test_limit: PositiveInt | None
     mean: Annotated[float, Range(low=0, high=1)]
     """Mean of the training pixels on the scale 0..1."""
-    std: PositiveFloat
+    std: Annotated[float, Range(low=0, low_open=True, most=1e6)]
     """Standard deviation of the training pixels on the scale 0..1."""
 
 
@@ -134,7 +142,7 @@ class DeviceSettings(Checked):
     precision: Literal["auto", "mixed", "fp32", "bf16", "fp16"]
     channels_last: bool
     deterministic: bool
-    threads: PositiveInt | None
+    threads: Annotated[int, Range(low=1, most=1024)] | None
     """CPU threads within one operation; None leaves PyTorch's choice."""
     graph: Literal["auto"] | bool
     """Whether training steps are replayed as a CUDA graph; auto: wherever that is possible."""
@@ -144,7 +152,7 @@ class DeviceSettings(Checked):
 class TrainerSettings(Checked):
     """Length of the training, batch sizes, engine, validation and checkpoints."""
 
-    epochs: PositiveInt
+    epochs: Annotated[int, Range(low=1, most=1e6)]
     batch_size: PositiveInt
     """Images in one forward and backward pass."""
     accumulation: PositiveInt

@@ -9,12 +9,13 @@ from mnist_trainer.data.images import DataSet
 from mnist_trainer.data.published import PUBLISHED, load_published
 from mnist_trainer.data.split import Splits, split
 from mnist_trainer.system.files import data_cache_folder
+from mnist_trainer.system.paths import real_path, user_path
 
 
 def cache_root(settings: DataSettings) -> Path:
     """Folder of the data sets: ``data.root``, else the per-user cache of this operating system."""
     if settings.root is not None:
-        return Path(settings.root).expanduser().resolve()
+        return real_path(user_path(settings.root, f"data.root={settings.root}"))
     return data_cache_folder()
 
 

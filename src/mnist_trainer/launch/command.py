@@ -11,6 +11,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from mnist_trainer.compute.ranks import RankInfo
 from mnist_trainer.config.reader import read_config
@@ -31,6 +32,7 @@ from mnist_trainer.runs.resume import (
     find_run,
     load_saved_overrides,
 )
+from mnist_trainer.system.paths import user_path
 
 # Combinations of a sweep that are tried before the first mistake is reported.
 MAX_TRIED = 6
@@ -77,8 +79,19 @@ class ResolvedCommand:
         return str(self.composed.hydra.launcher._target_)
 
     def typed_folder(self, key: str) -> Path | None:
-        """The folder that the user named by ``hydra.run.dir`` or ``hydra.sweep.dir``, if any."""
-        return _last_path(self.overrides, key)
+        """The folder that the user named by ``hydra.run.dir`` or ``hydra.sweep.dir``, if any.
+
+        Raises:
+            ConfigError: it cannot be a folder.
+        """
+        if all(override.key_or_group != key for override in self.overrides):
+            return None
+        # As composed: it may hold interpolations.
+        try:
+            value = str(OmegaConf.select(self.composed, key))
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{key}: {str(error).splitlines()[0]}") from error
+        return user_path(value, f"{key}={value}")
 
 
 def resolve_command(line: CommandLine, *, is_main_process: bool = True) -> ResolvedCommand:
@@ -108,7 +121,11 @@ def resolve_command(line: CommandLine, *, is_main_process: bool = True) -> Resol
             )
     if resumption and not config.resume_allow_changes:
         check_config_unchanged(resumption.folder, config.plain)
-    return ResolvedCommand(line, loader, composed, config, overrides, multirun, resumption)
+    command = ResolvedCommand(line, loader, composed, config, overrides, multirun, resumption)
+    command.typed_folder("hydra.sweep.dir" if multirun else "hydra.run.dir")
+    if root := config.data.root:
+        user_path(root, f"data.root={root}")
+    return command
 
 
 def check_ranks(rank_info: RankInfo, command: ResolvedCommand) -> None:
@@ -239,6 +256,7 @@ def _resumed_run(typed: Sequence[Override]) -> Resumption | None:
         folder = _last_path(typed, "hydra.run.dir")
         if folder is None:
             raise ConfigError("resume=auto needs to know where: add hydra.run.dir=PATH")
+        folder = user_path(str(folder), f"hydra.run.dir={folder}")
         if not is_run_folder(folder) and not (folder / ".hydra" / "overrides.yaml").is_file():
             return None
         named = folder

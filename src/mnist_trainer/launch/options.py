@@ -4,6 +4,7 @@ No torch here: a mistake is answered before it is imported.
 """
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_trainer.config.shipped import config_dir
-from mnist_trainer.errors import ConfigError
+from mnist_trainer.errors import ConfigError, ExitCode
 from mnist_trainer.launch.hydra.private import option_parser
 from mnist_trainer.system.messages import nearest
 
@@ -124,7 +125,7 @@ def quote_value(word: str) -> str:
     """
     key, separator, value = word.partition("=")
     odd = not value.isascii() or (
-        key in PATH_KEYS and any(mark in value for mark in "=()[]{}:@") and "${" not in value
+        key in PATH_KEYS and any(mark in value for mark in "=()[]{}:@~") and "${" not in value
     )
     if (
         not separator
@@ -134,23 +135,43 @@ def quote_value(word: str) -> str:
         or not key.isascii()
     ):
         return word
-    escaped = value.replace('"', '\\"')
-    return f'{key}="{escaped}"'
+    return f'{key}="{_escaped(value)}"'
+
+
+def _escaped(text: str) -> str:
+    """A text as it stands between double quotes: Hydra takes a backslash as it is, but for those
+    before a quote."""
+    return re.sub(r'(\\*)("|\Z)', lambda run: 2 * run[1] + run[2].replace('"', '\\"'), text)
 
 
 def path_override(key: str, path: Path) -> str:
     """An override that sets a key to a path, whatever characters the path holds."""
-    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
+    text = _escaped(str(path)).replace("${", "\\${")
     return f'{key}="{text}"'
 
 
 def delegate_to_hydra() -> None:
-    """Let Hydra answer a question about the configuration, in its own way."""
+    """Let Hydra answer a question about the configuration, in its own way.
+
+    Raises:
+        ConfigError: it cannot.
+    """
     import hydra as hydra_package
     from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     sys.argv[0] = "mnist-train"
     GlobalHydra.instance().clear()
-    hydra_package.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(
-        lambda _: None
-    )()
+    # Otherwise Hydra prints the tracebacks of others' errors, and exits with 1 for a mistake.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    answer = hydra_package.main(
+        version_base="1.3", config_path=str(config_dir()), config_name="config"
+    )(lambda _: None)
+    try:
+        answer()
+    except SystemExit as ended:
+        sys.exit(ended.code and ExitCode.CONFIG)
+    except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
+        raise ConfigError(next(iter(str(error).splitlines()), type(error).__name__)) from error

@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
+from yaml import YAMLError
 
 from mnist_trainer.config.reader import OVERLAY_GROUPS
 from mnist_trainer.config.shipped import group_choices, group_names
@@ -33,7 +34,7 @@ def parse_overrides(words: Sequence[str], loader: ConfigLoader | None = None) ->
     try:
         return OverridesParser.create(config_loader=loader).parse_overrides(list(words))
     # A ValueError: a number of thousands of digits.
-    except (HydraException, ValueError) as error:
+    except (HydraException, ValueError, YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
             f"{reason}\nA value with spaces, commas or brackets needs quotes twice:"

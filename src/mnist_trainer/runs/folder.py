@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 
 from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.system.paths import real_path, refuse_undecodable
 
 OUTPUTS = Path("outputs")
 LOCK_FILE = ".lock"
 """Names the process that holds a folder."""
 NAME_LIMIT = 100
-"""Longest name of a folder, in characters; file systems allow 255 bytes."""
+"""Longest name of a folder, in characters; in bytes twice that, as file systems allow 255."""
 
 # Any of these in a folder shows that a run has trained there.
 RUN_MARKS = ("config.yaml", "metrics.jsonl", "result.json", "checkpoints")
@@ -72,9 +73,28 @@ class RunFolder:
 def display_path(path: Path) -> str:
     """The path as a user would type it: relative where it lies below the working directory."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
+        return str(real_path(path).relative_to(Path.cwd()))
+    except (OSError, ValueError):
         return str(path)
+
+
+def absolute_folder(path: Path, asked: str | None = None) -> Path:
+    """The absolute path of a folder that is going to hold a run.
+
+    Args:
+        asked: how the message names it; None: by its path.
+
+    Raises:
+        ConfigError: Hydra, or the files of a run, cannot name it.
+    """
+    found = real_path(path)
+    refuse_undecodable(str(found), "the folder" if asked is None else f"{asked}: the folder")
+    if "${" in str(found):
+        raise ConfigError(
+            f"{found if asked is None else asked}: the path holds ${{, which Hydra would replace."
+            " Choose a folder of another name, with hydra.run.dir=PATH."
+        )
+    return found
 
 
 def claim_run_folder(label: str) -> RunFolder:
@@ -87,8 +107,9 @@ def claim_run_folder(label: str) -> RunFolder:
     day = OUTPUTS / f"{now:%Y-%m-%d}"
     while True:
         folder = day / f"{now:%H-%M-%S}-{safe_name(label)}-{secrets.token_hex(2)}"
+        place = absolute_folder(folder)
         if _make_exclusively(folder):
-            return RunFolder(folder.resolve())
+            return RunFolder(place)
 
 
 def is_run_folder(path: Path) -> bool:
@@ -116,26 +137,32 @@ def claim_named_folder(path: Path) -> RunFolder:
         ConfigError: a run has trained there.
         MachineError: the folder cannot be made, or cannot be written to.
     """
+    place = absolute_folder(path, f"hydra.run.dir={path}")
     refuse_used_folder(path)
     if not _make_exclusively(path) and not (path.is_dir() and os.access(path, os.W_OK)):
         raise MachineError(
             f"hydra.run.dir={path}: not a folder that can be written to. Choose another place."
         )
-    return RunFolder(path.resolve())
+    return RunFolder(place)
 
 
 def claim_sweep_folder(name: str | None) -> Path:
     """Create the folder of a multirun: the named one, or a new one named by date and time."""
     base = OUTPUTS / "multirun"
     if name is not None:
-        folder = base / safe_name(name, "sweep")
-        _make_exclusively(folder)
-        return folder.resolve()
+        return claim_sweep_dir(base / safe_name(name, "sweep"))
     stamp = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
-    folder = base / stamp
+    folder = absolute_folder(base / stamp)
     while not _make_exclusively(folder):
-        folder = base / f"{stamp}-{secrets.token_hex(2)}"
-    return folder.resolve()
+        folder = folder.with_name(f"{stamp}-{secrets.token_hex(2)}")
+    return folder
+
+
+def claim_sweep_dir(path: Path) -> Path:
+    """Create the folder of a multirun, or use it if it is there."""
+    place = absolute_folder(path)
+    _make_exclusively(place)
+    return place
 
 
 def _make_exclusively(folder: Path) -> bool:
@@ -177,7 +204,8 @@ def safe_name(name: str, key: str = "name") -> str:
     # Names that are devices on Windows, whatever their ending.
     if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", cleaned):
         cleaned = f"_{cleaned}"
-    return cleaned[:NAME_LIMIT].rstrip(". ") or "_"
+    kept = cleaned[:NAME_LIMIT].encode()[: 2 * NAME_LIMIT].decode(errors="ignore")
+    return kept.rstrip(". ") or "_"
 
 
 def run_label(number: object, overrides: object) -> str:
@@ -201,7 +229,7 @@ def update_latest_symlink(folder: RunFolder) -> None:
     temporary = OUTPUTS / f".latest-{secrets.token_hex(4)}"
     with contextlib.suppress(OSError):
         temporary.symlink_to(
-            os.path.relpath(folder.path, OUTPUTS.resolve()), target_is_directory=True
+            os.path.relpath(folder.path, real_path(OUTPUTS)), target_is_directory=True
         )
         os.replace(temporary, link)
 
@@ -217,5 +245,5 @@ def discard_if_unused(folder: RunFolder) -> None:
         path.unlink()
     with contextlib.suppress(OSError):
         folder.path.rmdir()
-        if folder.path.parent.parent == OUTPUTS.resolve():
+        if folder.path.parent.parent == real_path(OUTPUTS):
             folder.path.parent.rmdir()

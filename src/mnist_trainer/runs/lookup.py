@@ -14,6 +14,7 @@ from mnist_trainer.errors import CheckpointError, ConfigError, DataError
 from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path, is_run_folder
 from mnist_trainer.runs.read import read_yaml
 from mnist_trainer.runs.result import is_completed
+from mnist_trainer.system.paths import real_path, user_path
 
 MAX_NAMED = 6
 """Runs that a message lists."""
@@ -59,7 +60,7 @@ def locate_checkpoint(run: str | Path, checkpoint: str | Path | None = None) -> 
     path = (
         OUTPUTS / "latest"
         if str(run) == "latest" and not Path(run).exists()
-        else Path(run).expanduser()
+        else user_path(str(run))
     )
     if path.is_file():
         if checkpoint is not None:
@@ -71,12 +72,16 @@ def locate_checkpoint(run: str | Path, checkpoint: str | Path | None = None) -> 
     folder = find_run_folder(path)
     if checkpoint is None or str(checkpoint) in ("best", "last"):
         return _choose(folder, None if checkpoint is None else str(checkpoint))
-    return Located(_named_checkpoint(folder, Path(checkpoint).expanduser()), folder, None)
+    return Located(
+        _named_checkpoint(folder, user_path(str(checkpoint), f"--checkpoint {checkpoint}")),
+        folder,
+        None,
+    )
 
 
 def run_of(checkpoint: Path) -> RunFolder | None:
     """The run folder in which a checkpoint lies; None where it lies elsewhere."""
-    parent = checkpoint.resolve().parent
+    parent = real_path(checkpoint).parent
     inside = parent.name == "checkpoints" and is_run_folder(parent.parent)
     return RunFolder(parent.parent) if inside else None
 
@@ -90,7 +95,7 @@ def find_run_folder(path: Path) -> RunFolder:
     if path.name == "checkpoints" and path.is_dir():
         path = path.parent
     if path.is_dir() and is_run_folder(path):
-        return RunFolder(path.resolve())
+        return RunFolder(real_path(path))
     raise ConfigError(f"{path}: {_folder_problem(path)}")
 
 

@@ -146,7 +146,11 @@ def data_cache_folder() -> Path:
     """The per-user folder of the data sets, where this operating system keeps caches."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("mnist-trainer", appauthor=False)
+    try:
+        return user_cache_path("mnist-trainer", appauthor=False)
+    except RuntimeError:
+        # A user without a home folder, as a container may have one. What is read is verified.
+        return Path(tempfile.gettempdir()) / f"mnist-trainer-{os.getuid()}"
 
 
 def _umask() -> int:

@@ -1,4 +1,4 @@
-"""Recognise exhausted memory, on the CPU or on a device.
+"""Recognise exhausted memory, on the CPU or on a device, and other limits of the process.
 
 No torch here: its error for a device without memory is looked up only once something went wrong.
 """
@@ -12,6 +12,8 @@ NO_MEMORY = (
 )
 # PyTorch's CPU allocator raises a bare RuntimeError: there is nothing but its name to know it by.
 CPU_ALLOCATOR = "DefaultCPUAllocator"
+# Python's own message where the operating system refuses another thread.
+NO_THREAD = "can't start new thread"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -22,3 +24,20 @@ def is_out_of_memory(error: BaseException) -> bool:
     ):
         return True
     return isinstance(error, RuntimeError) and CPU_ALLOCATOR in str(error)
+
+
+def limit_message(error: BaseException) -> str | None:
+    """What to say of an error that comes of a limit of this machine; None for any other error."""
+    if is_out_of_memory(error):
+        return NO_MEMORY
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    if isinstance(error, ImportError):
+        # A shared library that does not fit into the address space, or more files than are allowed.
+        return (
+            f"A library cannot be loaded: {reason}\nA limit may be too low: ulimit -v (PyTorch"
+            " takes 4 GB of address space), ulimit -n. To check what is installed: python -m"
+            " mnist_trainer.doctor"
+        )
+    if isinstance(error, RuntimeError) and NO_THREAD in reason:
+        return f"{reason}: the limit of processes and threads is reached. See ulimit -u."
+    return None

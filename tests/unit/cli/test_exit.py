@@ -86,12 +86,10 @@ def test_a_silent_process_waits_for_the_reporting_one(
 )
 def test_advice_names_options_of_the_command_only(
     capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
     command: str,
     error: OSError,
     said: str,
 ) -> None:
-    monkeypatch.setattr(ending, "discard_output", lambda: None)
     with pytest.raises(SystemExit) as ended, exit_codes(command):
         raise error
     assert ended.value.code == 6

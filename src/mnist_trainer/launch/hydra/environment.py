@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from omegaconf import OmegaConf
 
 from mnist_trainer.errors import RefusedError
+from mnist_trainer.system.paths import refuse_undecodable
 
 NAMED = re.compile(r"oc\.env:\s*['\"]?(\w+)")
 MISSING = object()
@@ -27,6 +28,7 @@ def allow_typed_variables(overrides: Sequence[str]) -> None:
                 f"Type what it should be on the command line: KEY='${{oc.env:{name}}}'"
             )
         if name in os.environ:
+            refuse_undecodable(os.environ[name], f"the environment variable {name}:")
             return os.environ[name]
         if default is MISSING:
             raise KeyError(f"Environment variable '{name}' not found")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from mnist_trainer.config.shipped import config_dir, group_names
 from mnist_trainer.errors import ConfigError
@@ -24,12 +26,22 @@ from mnist_trainer.launch.hydra.guard import (
 from mnist_trainer.launch.hydra.plugins import UserConfigDir, load_core_plugins
 from mnist_trainer.launch.options import CommandLine
 from mnist_trainer.launch.overrides import check_keys, parse_overrides
+from mnist_trainer.system.paths import real_path, shortened, user_path
 
 JOB_NAME = "train"
 # Composed jobs that are kept until they start; each takes about a megabyte.
 MAX_KEPT = 64
-# What composition raises; an AttributeError where values are merged into a null section of Hydra.
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, AttributeError)
+# What composition raises; an AttributeError where values are merged into a null section of Hydra,
+# a ValueError where a group is deleted by something else than the name of a choice.
+# An AssertionError where a key is none.
+COMPOSITION_ERRORS = (
+    HydraException,
+    OmegaConfBaseException,
+    AttributeError,
+    ValueError,
+    AssertionError,
+    YAMLError,
+)
 KEY = re.compile(r"[+~]*([\w./@-]+)")
 
 
@@ -115,10 +127,15 @@ class CheckedConfigLoader(ConfigLoader):
     def translate_hydra_error(self, error: Exception, overrides: Sequence[str]) -> ConfigError:
         """The error of this package for what Hydra raised while it composed."""
         if isinstance(error, ConfigCompositionException):
-            try:
-                check_keys(self.base_of, parse_overrides(list(overrides), self.inner))
-            except ConfigError as found:
-                return found
+            # The groups alone may not compose either.
+            with suppress(*COMPOSITION_ERRORS):
+                try:
+                    check_keys(self.base_of, parse_overrides(list(overrides), self.inner))
+                except ConfigError as found:
+                    return found
+        if type(error) in (ValueError, AssertionError):
+            reason = str(error).partition(" : ")[0]
+            return ConfigError(f"{shortened(' '.join(overrides))}: {reason}")
         lines = [each for each in f"{error}\n{error.__cause__ or ''}".splitlines() if each.strip()]
         return ConfigError("\n".join(lines[:6]))
 
@@ -164,10 +181,10 @@ def open_loader(line: CommandLine) -> CheckedConfigLoader:
         ConfigError: a folder of configurations that does not exist.
     """
     for option, folder in (("--config-path", line.config_path), ("--config-dir", line.config_dir)):
-        if folder is not None and not Path(folder).is_dir():
+        if folder is not None and not user_path(folder, f"{option} {folder}").is_dir():
             raise ConfigError(f"{option} {folder}: there is no such folder.")
-    main = Path(line.config_path).resolve() if line.config_path else config_dir()
-    own = Path(line.config_dir).resolve() if line.config_dir else None
+    main = real_path(user_path(line.config_path)) if line.config_path else config_dir()
+    own = real_path(user_path(line.config_dir)) if line.config_dir else None
     load_core_plugins().register(UserConfigDir)
     UserConfigDir.folder = None if own is None else str(own)
     GlobalHydra.instance().clear()

@@ -23,7 +23,7 @@ from mnist_trainer.launch.sweep.job import SweepStopped, sweep_job
 from mnist_trainer.launch.sweep.launch import ResumableLauncher
 from mnist_trainer.launch.sweep.progress import first_line, num_ended, print_line
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs
-from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_folder
+from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_dir, claim_sweep_folder
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.messages import counted
@@ -99,8 +99,7 @@ def claim(command: ResolvedCommand) -> Path:
     folder = command.typed_folder("hydra.sweep.dir")
     if folder is None:
         return claim_sweep_folder(command.config.sweep)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder.resolve()
+    return claim_sweep_dir(folder)
 
 
 def resume_command(argv: Sequence[str], folder: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.report.read.records import RunRecord, read_run
 from mnist_trainer.runs.folder import OUTPUTS, RUN_MARKS, START_MARKS, display_path
+from mnist_trainer.system.paths import real_path, user_path
 
 SUCH_AS = "Name the folder of a run or of a sweep, such as outputs/latest or outputs/multirun/NAME."
 
@@ -40,22 +41,22 @@ def merge(parts: Sequence[Sequence[RunRecord]]) -> list[RunRecord]:
 
 def _places(asked: str) -> list[Path]:
     """The folders that a word names: an existing file or folder first, else a pattern."""
-    path = Path(asked).expanduser()
     if "\0" in asked or not asked.strip():
         raise ConfigError(f"{asked!r}: not the name of a folder. {SUCH_AS}")
+    path = user_path(asked)
     if asked == "latest" and not path.exists():
         path = OUTPUTS / "latest"
     if path.is_dir():
-        return [path.resolve()]
+        return [real_path(path)]
     if path.is_file():
-        return [_run_of_file(path.resolve(), asked)]
+        return [_run_of_file(real_path(path), asked)]
     if not re.search(r"[*?[]", asked):
         raise ConfigError(f"{asked}: there is no such folder. {SUCH_AS}{_near(path)}")
     try:
         found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
     except (ValueError, NotImplementedError) as error:
         raise ConfigError(f"{asked}: not a pattern: {error}.") from error
-    places = [each.resolve() for each in found if each.is_dir()]
+    places = [real_path(each) for each in found if each.is_dir()]
     if not places:
         raise ConfigError(f"{asked}: nothing matches this pattern. {SUCH_AS}{_near(path)}")
     return places

@@ -1,7 +1,6 @@
 """The test images of a run, for pictures of its mistakes."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from mnist_trainer.errors import DataError, UserError
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.system.files import data_cache_folder
+from mnist_trainer.system.paths import user_path
 
 
 def images_of(run: RunRecord, predictions: Predictions) -> tuple[NDArray[np.uint8] | None, str]:
@@ -43,7 +43,7 @@ def _load(name: str, config: Mapping[str, Any]) -> tuple[Any, Any]:
     if name not in PUBLISHED:
         raise DataError(f"{name} is not a data set of this version.")
     root = config.get("data.root") or data_cache_folder()
-    place = Path(str(root)).expanduser()
+    place = user_path(str(root), f"data.root={root}")
     raw = place / PUBLISHED[name]().folder / "raw"
     if not raw.is_dir():
         raise DataError(f"there is no folder {raw}.")
