@@ -147,7 +147,7 @@ def test_killed_at_a_system_call_it_comes_to_the_same_bits(
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_killed_at_every_system_call_it_comes_to_the_same_bits(
     server: ForkServer, words: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -195,7 +195,7 @@ def test_an_error_of_the_disk_is_told_and_nothing_lost(
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("error", ["EIO", "EINTR", "ENOSPC"])
 def test_an_error_of_the_disk_at_every_write(
     error: str, server: ForkServer, words: list[str], undisturbed: Path, tmp_path: Path

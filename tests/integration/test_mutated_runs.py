@@ -239,7 +239,8 @@ def test_what_is_not_a_file_is_not_waited_for(
         path.symlink_to("/dev/zero" if kind == "device" else path)
     for command in ("eval", "report", "resume"):
         code, err, _ = place.answer(command)
-        assert code == (4 if command == "resume" else code), err
+        # mnist-eval writes evaluation.json anew.
+        assert code == (4 if command == "resume" and not path.is_file() else code), err
 
 
 @pytest.mark.soak
