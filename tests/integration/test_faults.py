@@ -316,11 +316,11 @@ def test_a_file_where_a_folder_should_be_is_told_before_the_data_is_read(
 
 @pytest.mark.parametrize(
     "words",
-    [["trainer.eval_batch_size=1000"], ["model=fcn", "model.hidden=[100000000]"]],
+    [["trainer.eval_batch_size=1000"], ["model=fcn", "model.hidden=[1000000,1000000]"]],
     ids=["batch", "model"],
 )
 def test_too_little_memory_is_told(words: list[str], mnist_train: Command, tmp_path: Path) -> None:
-    """Of PyTorch's own allocator: a model of 300 GB, or an evaluation that finds none."""
+    """Of PyTorch's own allocator: a model of 4 TB, or an evaluation that finds none."""
     (tmp_path / "poor.py").write_text(
         "import torch\nimport mnist_trainer.training.evaluation as evaluation\n"
         "evaluation.evaluate = lambda *_: torch.empty(10**15)\n"
