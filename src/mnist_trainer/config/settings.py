@@ -175,6 +175,8 @@ class TrackerSettings(Checked):
     images: bool
     histograms: bool
     graph: bool
+    images_every: PositiveInt | None
+    """Epochs between two confusion matrices, galleries of mistakes and histograms of gradients."""
     profile_steps: PositiveInt | None
     """Steps whose operators are timed, once, after the first few of a session; None times nothing.
     """

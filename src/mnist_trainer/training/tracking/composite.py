@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.errors import MachineError
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.training.tracking.metrics_file import MetricsFile
 from mnist_trainer.training.tracking.tracker import MetricRecord, Tracker, disk_failures
 
@@ -28,6 +29,14 @@ class CompositeTracker:
 
     def epoch_ended(self, model: nn.Module, step: int) -> None:
         self._each(lambda tracker: tracker.epoch_ended(model, step))
+
+    def write_gradients(self, model: nn.Module, step: int) -> None:
+        self._each(lambda tracker: tracker.write_gradients(model, step))
+
+    def write_predictions(
+        self, split: str, images: Tensor, predictions: Predictions, step: int
+    ) -> None:
+        self._each(lambda tracker: tracker.write_predictions(split, images, predictions, step))
 
     def flush(self) -> int:
         """Write everything to disk; return the bytes of metrics.jsonl."""
@@ -84,5 +93,5 @@ def open_trackers(
             for path in folder.path.glob("events.out.tfevents.*"):
                 path.unlink()
         purge_step = None if last_step is None else last_step + 1
-        trackers.append(TensorBoard(folder.path, config, purge_step))
+        trackers.append(TensorBoard(folder, config, purge_step))
     return CompositeTracker(trackers)

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from mnist_trainer.config.settings import RunConfig
+from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.system.files import write_failure
 
 
@@ -29,6 +30,14 @@ class MetricRecord:
         return json.dumps({**head, **self.values}, allow_nan=False)
 
 
+def final_step(step: int) -> int:
+    """The step of what is written at the end of a run, after ``step`` updates.
+
+    A session that resumes after the last step drops what lies beyond it, and writes it anew.
+    """
+    return step + 1
+
+
 class Tracker:
     """Records the metrics of a run; a subclass overrides what it needs."""
 
@@ -40,6 +49,14 @@ class Tracker:
     def write(self, record: MetricRecord) -> None: ...
 
     def epoch_ended(self, model: nn.Module, step: int) -> None: ...
+
+    def write_gradients(self, model: nn.Module, step: int) -> None:
+        """Record the gradients that the last step has left in the parameters."""
+
+    def write_predictions(
+        self, split: str, images: Tensor, predictions: Predictions, step: int
+    ) -> None:
+        """Record predictions for the images (N, 1, H, W) of a split, as the model saw them."""
 
     def flush(self) -> int:
         """Write everything to disk; return the bytes that a run resumed from here keeps."""
