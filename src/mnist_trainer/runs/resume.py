@@ -24,7 +24,7 @@ MUTABLE_KEYS = (
 
 
 # A run folder may come from somebody else: where data are kept or fetched is typed anew.
-PLACES = {"data.root", "data.mirror"}
+PLACES = {"data.root", "data.mirror", "tracker.extra.uri"}
 NOT_TAKEN_OVER = {"resume", "resume_allow_changes", *PLACES}
 
 

@@ -14,7 +14,12 @@ from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.training.tracking.hparams import FINAL_METRICS, table_of
 from mnist_trainer.training.tracking.pictures import WORST, draw_confusion, draw_mistakes
-from mnist_trainer.training.tracking.tracker import MetricRecord, Tracker, final_step
+from mnist_trainer.training.tracking.tracker import (
+    FINAL,
+    MetricRecord,
+    Tracker,
+    tags_of,
+)
 
 GRID_IMAGES = 64
 # TensorBoard's histograms end at 1e20; it raises an error where all values lie beyond.
@@ -32,8 +37,6 @@ CHARTS = {
         "gradient norm": ["Multiline", ["^gradient_norm/train_steps$"]],
     },
 }
-FINAL = "result"
-"""Tags of the final metrics begin with it: their dots come after all curves, by the alphabet."""
 
 
 class TensorBoard(Tracker):
@@ -73,15 +76,10 @@ class TensorBoard(Tracker):
         model.train(was_training)
 
     def write(self, record: MetricRecord) -> None:
-        curve = f"{record.split}_steps" if record.kind == "interval" else record.split
-        is_final = record.kind == "final"
-        if is_final:
+        if record.kind == "final":
             self.finals.append(record)
-        step = final_step(record.step) if is_final else record.step
-        for name, value in record.values.items():
-            if value is not None:
-                tag = f"{FINAL}/{curve}_{name}" if is_final else f"{name}/{curve}"
-                self.writer.add_scalar(tag, value, step)
+        for tag, value in tags_of(record).items():
+            self.writer.add_scalar(tag, value, record.shown_step)
 
     def epoch_ended(self, model: nn.Module, step: int) -> None:
         if self.settings.histograms:
@@ -113,7 +111,7 @@ class TensorBoard(Tracker):
         return 0
 
     def finish(self, config: RunConfig) -> None:
-        self.writer.add_text("result", result_table(self.finals), final_step(self.finals[-1].step))
+        self.writer.add_text("result", result_table(self.finals), self.finals[-1].shown_step)
         # SummaryWriter.add_hparams would open a second event file in a folder of its own.
         metrics = [f"{FINAL}/{name}" for name in FINAL_METRICS]
         for part in table_of(config, self.folder, metrics):
