@@ -73,7 +73,7 @@ def test_mlflow_has_the_numbers_of_the_metrics_file_also_after_a_resume(configur
     folder = trained(longer)
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{Path('outputs').resolve()}/mlflow.db")
+    client: Any = MlflowClient(f"sqlite:///{Path('outputs').resolve()}/mlflow.db")
     experiment = client.get_experiment_by_name("mnist-trainer")
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
@@ -111,7 +111,9 @@ def test_wandb_has_the_numbers_of_the_metrics_file_also_after_a_resume(configure
 
 def wandb_records(path: Path) -> Iterator[Any]:
     """The records of an offline run: a log in LevelDB's format of the client's own messages."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto import wandb_internal_pb2
+
+    messages: Any = wandb_internal_pb2
 
     content, place, parts = path.read_bytes(), 7, b""
     while place + 7 <= len(content):
@@ -122,7 +124,7 @@ def wandb_records(path: Path) -> Iterator[Any]:
         parts += content[place + 7 : place + 7 + length]
         place += 7 + length
         if kind in (1, 4):  # A whole record, or the last part of one.
-            yield Record.FromString(parts)
+            yield messages.Record.FromString(parts)
             parts = b""
 
 
@@ -137,4 +139,4 @@ def test_only_the_command_line_names_a_server(
     with pytest.raises(RefusedError, match=r"tracker\.extra\.uri"):
         compose("--config-dir", str(tmp_path), "tracker=mine")
     typed = compose("--config-dir", str(tmp_path), "tracker=mine", "tracker.extra.uri=null")
-    assert typed.tracker.extra["uri"] is None
+    assert (typed.tracker.extra or {})["uri"] is None
