@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_trainer import load_run
 from mnist_trainer.config.allow_list import TRUST_VARIABLE
 from mnist_trainer.errors import ConfigError, RefusedError
 from mnist_trainer.runs.folder import RunFolder
@@ -131,3 +132,11 @@ def test_a_class_must_be_a_tracker(target: str, trained: Trained, trusted: str) 
 def test_a_name_without_a_class_is_refused(trained: Trained) -> None:
     with pytest.raises(ConfigError, match=r"tracker\.extra\._target_ is missing"):
         trained("tracker.extra={uri: a}")
+
+
+def test_a_run_loads_where_its_tracker_is_not_trusted(
+    trained: Trained, trusted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = trained("tracker.extra={_target_: my_trackers.Lines, name: a}")
+    monkeypatch.delenv(TRUST_VARIABLE)
+    assert load_run(folder, device="cpu").num_classes == 10
