@@ -186,9 +186,7 @@ def test_saved_words_read_no_environment(run: Path, server: Server, mnist_train:
     "words",
     [
         ["tracker=mlflow", "tracker.extra.uri={address}"],
-        [
-            "tracker.extra={{_target_: mnist_trainer.trackers.MLflow, uri: '{address}', experiment: a}}"
-        ],
+        ["tracker.extra={{_target_: mnist_trainer.trackers.MLflow, uri: '{address}'}}"],
     ],
 )
 def test_saved_words_choose_no_server_of_a_tracker(
