@@ -42,9 +42,10 @@ def _add_titles(body: str) -> str:
         titles = [f"<title>{escape(text)}</title>" for text in unquote(encoded).split("\n")]
         inside, end, after = rest.partition("</g>")
         if len(titles) > 1 and inside.count("<use ") == len(titles):
-            marks = iter(titles)
-            inside = re.sub(r"(<use [^>]*)/>", lambda use: f"{use[1]}>{next(marks)}</use>", inside)  # noqa: B023
-            titles = []
+            start, *marks = re.split(r"(?=<use )", inside)
+            pairs = zip(marks, titles, strict=True)
+            marked = (mark.replace("/>", f">{title}</use>", 1) for mark, title in pairs)
+            inside, titles = start + "".join(marked), []
         head += "<g>" + "".join(titles[:1]) + inside + end + after
     return head
 
