@@ -182,6 +182,23 @@ def test_saved_words_read_no_environment(run: Path, server: Server, mnist_train:
     assert SECRET not in (run / "config.yaml").read_text()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tracker=mlflow", "tracker.extra.uri={address}"],
+        ["tracker.extra={{_target_: mnist_trainer.trackers.MLflow, uri: '{address}'}}"],
+    ],
+)
+def test_saved_words_choose_no_server_of_a_tracker(
+    words: list[str], run: Path, server: Server, mnist_train: Command
+) -> None:
+    add_overrides(run, *(word.format(address=server.address) for word in words))
+    ended = mnist_train("resume=downloaded", "trainer.epochs=3", SECRET=SECRET)
+    assert ended.code in (0, 2, 6), ended.err
+    assert "tracker.extra.uri" in ended.err
+    assert server.asked == []
+
+
 def poison_checkpoints(run: Path, key: str, value: object) -> None:
     """Checkpoints whose configuration says something else; the manifest agrees with them."""
     for path in (run / "checkpoints").glob("*.pt"):

@@ -89,10 +89,11 @@ def broad_handlers(tree: ast.AST) -> list[ast.ExceptHandler]:
 
 
 # Whatever foreign bytes make a reader raise, and whatever the class of a user raises in a job that
-# is not to end its sweep.
+# is not to end its sweep, or in a tracker that is not to end its run.
 CATCH_EVERYTHING = {
     SOURCE / "runs" / "checkpoint.py",
     SOURCE / "launch" / "sweep" / "job.py",
+    SOURCE / "training" / "tracking" / "composite.py",
     SOURCE / "cli" / "exit.py",
 }
 

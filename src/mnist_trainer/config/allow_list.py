@@ -26,6 +26,8 @@ PUBLIC_CLASSES = {
     "mnist_trainer.models.ConvNet": "mnist_trainer.models.convnet.ConvNet",
     "mnist_trainer.models.FCN": "mnist_trainer.models.dense.FCN",
     "mnist_trainer.models.Linear": "mnist_trainer.models.dense.Linear",
+    "mnist_trainer.trackers.MLflow": "mnist_trainer.training.tracking.mlflow_client.MLflow",
+    "mnist_trainer.trackers.WandB": "mnist_trainer.training.tracking.wandb_client.WandB",
     "mnist_trainer.models.TwoLayer": "mnist_trainer.models.dense.TwoLayer",
 }
 
@@ -36,6 +38,7 @@ ALLOWED_MODULES = (
     "mnist_trainer.models",
     "mnist_trainer.optimizers",
     "mnist_trainer.schedulers",
+    "mnist_trainer.trackers",
     "mnist_trainer.transforms",
     "torch.nn",
     "torch.optim",

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from mnist_trainer.config.allow_list import (
+    PUBLIC_CLASSES,
     code_path,
     find_targets,
     is_trusted,
@@ -98,7 +99,7 @@ def _check_admitted(key: str, target: str, found: object) -> None:
     origin = str(getattr(found, "__module__", found))
     is_buildable = isinstance(found, type) and issubclass(found, BUILDABLE)
     is_own = is_trusted(target) and is_trusted(origin)
-    if not callable(found) or not (is_buildable or is_own):
+    if not callable(found) or not (is_buildable or is_own or target in PUBLIC_CLASSES):
         raise refusal([f"{key}={target} is not on the list: it leads to {origin}"])
 
 

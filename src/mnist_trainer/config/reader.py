@@ -96,6 +96,7 @@ class _Reader:
             group: self._component(group, self._section(plain, group)) for group in OPEN_GROUPS
         }
         transforms = self._transforms(self._section(plain, "transforms"))
+        self._tracker(plain.get("tracker"))
 
         if self.problems or self.refused:
             return None
@@ -169,6 +170,19 @@ class _Reader:
         return Component(
             group, choice or str(node.get("_target_", "")).rpartition(".")[2].lower(), node
         )
+
+    def _tracker(self, section: Any) -> None:
+        """Check the options of a shipped ``tracker.extra``."""
+        node = section.get("extra") if isinstance(section, dict) else None
+        shipped = (_shipped_node("tracker", self.choices.get("tracker", "")) or {}).get("extra")
+        if isinstance(node, dict):
+            self.refused += refused_targets(node, "tracker.extra")
+            if "_target_" not in node:
+                self.problems.append(
+                    "tracker.extra._target_ is missing: it names the class to build"
+                )
+            elif shipped and shipped["_target_"] == node["_target_"]:
+                self._options("tracker.extra", node, shipped)
 
     def _transforms(self, node: dict[str, Any]) -> TransformSettings:
         kinds = ("fixed", "random")

@@ -34,7 +34,13 @@ IMAGE_SIZE = 28
 
 NUM_CLASSES = {name: 26 if name == "emnist_letters" else 10 for name in NUM_TRAINING_IMAGES}
 
-KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+KIND_NAMES = {
+    dict: "settings with a _target_",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+}
 
 
 def check_value(annotation: Any, value: Any) -> tuple[Any, str | None]:
@@ -54,11 +60,15 @@ def check_value(annotation: Any, value: Any) -> tuple[Any, str | None]:
         # True equals 1, but is another value.
         fits = any(value == each and type(value) is type(each) for each in arguments)
         return value, None if fits else f"must be one of: {', '.join(map(str, arguments))}"
-    if annotation is float and type(value) is int:
+    return _check_kind(origin or annotation, value)
+
+
+def _check_kind(kind: Any, value: Any) -> tuple[Any, str | None]:
+    if kind is float and type(value) is int:
         value = _as_float(value)
     # bool is a subclass of int, but true is not a number of epochs.
-    fits = type(value) is annotation and (annotation is not float or math.isfinite(value))
-    return value, None if fits else f"must be {KIND_NAMES.get(annotation, annotation)}"
+    fits = type(value) is kind and (kind is not float or math.isfinite(value))
+    return value, None if fits else f"must be {KIND_NAMES.get(kind, kind)}"
 
 
 def _as_float(value: int) -> float:
@@ -183,9 +193,13 @@ class TrackerSettings(Checked):
     images: bool
     histograms: bool
     graph: bool
+    images_every: PositiveInt | None
+    """Epochs between two confusion matrices, galleries of mistakes and histograms of gradients."""
     profile_steps: PositiveInt | None
     """Steps whose operators are timed, once, after the first few of a session; None times nothing.
     """
+    extra: dict[str, Any] | None
+    """A further tracker: ``_target_`` names its class."""
 
 
 @dataclass(frozen=True)

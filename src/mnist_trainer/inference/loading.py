@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mnist_trainer.compute.device import Device, select_device
 from mnist_trainer.config.reader import read_config
 from mnist_trainer.config.settings import IMAGE_SIZE, DeviceSettings, RunConfig
+from mnist_trainer.config.shipped import config_dir
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import CheckpointError, ConfigError
 from mnist_trainer.inference.trained_model import CheckpointInfo, TrainedModel
@@ -127,7 +128,9 @@ def read_saved_config(path: Path, state: dict[str, Any]) -> RunConfig:
             f"{path}: not a checkpoint of mnist-train: its choices are not names."
         )
     try:
-        return read_config(OmegaConf.create(state["config"]), choices)
+        # How that run was watched does not matter here, nor need a tracker of its own be trusted.
+        untracked = OmegaConf.load(config_dir() / "tracker" / "none.yaml")
+        return read_config(OmegaConf.create({**state["config"], "tracker": untracked}), choices)
     except ConfigError as error:
         raise CheckpointError(f"{path}: the settings inside it are refused: {error}") from error
     except (OmegaConfBaseException, ValueError, TypeError, AttributeError, KeyError) as error:

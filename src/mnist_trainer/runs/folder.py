@@ -39,6 +39,14 @@ class RunFolder:
         return self.path / "environment.json"
 
     @property
+    def layers(self) -> Path:
+        return self.path / "layers.json"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation.json"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.jsonl"
 
@@ -239,7 +247,8 @@ def discard_if_unused(folder: RunFolder) -> None:
     if folder.result.exists() or folder.metrics.exists() or folder.checkpoints.exists():
         return
     shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
-    for path in (folder.log, folder.config, folder.environment, folder.path / LOCK_FILE):
+    written = (folder.log, folder.config, folder.environment, folder.layers)
+    for path in (*written, folder.path / LOCK_FILE):
         path.unlink(missing_ok=True)
     for path in folder.path.glob("events.out.tfevents.*"):
         path.unlink()

@@ -44,7 +44,7 @@ MAX_OVERRIDES = 64 * 1024
 FILE_SUFFIXES = (".json", ".jsonl", ".log", ".npz", ".yaml")
 
 # A run folder may come from somebody else: where data are kept or fetched is typed anew.
-PLACES = {"data.root", "data.mirror"}
+PLACES = {"data.root", "data.mirror", "tracker.extra.uri"}
 NOT_TAKEN_OVER = {"resume", "resume_allow_changes", *PLACES}
 
 

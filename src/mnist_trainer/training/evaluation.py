@@ -145,28 +145,32 @@ class Evaluator:
     test: EvaluationImages
     clock: Clock
     world: World
-    test_record: PredictionRecord = field(default_factory=PredictionRecord)
-    """Predictions for the test images of the last pass, of all processes."""
+    records: dict[str, PredictionRecord] = field(default_factory=dict)
+    """Split to the predictions of its last pass that kept any, of all processes."""
 
-    def evaluate_epoch(self, model: nn.Module) -> EvalMetrics:
-        """Evaluate the validation images; without any, the test images, for the curve."""
-        validation = self.evaluate_validation(model)
+    def evaluate_epoch(self, model: nn.Module, *, keep: bool = False) -> EvalMetrics:
+        """Evaluate the validation images; without any, the test images, for the curve.
+
+        Args:
+            keep: keep the prediction for each validation image.
+        """
+        validation = self.evaluate_validation(model, keep=keep)
         return EvalMetrics(validation, None if validation else self.evaluate_test(model))
 
-    def evaluate_validation(self, model: nn.Module) -> Metrics | None:
+    def evaluate_validation(self, model: nn.Module, *, keep: bool = False) -> Metrics | None:
         """Evaluate the validation images; None where there are none."""
-        return self._evaluate(model, self.validation, None) if len(self.validation) else None
+        return self._evaluate(model, "validation", keep=keep) if len(self.validation) else None
 
     def evaluate_test(self, model: nn.Module) -> Metrics:
         """Evaluate the test images, and keep the prediction for each."""
-        self.test_record = PredictionRecord()
-        metrics = self._evaluate(model, self.test, self.test_record)
-        self.test_record.all_gather(self.world, len(self.test))
-        return metrics
+        return self._evaluate(model, "test", keep=True)
 
-    def _evaluate(
-        self, model: nn.Module, split: EvaluationImages, record: PredictionRecord | None
-    ) -> Metrics:
+    def images_of(self, split: str) -> EvaluationImages:
+        """The images of ``validation`` or ``test``."""
+        return self.validation if split == "validation" else self.test
+
+    def _evaluate(self, model: nn.Module, name: str, *, keep: bool) -> Metrics:
+        split, record = self.images_of(name), PredictionRecord() if keep else None
         shard = self.world.shard(len(split))
         with self.clock.measure("eval"):
             metrics = evaluate(
@@ -179,8 +183,12 @@ class Evaluator:
                 self.settings.translations,
                 record,
             )
-            return self.world.reduce_metrics(metrics)
+            metrics = self.world.reduce_metrics(metrics)
+        if record is not None:
+            record.all_gather(self.world, len(split))
+            self.records[name] = record
+        return metrics
 
-    def read_predictions(self, class_names: tuple[str, ...]) -> Predictions:
-        """The predictions for all test images."""
-        return self.test_record.read(self.test.labels, class_names)
+    def read_predictions(self, class_names: tuple[str, ...], split: str = "test") -> Predictions:
+        """The predictions for all images of a split, of its last pass that kept them."""
+        return self.records[split].read(self.images_of(split).labels, class_names)

@@ -10,6 +10,7 @@ from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.runs.predictions import write_predictions
 from mnist_trainer.runs.result import Result, Session
 from mnist_trainer.training.evaluation import EvalMetrics
+from mnist_trainer.training.tracking.tracker import final_step
 from mnist_trainer.training.trainer import Trainer
 
 
@@ -23,7 +24,7 @@ def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
     model, epoch = select_model(trainer)
     test = last.test or evaluator.evaluate_test(model)
     trainer.stop_if_requested()
-    predictions = evaluator.read_predictions(trainer.data.class_names)
+    predictions = trainer.show_predictions("test", final_step(state.progress.step))
     if trainer.world.is_main_process:
         write_predictions(outputs.folder.predictions, predictions)
     best = state.selection.best

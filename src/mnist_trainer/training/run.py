@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import closing
+from dataclasses import asdict
 
 from torch import nn
 
@@ -129,6 +130,7 @@ def prepare(
     if world.is_main_process:
         write_config(config, folder)
         write_environment(config, folder, device, world)
+        write_json(folder.layers, {"layers": [asdict(layer) for layer in layers]})
     log_run_summary(config, splits, device, model, layers, terminal, world)
     clock = Clock(device, started, resume_point.seconds)
     evaluator = make_evaluator(config, splits, transforms, criterion, device, clock, world)

@@ -12,6 +12,7 @@ from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import TrainingImages
 from mnist_trainer.errors import DivergedError, InterruptedRunError, PrunedError
 from mnist_trainer.runs.metrics import Metrics
+from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.evaluation import EvalMetrics, Evaluator
 from mnist_trainer.training.finite import NonFiniteDetector
@@ -189,11 +190,25 @@ class Trainer:
 
     def evaluate_epoch(self) -> EvalMetrics:
         """Evaluate the weights of this epoch."""
-        evaluation = self.evaluator.evaluate_epoch(self.state.eval_model)
+        evaluation = self.evaluator.evaluate_epoch(self.state.eval_model, keep=self.shows_images)
         for metrics in (evaluation.validation, evaluation.test):
             if metrics is not None and not math.isfinite(metrics.loss):
                 raise self.diverged(self.progress.step)
         return evaluation
+
+    @property
+    def shows_images(self) -> bool:
+        """Whether the trackers are given predictions and gradients of the current epoch."""
+        every, epoch = self.config.tracker.images_every, self.progress.epoch + 1
+        return every is not None and (epoch % every == 0 or epoch == self.settings.epochs)
+
+    def show_predictions(self, split: str, step: int) -> Predictions:
+        """Give the trackers the predictions for a split, which they show as images."""
+        predictions = self.evaluator.read_predictions(self.data.class_names, split)
+        if self.config.tracker.images_every is not None:
+            images = self.evaluator.images_of(split).images
+            self.outputs.tracker.write_predictions(split, images, predictions, step)
+        return predictions
 
     def end_epoch(self, training: EpochTraining, evaluation: EvalMetrics) -> None:
         """Record the metrics of the epoch, and save a checkpoint."""
@@ -211,6 +226,10 @@ class Trainer:
         )
         self.outputs.write_epoch(report, training.gradient_norm, self.progress.step)
         self.outputs.tracker.epoch_ended(self.state.model, self.progress.step)
+        if self.shows_images:
+            self.outputs.tracker.write_gradients(self.state.model, self.progress.step)
+            if validation is not None:
+                self.show_predictions("validation", self.progress.step)
         self.progress.epoch, self.progress.batch = epoch, 0
         self.progress.gradient_norms.clear()
         self.state.epoch_accumulator.reset()

@@ -45,6 +45,7 @@ PLACES = (
     "hydra.mode",
     "data.root",
     "data.mirror",
+    "tracker.extra.uri",
     "resume",
 )
 SHIPPED = {

@@ -103,6 +103,14 @@ class RunRecord:
         """config.yaml as it stands; empty where it cannot be read."""
         return read_text(config_file(self.folder))
 
+    def layers(self) -> Mapping[str, Any]:
+        """Content of layers.json; empty where it cannot be read."""
+        return read_json(self.folder.layers, []) or {}
+
+    def evaluation(self) -> Mapping[str, Any]:
+        """Content of evaluation.json, which mnist-eval writes; empty where it cannot be read."""
+        return read_json(self.folder.evaluation, []) or {}
+
     def predictions(self) -> Predictions | None:
         """The saved predictions on the test images; None where there are none.
 

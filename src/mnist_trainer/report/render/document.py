@@ -24,6 +24,18 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
+class Headline(Paragraph):
+    """The figure that a report is about."""
+
+    value: str = ""
+    about: str = ""
+
+
+def headline(value: str, about: str) -> Headline:
+    return Headline(f"{value} {about}", True, value, about)
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows under headings. The first column names its row."""
 
@@ -33,6 +45,8 @@ class Table:
     numeric: frozenset[int] = frozenset()
     """Columns of numbers, which are set to the right."""
     note: str = ""
+    links: tuple[str, ...] = ()
+    """Addresses of the rows, for formats that can link."""
 
 
 @dataclass(frozen=True)

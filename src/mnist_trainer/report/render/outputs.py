@@ -35,9 +35,9 @@ def show_runs(
     def document(form: str) -> Document:
         if len(runs) == 1:
             return run_document(runs[0], with_images=form == "html")
-        if len(folders) == 1:
-            return sweep_document(runs, Path(folders[0]).resolve().name)
-        return sweep_document(runs, counted(len(runs), "run"))
+        title = Path(folders[0]).resolve().name if len(folders) == 1 else ""
+        place = Path(targets[form]).resolve().parent if form == "html" else None
+        return sweep_document(runs, title or counted(len(runs), "run"), place)
 
     _deliver(targets, document, {"csv": lambda: runs_csv(runs), "json": lambda: runs_json(runs)})
 

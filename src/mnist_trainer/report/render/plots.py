@@ -9,7 +9,7 @@ from mnist_trainer.report.analysis.statistics import Difference
 from mnist_trainer.report.read.metrics import MetricRecord
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.document import clean
-from mnist_trainer.report.render.svg import GRID, INK, MUTED, SERIES, WIDTH
+from mnist_trainer.report.render.svg import GRID, INK, MUTED, SERIES, WIDTH, hover
 
 SPLIT_COLORS = {"train": SERIES[0], "validation": SERIES[1], "test": SERIES[2]}
 LABEL_LIMIT = 34
@@ -92,7 +92,9 @@ def draw_curves(run: RunRecord, figure: Any) -> None:
         for split, color in SPLIT_COLORS.items():
             fine, coarse = (series(run, kind, split, name) for kind in ("interval", "epoch"))
             axes.plot(*fine, color=color, linewidth=0.9, alpha=0.55)
-            axes.plot(*coarse, color=color, marker="o")
+            points = zip(*coarse, strict=True)
+            texts = [f"{split}, {unit} {at:g}: {name} {y:.4g}" for at, y in points]
+            axes.plot(*coarse, color=color, marker="o", gid=hover(*texts))
             x, y = coarse if coarse[0] else fine
             if x:
                 ends.append((x[-1], y[-1], split, color))
@@ -100,7 +102,7 @@ def draw_curves(run: RunRecord, figure: Any) -> None:
                 seen += coarse[1] + fine[1][len(fine[1]) // 4 if len(coarse[1]) < 2 else -1 :]
         set_limits(axes, seen, name)
         axes.set(title=TITLES[name], xlabel=unit)
-        axes.locator_params(axis="x", integer=unit == "epoch" and len(coarse[0]) > 1)
+        axes.locator_params(axis="x", integer=unit == "epoch" and max(ends)[0] > 1)
         label_ends(axes, ends)
 
 
@@ -122,9 +124,11 @@ def draw_comparison(comparison: Comparison, figure: Any) -> None:
 def _draw_seeds(axes: Any, comparison: Comparison) -> None:
     sides = (comparison.a, comparison.b)
     for place, side in enumerate(sides):
-        accuracies = [100 * run.test.accuracy for run in side.runs if run.test]
+        scored = [(run.seed, 100 * run.test.accuracy) for run in side.runs if run.test]
+        accuracies = [accuracy for _, accuracy in scored]
+        texts = [f"{side.name}, seed {seed}: {accuracy:.2f} %" for seed, accuracy in scored]
         look = {"color": SERIES[place], "markersize": 7, "alpha": 0.7}
-        axes.plot(accuracies, [-place] * len(accuracies), "os"[place], **look)
+        axes.plot(accuracies, [-place] * len(accuracies), "os"[place], gid=hover(*texts), **look)
         mean = sum(accuracies) / len(accuracies)
         axes.plot([mean], [-place], "|", color=INK, markersize=20, markeredgewidth=1.8)
     axes.set_yticks([0, -1], [short(side.name) for side in sides])

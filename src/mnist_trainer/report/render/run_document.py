@@ -19,6 +19,7 @@ from mnist_trainer.report.render.document import (
     Paragraph,
     Picture,
     Table,
+    headline,
     interval_text,
     percent,
     rows_of,
@@ -26,6 +27,7 @@ from mnist_trainer.report.render.document import (
     sections_of,
 )
 from mnist_trainer.report.render.plots import draw_curves
+from mnist_trainer.report.render.run_details import by_class, calibration, network
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.system.messages import counted
 
@@ -54,7 +56,9 @@ def run_document(run: RunRecord, *, with_images: bool) -> Document:
         {
             "Result": _result(run),
             "Curves": _curves(run) if run.metrics else [],
+            "Network": network(run),
             "Mistakes": _mistakes(run, with_images),
+            "Calibration": calibration(run),
             "Configuration": _configuration(run),
             "Environment": [_environment(run.environment)] if run.environment else [],
         }
@@ -64,7 +68,11 @@ def run_document(run: RunRecord, *, with_images: bool) -> Document:
 
 def _result(run: RunRecord) -> list[Block]:
     message = f": {run.message}" if run.message else ""
-    blocks: list[Block] = [Paragraph(f"{run.status}{message}", strong=True)]
+    blocks: list[Block] = []
+    if run.test:
+        about = f"test accuracy, 95 % interval {interval_text(run.test)}"
+        blocks.append(headline(percent(run.test.accuracy), about))
+    blocks.append(Paragraph(f"{run.status}{message}", strong=not run.test))
     if run.status == "interrupted":
         blocks.append(Paragraph(f"Go on with: mnist-train resume={run.path}"))
     blocks += [Paragraph(note) for note in run.notes]
@@ -172,7 +180,7 @@ def _mistakes(run: RunRecord, with_images: bool) -> list[Block]:
         f"Confusion matrix of {counted(len(predictions), 'test image')}: true label in rows,"
         " predicted label in columns"
     )
-    blocks: list[Block] = [Matrix(title, names, counts)]
+    blocks: list[Block] = [by_class(predictions), Matrix(title, names, counts)]
     wrong = int((~predictions.right).sum())
     if not wrong:
         return blocks

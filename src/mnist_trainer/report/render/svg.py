@@ -9,6 +9,9 @@ import re
 from collections.abc import Callable
 from html import escape
 from typing import Any
+from urllib.parse import quote, unquote
+
+from mnist_trainer.report.render.document import clean
 
 NUM_SERIES = 7
 NUM_LEVELS = 5
@@ -25,6 +28,26 @@ VARIABLES = {
 WIDTH = 9.2
 """Inches of the widest figure: 883 pixels of the page."""
 _numbers = itertools.count(1)
+
+
+def hover(*texts: str) -> str:
+    """The ``gid`` of an artist that shows a text for each of its markers, or one for all of it."""
+    return "hover:" + quote("\n".join(map(clean, texts)), safe="")
+
+
+def _add_titles(body: str) -> str:
+    """The SVG with the texts of ``hover`` as titles, which a reader sees under the pointer."""
+    head, *parts = re.split(r'<g id="hover:([^"]*)">', body)
+    for encoded, rest in zip(parts[::2], parts[1::2], strict=True):
+        titles = [f"<title>{escape(text)}</title>" for text in unquote(encoded).split("\n")]
+        inside, end, after = rest.partition("</g>")
+        if len(titles) > 1 and inside.count("<use ") == len(titles):
+            start, *marks = re.split(r"(?=<use )", inside)
+            pairs = zip(marks, titles, strict=True)
+            marked = (mark.replace("/>", f">{title}</use>", 1) for mark, title in pairs)
+            inside, titles = start + "".join(marked), []
+        head += "<g>" + "".join(titles[:1]) + inside + end + after
+    return head
 
 
 def svg(draw: Callable[[Any], None], alt: str) -> str:
@@ -59,6 +82,7 @@ def svg(draw: Callable[[Any], None], alt: str) -> str:
     body = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     prefix = f"f{next(_numbers)}-"
+    body = _add_titles(body)
     body = re.sub(r"<[^>]+>", lambda tag: _fit(tag[0], prefix), body)
     width, height = (72 * inches for inches in figure.get_size_inches())
     head = (

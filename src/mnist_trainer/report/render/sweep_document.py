@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from mnist_trainer.report.analysis.groups import (
     LEVEL,
@@ -25,6 +26,7 @@ from mnist_trainer.report.render.document import (
     Picture,
     Table,
     accuracy_text,
+    headline,
     seconds_text,
     sections_of,
     spread_text,
@@ -54,8 +56,12 @@ AGAINST_BEST = (
 )
 
 
-def sweep_document(runs: Sequence[RunRecord], title: str) -> Document:
-    """The report of several runs."""
+def sweep_document(runs: Sequence[RunRecord], title: str, place: Path | None = None) -> Document:
+    """The report of several runs.
+
+    Args:
+        place: folder that the report is written to, from which links to the runs lead.
+    """
     groups, split = group_runs(runs), split_to_judge_by(runs)
     effects = main_effects(groups, split) if len(groups) > 1 else []
     sections = sections_of(
@@ -65,7 +71,7 @@ def sweep_document(runs: Sequence[RunRecord], title: str) -> Document:
             "Effect of each setting": _effects(effects, split),
             "Settings together": _parallel(groups, effects, split),
             "Accuracy against time": _time(groups, split),
-            "Runs": _runs(runs, groups),
+            "Runs": _runs(runs, groups, place),
         }
     )
     size = f"{counted(len(runs), 'run')} ({count_states(runs)})"
@@ -78,7 +84,7 @@ def _ranking(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
     without = [group for group in groups if not group.completed]
     blocks: list[Block] = []
     if ranked:
-        blocks += [_ranked_table(ranked), *map(Paragraph, _warnings(ranked))]
+        blocks += [*_best(ranked[0]), _ranked_table(ranked), *map(Paragraph, _warnings(ranked))]
     if unranked:
         blocks += [_table("Groups over seeds, not ranked", unranked), Paragraph(NOT_RANKED)]
     if len(unranked) > 1:
@@ -87,6 +93,14 @@ def _ranking(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
         blocks.append(_table("Groups without a completed run", without))
     num_distinct = sum(len(group.completed) for group in groups)
     return blocks + _repeats(sum(run.completed for run in runs) - num_distinct)
+
+
+def _best(group: Group) -> list[Block]:
+    if group.test is None:
+        return []
+    seeds = counted(group.test.n, "seed")
+    about = f"test accuracy of the best by validation accuracy: {group.label}, {seeds}"
+    return [headline(spread_text(group.test), about)]
 
 
 def _repeats(repeats: int) -> list[Block]:
@@ -226,7 +240,19 @@ def _time(groups: Sequence[Group], split: str) -> list[Block]:
     return [Picture(caption, alt, partial(draw_time, groups, split))]
 
 
-def _runs(runs: Sequence[RunRecord], groups: Sequence[Group]) -> list[Block]:
+def _links(runs: Sequence[RunRecord], place: Path | None) -> tuple[str, ...]:
+    return tuple(_link(run, place) for run in runs) if place else ()
+
+
+def _link(run: RunRecord, place: Path) -> str:
+    """Relative address of the report of a run, or else of its folder."""
+    report = run.folder.path / "report.html"
+    target = os.path.relpath(report if report.is_file() else run.folder.path, place)
+    # Without the dot a name like "a:b" would be read as a scheme.
+    return f"./{quote(os.fsencode(target))}{'' if report.is_file() else '/'}"
+
+
+def _runs(runs: Sequence[RunRecord], groups: Sequence[Group], place: Path | None) -> list[Block]:
     settings = tuple(groups[0].settings)
     base = Path(os.path.commonpath([run.folder.path.parent for run in runs]))
     named = {str(run.folder.path.relative_to(base)): run for run in runs}
@@ -244,7 +270,8 @@ def _runs(runs: Sequence[RunRecord], groups: Sequence[Group]) -> list[Block]:
     )
     columns = ("run", *settings, "seed", "status", "validation", "test", "time")
     numeric = frozenset({len(settings) + place for place in (1, 3, 4, 5)})
-    blocks: list[Block] = [Table(f"Every run, below {display_path(base)}", columns, rows, numeric)]
+    caption = f"Every run, below {display_path(base)}"
+    blocks: list[Block] = [Table(caption, columns, rows, numeric, links=_links(runs, place))]
     unfinished = {name: run for name, run in named.items() if not run.completed}
     if unfinished:
         blocks.append(_unfinished(unfinished))

@@ -15,6 +15,7 @@ from mnist_trainer.report.render.svg import (
     SERIES,
     SURFACE,
     WIDTH,
+    hover,
 )
 
 OFFSET = {"textcoords": "offset points"}
@@ -56,7 +57,11 @@ def _draw_runs(
         for run in group.runs:
             x, y = series(run, kind, split, name)
             marker = "o" if kind == "epoch" else None
-            axes.plot(x, y, color=color, alpha=0.75, linewidth=1.2, marker=marker)
+            who = f"{group.label}, seed {run.seed}"
+            points = zip(x, y, strict=True)
+            texts = [f"{who}, epoch {at:g}: {name} {value:.4g}" for at, value in points]
+            look = {"alpha": 0.75, "linewidth": 1.2, "marker": marker}
+            axes.plot(x, y, color=color, gid=hover(*(texts if marker else [who])), **look)
             seen += y if kind == "epoch" else y[1:] or y
             last += [(y[-1], x[-1])] if y else []
         if last and color != MUTED:
@@ -87,7 +92,9 @@ def _draw_effect(axes: Any, effects: Sequence[Effect]) -> None:
     means = [100 * effect.spread.mean for effect in effects]
     for place, (effect, mean) in enumerate(zip(effects, means, strict=True)):
         accuracies = [100 * accuracy for accuracy in effect.accuracies]
-        axes.plot([place] * len(accuracies), accuracies, "o", color=SERIES[0], alpha=0.45)
+        texts = [f"{effect.value}: {accuracy:.2f} %" for accuracy in accuracies]
+        look = {"color": SERIES[0], "alpha": 0.45, "gid": hover(*texts)}
+        axes.plot([place] * len(accuracies), accuracies, "o", **look)
         axes.annotate(f"{mean:.2f}", (place, mean), (9, 5), **OFFSET)
     axes.plot(range(len(means)), means, "-D", color=SERIES[1])
     names = [short(effect.value, 22) for effect in effects]
@@ -117,7 +124,8 @@ def draw_parallel(groups: Sequence[Group], split: str, figure: Any) -> None:
         ]
         heights.append((accuracy - low) / (high - low) if high > low else 0.5)
         color = LEVELS[rank * len(LEVELS) // len(scored)]
-        axes.plot(range(len(heights)), heights, color=color, linewidth=1.6, alpha=0.9)
+        look = {"linewidth": 1.6, "gid": hover(f"{group.label}: {100 * accuracy:.2f} %")}
+        axes.plot(range(len(heights)), heights, color=color, alpha=0.9, **look)
     for place, options in enumerate(values.values()):
         _label_values(axes, place, options)
     for share in (0.0, 0.5, 1.0):
@@ -161,15 +169,18 @@ def draw_time(groups: Sequence[Group], split: str, figure: Any) -> None:
     figure.set_size_inches(WIDTH, 3.7)
     axes = figure.subplots()
     for place, group in enumerate(groups):
-        pairs = [
-            (seconds, 100 * score.accuracy)
+        found = [
+            (seconds, 100 * score.accuracy, run.seed)
             for _, run, score in _scored([group], split)
             if (seconds := run.seconds("total"))
         ]
+        pairs = [(seconds, accuracy) for seconds, accuracy, _ in found]
+        texts = [f"{group.label}, seed {s}: {y:.2f} % in {x:.1f} s" for x, y, s in found]
         names = [*(short(group.label) for group in groups[: len(SERIES)]), "others"]
         look = {
             "color": color_of(place),
             "marker": "osD^vPXh"[min(place, len(SERIES))],
+            "gid": hover(*texts),
             "label": names[place] if place < len(names) else None,
         }
         if pairs:

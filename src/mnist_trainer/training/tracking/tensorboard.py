@@ -2,59 +2,59 @@
 
 import threading
 import warnings
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mnist_trainer.config.settings import RunConfig
-from mnist_trainer.training.tracking.tracker import MetricRecord, Tracker
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.predictions import Predictions
+from mnist_trainer.training.tracking.hparams import FINAL_METRICS, table_of
+from mnist_trainer.training.tracking.pictures import WORST, draw_confusion, draw_mistakes
+from mnist_trainer.training.tracking.tracker import (
+    FINAL,
+    MetricRecord,
+    Tracker,
+    tags_of,
+)
 
 GRID_IMAGES = 64
 # TensorBoard's histograms end at 1e20; it raises an error where all values lie beyond.
 LARGEST_BIN = 1e19
 
-# Option name and the value of a run without it. The same columns for every run, because TensorBoard
-# drops those that some runs lack.
-HPARAM_OPTIONS: dict[str, float | str] = {
-    "lr": 0.0,
-    "momentum": 0.0,
-    "weight_decay": 0.0,
-    "dropout": 0.0,
-    "label_smoothing": 0.0,
-    "activation": "none",
-    "hidden": "none",
-    "channels": "none",
-}
-# For the tab "Custom Scalars": curves that share a chart.
+# For the tab "Custom Scalars": curves that share a chart. TensorBoard reads tags as patterns, which
+# match the beginning of a tag.
 CHARTS = {
     "Train and validation": {
-        name: ["Multiline", [f"{name}/{split}" for split in ("train", "validation", "test")]]
+        name: ["Multiline", [f"^{name}/{split}$" for split in ("train", "validation", "test")]]
         for name in ("loss", "accuracy")
     },
     "Learning": {
-        "learning rate": ["Multiline", ["learning_rate/train_steps"]],
-        "gradient norm": ["Multiline", ["gradient_norm/train_steps"]],
+        "learning rate": ["Multiline", ["^learning_rate/train_steps$"]],
+        "gradient norm": ["Multiline", ["^gradient_norm/train_steps$"]],
     },
 }
-FINAL_METRICS = ("validation_accuracy", "validation_loss", "test_accuracy", "test_loss")
 
 
 class TensorBoard(Tracker):
     """The same records as an event file in the run folder, with images, graph and histograms."""
 
-    def __init__(self, folder: Path, config: RunConfig, purge_step: int | None) -> None:
+    def __init__(self, folder: RunFolder, config: RunConfig, purge_step: int | None) -> None:
         """Args:
         purge_step: readers drop events of this step and later ones from older files of the folder.
         """
         from torch.utils.tensorboard import SummaryWriter
 
-        self.path = folder / "events.out.tfevents"
+        self.folder = folder
+        self.path = folder.path / "events.out.tfevents"
+        self.finals: list[MetricRecord] = []
         self.settings = config.tracker
         self.former_hook = threading.excepthook
         threading.excepthook = self._thread_failed
-        self.writer: Any = SummaryWriter(str(folder), purge_step=purge_step)
+        self.writer: Any = SummaryWriter(str(folder.path), purge_step=purge_step)
 
     def start(self, config: RunConfig, model: nn.Module, images: Tensor) -> None:
         self.writer.add_custom_scalars(CHARTS)
@@ -76,32 +76,45 @@ class TensorBoard(Tracker):
         model.train(was_training)
 
     def write(self, record: MetricRecord) -> None:
-        curve = f"{record.split}_steps" if record.kind == "interval" else record.split
-        is_final = record.kind == "final"
-        # A session that resumes after the last step drops what lies beyond it, and writes it anew.
-        step = record.step + is_final
-        for name, value in record.values.items():
-            if value is not None:
-                tag = f"final/{curve}_{name}" if is_final else f"{name}/{curve}"
-                self.writer.add_scalar(tag, value, step)
+        if record.kind == "final":
+            self.finals.append(record)
+        for tag, value in tags_of(record).items():
+            self.writer.add_scalar(tag, value, record.shown_step)
 
     def epoch_ended(self, model: nn.Module, step: int) -> None:
         if self.settings.histograms:
             for name, parameter in model.named_parameters():
-                weights = parameter.detach().float().cpu().clamp(-LARGEST_BIN, LARGEST_BIN)
-                self.writer.add_histogram(f"weights/{name}", weights, step)
+                self._add_histogram(f"weights/{name}", parameter.detach(), step)
         self.writer.flush()
+
+    def write_gradients(self, model: nn.Module, step: int) -> None:
+        for name, parameter in model.named_parameters():
+            if self.settings.histograms and parameter.grad is not None:
+                self._add_histogram(f"gradients/{name}", parameter.grad, step)
+
+    def _add_histogram(self, tag: str, values: Tensor, step: int) -> None:
+        shown = values.float().cpu().nan_to_num().clamp(-LARGEST_BIN, LARGEST_BIN)
+        self.writer.add_histogram(tag, shown, step)
+
+    def write_predictions(
+        self, split: str, images: Tensor, predictions: Predictions, step: int
+    ) -> None:
+        add = partial(self.writer.add_image, global_step=step, dataformats="HWC")
+        add(f"{split}/confusion_matrix", draw_confusion(predictions))
+        worst = images[torch.from_numpy(predictions.worst(WORST))]
+        mistakes = draw_mistakes(worst[:, 0].float().cpu().numpy(), predictions)
+        if mistakes is not None:
+            add(f"{split}/worst_mistakes", mistakes)
 
     def flush(self) -> int:
         self.writer.flush()
         return 0
 
     def finish(self, config: RunConfig) -> None:
-        from torch.utils.tensorboard.summary import hparams
-
+        self.writer.add_text("result", result_table(self.finals), self.finals[-1].shown_step)
         # SummaryWriter.add_hparams would open a second event file in a folder of its own.
-        metrics = {f"final/{name}": 0.0 for name in FINAL_METRICS}
-        for part in hparams(flat_hparams(config), metrics):
+        metrics = [f"{FINAL}/{name}" for name in FINAL_METRICS]
+        for part in table_of(config, self.folder, metrics):
             self.writer.file_writer.add_summary(part)
 
     def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
@@ -115,31 +128,13 @@ class TensorBoard(Tracker):
         threading.excepthook = self.former_hook
 
 
-def flat_hparams(config: RunConfig) -> dict[str, float | str | bool]:
-    """Hyper-parameters of a run under flat names, the same for every run."""
-    trainer = config.trainer
-    transforms = (*config.transforms.random, *config.transforms.fixed)
-    flat: dict[str, float | str | bool] = {
-        "model": config.model.choice,
-        "loss": config.loss.choice,
-        "optimizer": config.optimizer.choice,
-        "scheduler": config.scheduler.choice,
-        "transforms": transforms[0].choice if transforms else "none",
-        "data": config.data.name,
-        "device": config.device.type,
-        "precision": config.device.precision,
-        "engine": trainer.engine,
-        "epochs": trainer.epochs,
-        "batch_size": trainer.batch_size * trainer.accumulation,
-        "clip_norm": trainer.clip_norm or 0.0,
-        "ema_decay": trainer.ema_decay or 0.0,
-        "seed": config.seed,
-    }
-    options = {**config.loss.options, **config.optimizer.options, **config.model.options}
-    for name, absent in HPARAM_OPTIONS.items():
-        value = options.get(name, absent)
-        flat[name] = str(value) if isinstance(absent, str) else value
-    return flat
+def result_table(finals: Sequence[MetricRecord]) -> str:
+    """The final metrics, as a table in Markdown."""
+    rows = [
+        f"| {each.split} | {each.values['accuracy']:.2%} | {each.values['loss']:.4f} |"
+        for each in finals
+    ]
+    return "\n".join(["| split | accuracy | loss |", "|---|---:|---:|", *rows])
 
 
 def image_grid(images: Tensor, columns: int = 8) -> Tensor:

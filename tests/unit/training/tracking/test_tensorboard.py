@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import time
 from pathlib import Path
 
@@ -23,12 +24,13 @@ from tensorboard.plugins.hparams import (
 from mnist_trainer.errors import DivergedError
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.training.run import train
-from mnist_trainer.training.tracking.tensorboard import (
+from mnist_trainer.training.tracking.hparams import (
     FINAL_METRICS,
-    TensorBoard,
     flat_hparams,
-    image_grid,
+    keys_set,
+    table_of,
 )
+from mnist_trainer.training.tracking.tensorboard import TensorBoard, image_grid
 from tests.conftest import Compose
 
 WORDS = (
@@ -72,7 +74,7 @@ def test_tensorboard_sees_the_numbers_of_the_metrics_file(folder: Path) -> None:
     seen = {
         (tag, event.step): event.value
         for tag in events.Tags()["scalars"]
-        if not tag.startswith("final/")
+        if not tag.startswith("result/")
         for event in events.Scalars(tag)
     }
     assert seen.keys() == expected.keys()
@@ -86,7 +88,16 @@ def test_it_holds_images_histograms_graph_and_configuration(folder: Path) -> Non
     events = EventAccumulator(str(folder), {"tensors": 0, "histograms": 0, "images": 0})
     events.Reload()
     tags = events.Tags()
-    assert tags["images"] == ["training_images"]
+    assert tags["images"] == [
+        "training_images",
+        *(
+            f"{split}/{name}"
+            for split in ("validation", "test")
+            for name in ("confusion_matrix", "worst_mistakes")
+        ),
+    ]
+    assert [event.step for event in events.Images("validation/confusion_matrix")] == [20]
+    assert len(events.Histograms("gradients/features.0.weight")) == 1
     assert (
         events.Images("training_images")[0].width,
         events.Images("training_images")[0].height,
@@ -107,7 +118,7 @@ def test_hyper_parameters_and_final_metric_are_in_the_runs_own_file(folder: Path
     assert session.hparams["model"].string_value == "cnn"
     assert session.hparams["lr"].number_value == pytest.approx(0.05)
     result = json.loads((folder / "result.json").read_text())
-    (final,) = events.Scalars("final/test_accuracy")
+    (final,) = events.Scalars("result/test_accuracy")
     assert final.value == pytest.approx(result["test"]["accuracy"])
 
 
@@ -120,7 +131,8 @@ def test_every_run_has_the_same_columns(compose: Compose) -> None:
     columns = [flat_hparams(compose(*each)) for each in words]
     assert all(each.keys() == columns[0].keys() for each in columns)
     for name in columns[0]:
-        assert len({type(each[name]) in (int, float) for each in columns}) == 1, name
+        kinds = {isinstance(each[name], str) for each in columns}
+        assert len(kinds) == 1, name
 
 
 def test_a_grid_keeps_every_image_in_its_place() -> None:
@@ -131,7 +143,7 @@ def test_a_grid_keeps_every_image_in_its_place() -> None:
 
 
 def test_weights_beyond_all_bins_do_not_end_a_run(compose: Compose, tmp_path: Path) -> None:
-    board = TensorBoard(tmp_path, compose(), None)
+    board = TensorBoard(RunFolder(tmp_path), compose(), None)
     model = torch.nn.Linear(2, 2)
     torch.nn.init.constant_(model.weight, 3e30)
     board.epoch_ended(model, 1)
@@ -177,7 +189,7 @@ def test_tensorboards_own_table_shows_all_models_with_their_final_metrics(
         for name in ("model", "hidden", "channels", "lr", "batch_size")
     ]
     columns += [
-        api_pb2.ColParams(metric=api_pb2.MetricName(tag=f"final/{name}")) for name in FINAL_METRICS
+        api_pb2.ColParams(metric=api_pb2.MetricName(tag=f"result/{name}")) for name in FINAL_METRICS
     ]
     request = api_pb2.ListSessionGroupsRequest(
         allowed_statuses=[api_pb2.STATUS_UNKNOWN, api_pb2.STATUS_SUCCESS, api_pb2.STATUS_RUNNING],
@@ -196,7 +208,7 @@ def test_tensorboards_own_table_shows_all_models_with_their_final_metrics(
         metrics = {value.name.tag: value.value for value in rows[model].metric_values}
         for split in ("validation", "test"):
             for name in ("accuracy", "loss"):
-                assert metrics[f"final/{split}_{name}"] == pytest.approx(result[split][name])
+                assert metrics[f"result/{split}_{name}"] == pytest.approx(result[split][name])
 
 
 def test_custom_scalars_show_train_and_validation_in_one_chart(folder: Path) -> None:
@@ -204,15 +216,81 @@ def test_custom_scalars_show_train_and_validation_in_one_chart(folder: Path) -> 
     events.Reload()
     (tensor,) = events.Tensors("custom_scalars__config__")
     layout = layout_pb2.Layout.FromString(tensor.tensor_proto.string_val[0])
-    charts = {
-        chart.title: list(chart.multiline.tag)
+    tags = events.Tags()["scalars"]
+    drawn = {
+        chart.title: {tag for each in chart.multiline.tag for tag in tags if re.match(each, tag)}
         for category in layout.category
         for chart in category.chart
     }
-    for name in ("loss", "accuracy"):
-        assert {f"{name}/train", f"{name}/validation"} <= set(charts[name])
-    drawn = set(events.Tags()["scalars"])
-    assert {tag for tags in charts.values() for tag in tags} - drawn == {
-        "loss/test",
-        "accuracy/test",
-    }, "no chart without a curve"
+    assert drawn == {
+        **{name: {f"{name}/train", f"{name}/validation"} for name in ("loss", "accuracy")},
+        "learning rate": {"learning_rate/train_steps"},
+        "gradient norm": {"gradient_norm/train_steps"},
+    }
+
+
+def test_what_a_sweep_varies_is_ticked_first_and_null_is_null(
+    compose: Compose, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path)
+    settings = {"model": "fcn", "trainer.clip_norm": "null", "trainer.patience": "3", "name": "a"}
+    (tmp_path / "job.json").write_text(json.dumps({"settings": settings}))
+    config = compose("model=fcn", "optimizer=adam", "trainer.patience=3")
+    experiment, start, _ = (
+        plugin_data_pb2.HParamsPluginData.FromString(part.value[0].metadata.plugin_data.content)
+        for part in table_of(config, folder, [])
+    )
+    differing = [each.name for each in experiment.experiment.hparam_infos if each.differs]
+    assert sorted(differing) == ["clip_norm", "model", "trainer.patience"]
+    values = start.session_start_info.hparams
+    assert values["clip_norm"].string_value == "null"
+    assert values["trainer.patience"].string_value == "3"
+    assert "label_smoothing" in values
+    assert "momentum" not in values, "Adam has none: an empty cell, not 0"
+
+
+def test_what_the_command_line_set_is_ticked(tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    words = ["model=fcn", "+optimizer.lr=1", "hydra.run.dir=x"]
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(json.dumps(words))
+    assert keys_set(RunFolder(tmp_path)) == ["model", "optimizer.lr"]
+
+
+def test_the_final_results_are_a_table_of_text(folder: Path) -> None:
+    events = EventAccumulator(str(folder), {"tensors": 0})
+    events.Reload()
+    (table,) = events.Tensors("result/text_summary")
+    result = json.loads((folder / "result.json").read_text())
+    text = table.tensor_proto.string_val[0].decode()
+    assert f"| test | {100 * result['test']['accuracy']:.2f}% |" in text
+    assert table.step == result["steps"] + 1, "a session that resumes writes it anew"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["tracker.images_every=1"], {"validation": [10, 20], "test": [21]}),
+        (["tracker.images_every=null"], {}),
+        (["data.validation_size=0"], {"test": [21]}),
+    ],
+)
+def test_test_images_are_shown_once_at_the_end(
+    words: list[str],
+    expected: dict[str, list[int]],
+    compose: Compose,
+    data_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    config = compose(*WORDS, "model=linear", f"data.root={data_root}", *words)
+    train(config, RunFolder(tmp_path / "run"), time.perf_counter())
+    events = EventAccumulator(str(tmp_path / "run"), {"images": 0})
+    events.Reload()
+    seen = {
+        tag.partition("/")[0]: [event.step for event in events.Images(tag)]
+        for tag in events.Tags()["images"]
+        if tag.endswith("confusion_matrix")
+    }
+    assert seen == expected
