@@ -15,7 +15,8 @@ from mnist_trainer.config.reader import read_config
 from mnist_trainer.config.settings import IMAGE_SIZE, DeviceSettings, RunConfig
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import CheckpointError, ConfigError
-from mnist_trainer.inference.trained_model import CheckpointInfo, TrainedModel
+from mnist_trainer.inference.trained_model import CheckpointInfo
+from mnist_trainer.inference.trained_run import TrainedRun
 from mnist_trainer.models.build import build_model
 from mnist_trainer.runs.checkpoint import load_checkpoint, weights_sha256
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
@@ -33,11 +34,11 @@ def load_run(
     *,
     translations: int | None = None,
     precision: str | None = None,
-) -> TrainedModel:
+) -> TrainedRun:
     """Load a trained network from its run folder; nothing in it is executed or changed.
 
     Args:
-        run: a run folder such as ``outputs/latest``, or a checkpoint file.
+        run: a run folder such as ``outputs/latest``, ``latest``, or a checkpoint file.
         checkpoint: ``best``, ``last`` or a path; None is the one that the run itself has tested:
             the best, or the last where the run selects none.
         device: auto, cpu, cuda or mps.
@@ -66,10 +67,10 @@ def load_run(
 
 def _restore(
     located: Located, state: dict[str, Any], config: RunConfig, device: Device, translations: int
-) -> TrainedModel:
+) -> TrainedRun:
     names = _class_names(located.checkpoint, state)
     model, transforms, size = _rebuild(located.checkpoint, state["weights"], config, len(names))
-    return TrainedModel(
+    return TrainedRun(
         model=model.to(device.torch_device).to(memory_format=device.memory_format).eval(),
         transforms=transforms,
         class_names=names,

@@ -13,6 +13,7 @@ from mnist_trainer.config.settings import IMAGE_SIZE, RunConfig
 from mnist_trainer.data.transforms import Transforms
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.system.messages import counted
 from mnist_trainer.training.evaluation import averaged_logits
 
 if TYPE_CHECKING:
@@ -49,6 +50,13 @@ class Predictions:
     def names(self) -> list[str]:
         """The names of ``classes``."""
         return [self.class_names[index] for index in self.classes.tolist()]
+
+    def __repr__(self) -> str:
+        first = ", ".join(f"{row[0][0]} ({100 * row[0][1]:.1f} %)" for row in self[:10].top(1))
+        return f"{counted(len(self), 'image')}: {first}{', ...' if len(self) > 10 else ''}"
+
+    def __getitem__(self, images: slice) -> "Predictions":
+        return Predictions(self.classes[images], self.probabilities[images], self.class_names)
 
     def top(self, count: int) -> list[list[tuple[str, float]]]:
         """For each image the ``count`` most probable classes: name and probability, the most

@@ -50,6 +50,19 @@ class EvaluationResult:
     notes: tuple[str, ...]
     """Caveats for readers of the numbers."""
 
+    def __repr__(self) -> str:
+        low, high = wilson_interval(self.metrics.correct, self.metrics.count)
+        return (
+            f"{self.data}, {self.split}: accuracy {100 * self.accuracy:.2f} % (95 % interval"
+            f" {100 * low:.2f} to {100 * high:.2f}, {self.metrics.count:,} images), loss"
+            f" {self.metrics.loss:.4f}"
+        )
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images whose class was predicted, 0 to 1."""
+        return self.metrics.accuracy
+
     def as_json(self) -> dict[str, Any]:
         """The content of evaluation.json."""
         scores, metrics, checkpoint = self.scores, self.metrics, self.trained.checkpoint

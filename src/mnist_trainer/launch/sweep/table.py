@@ -9,7 +9,7 @@ from typing import Any
 
 from mnist_trainer.launch.sweep.progress import duration, print_line
 from mnist_trainer.launch.sweep.records import Job
-from mnist_trainer.report.analysis.ranking import Rank, rank_key
+from mnist_trainer.runs.ranking import Rank, rank_key
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.console import make_console, make_table, printable
 from mnist_trainer.system.messages import counted
