@@ -160,7 +160,9 @@ def _rebuild(
         transforms = build_transforms(config.transforms.fixed, ())
         blank = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
         size = transforms.preprocess(blank).shape[-1]
-        model = build_model(config.model, num_classes, size)
+        # Initial weights are drawn, and overwritten: the caller's random numbers stay as they are.
+        with torch.random.fork_rng(devices=[]):
+            model = build_model(config.model, num_classes, size)
         model.load_state_dict(weights)
     except ConfigError as error:
         raise CheckpointError(f"{path}: the network cannot be built anew: {error}") from error

@@ -12,6 +12,7 @@ from mnist_trainer.compute.device import Device
 from mnist_trainer.config.settings import IMAGE_SIZE, RunConfig
 from mnist_trainer.data.transforms import Transforms
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.models.summary import count_parameters
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.system.messages import counted
 from mnist_trainer.training.evaluation import averaged_logits
@@ -95,6 +96,13 @@ class TrainedModel:
     """The run's folder; None for a checkpoint that lies outside of one."""
     note: str | None = None
     """What to tell of the choice of the checkpoint, where it is not the one that was asked for."""
+
+    def __repr__(self) -> str:
+        parameters, epochs = count_parameters(self.model), counted(self.checkpoint.epoch, "epoch")
+        return (
+            f"{self.config.model.choice} with {self.config.optimizer.choice}: {parameters:,}"
+            f" parameters, {epochs} trained"
+        )
 
     @property
     def num_classes(self) -> int:

@@ -17,11 +17,10 @@ from mnist_trainer.inference.scoring.evaluation_result import (
     score_run,
 )
 from mnist_trainer.inference.trained_model import Predictions, TrainedModel, check_images
-from mnist_trainer.models.summary import count_parameters
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.history import read_history
 from mnist_trainer.runs.result import read_result
-from mnist_trainer.system.messages import counted, nearest
+from mnist_trainer.system.messages import nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,13 +114,8 @@ class TrainedRun(TrainedModel):
         return self.folder
 
     def __repr__(self) -> str:
-        config, parameters = self.config, count_parameters(self.model)
-        lines = [
-            f"{config.model.choice} with {config.optimizer.choice} on {config.data.name}:"
-            f" {parameters:,} parameters, {counted(self.checkpoint.epoch, 'epoch')} trained",
-            self._test_line(),
-            str(self.folder or self.checkpoint.path),
-        ]
+        place = str(self.folder or self.checkpoint.path)
+        lines = [f"{super().__repr__()} on {self.config.data.name}", self._test_line(), place]
         return "\n  ".join(lines)
 
     def _test_line(self) -> str:

@@ -19,7 +19,7 @@ from mnist_trainer.data.batches import (
     TrainingImages,
     evaluation_images,
 )
-from mnist_trainer.data.loading import load_dataset, load_splits
+from mnist_trainer.data.loading import load_splits
 from mnist_trainer.data.split import Splits
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import InterruptedRunError
@@ -95,11 +95,16 @@ def prepare(
     terminal: Terminal | None = None,
     world: World = SINGLE_WORLD,
     device: Device | None = None,
+    splits: Splits | None = None,
 ) -> Trainer:
-    """Build everything up to the first step, in the order in which the data flow."""
+    """Build everything up to the first step, in the order in which the data flow.
+
+    Args:
+        splits: images to use in place of the data set that is configured.
+    """
     device = device or configured_device(config, world)
     seed_everything(config.seed)
-    splits = load_splits(config.data)
+    splits = splits or load_splits(config.data)
     transforms = build_transforms(config.transforms.fixed, config.transforms.random)
     data = make_training_images(config, splits, transforms, device, world)
     criterion = build_loss(config.loss).to(device.torch_device)
@@ -117,7 +122,7 @@ def prepare(
     terminal = terminal or open_terminal(world.is_main_process)
     if world.is_main_process:
         write_config(config, folder)
-        write_environment(config, folder, device, world)
+        write_environment(splits, folder, device, world)
     log_run_summary(config, splits, device, model, layers, terminal, world)
     clock = Clock(device, started, resume_point.seconds)
     evaluator = make_evaluator(config, splits, transforms, criterion, device, clock, world)
@@ -256,10 +261,9 @@ def write_config(config: RunConfig, folder: RunFolder) -> None:
         file.write(config.yaml.encode())
 
 
-def write_environment(config: RunConfig, folder: RunFolder, device: Device, world: World) -> None:
+def write_environment(splits: Splits, folder: RunFolder, device: Device, world: World) -> None:
     """Write environment.json: versions, hardware and the hashes of the data."""
-    hashes = load_dataset(config.data).sha256
-    write_json(folder.environment, describe_environment(device, hashes, world.describe()))
+    write_json(folder.environment, describe_environment(device, splits.sha256, world.describe()))
 
 
 def log_run_summary(

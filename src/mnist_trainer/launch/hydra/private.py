@@ -34,7 +34,7 @@ def separate_hydra() -> Iterator[None]:
     class.
     """
     instances, resolvers = Singleton._instances, BaseContainer._resolvers
-    Singleton._instances = {ConfigStore: ConfigStore.instance()}
+    Singleton._instances = {kind: each for kind, each in instances.items() if kind is ConfigStore}
     BaseContainer._resolvers = dict(resolvers)
     try:
         yield
