@@ -44,14 +44,14 @@ def splits_of_arrays(
     )
     kept, held_out = stratified_holdout(given.labels, validation_size, seed)
     train = given.select(kept)
-    hashes = {
-        name: hashlib.sha256(array.tobytes()).hexdigest()
-        for name, array in (("images", images), ("labels", labels))
-    }
     return Splits(
         train=train,
         validation=given.select(held_out),
         test=train.first(MOST_TESTED),
         class_names=tuple(class_names),
-        sha256=hashes,
+        sha256={"images": _hash(images), "labels": _hash(labels)},
     )
+
+
+def _hash(array: NDArray[Any]) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()

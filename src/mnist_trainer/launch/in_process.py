@@ -22,11 +22,14 @@ CONFIG_OPTIONS = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name"
 EXAMPLE = "Type a list of words, train(['model=cnn', 'trainer.epochs=1']), or one string of them."
 
 
-def run_in_process(overrides: str | Iterable[str]) -> tuple[RunFolder, RunConfig]:
+def run_in_process(
+    overrides: str | Iterable[str], *, quiet: bool = False
+) -> tuple[RunFolder, RunConfig]:
     """Make one run, as ``mnist-train`` with the same words does.
 
     Args:
         overrides: words such as ``model=cnn``, or one string of them, parted as a shell does.
+        quiet: whether no progress is shown.
 
     Raises:
         UserError: as the command reports it; ``ConfigError`` for what only the command does.
@@ -37,7 +40,7 @@ def run_in_process(overrides: str | Iterable[str]) -> tuple[RunFolder, RunConfig
         from mnist_trainer.compute.process_state import unchanged_process
 
         with unchanged_process():
-            return run_single(command, started, owns_process=False), command.config
+            return run_single(command, started, owns_process=False, quiet=quiet), command.config
 
 
 def resolve_in_process(overrides: str | Iterable[str]) -> ResolvedCommand:

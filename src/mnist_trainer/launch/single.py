@@ -45,6 +45,7 @@ def run_single(
     rank_info: RankInfo = SINGLE_PROCESS,
     *,
     owns_process: bool = True,
+    quiet: bool = False,
 ) -> RunFolder:
     """Run the command, in a folder that is claimed once the run is known to be possible.
 
@@ -52,6 +53,7 @@ def run_single(
         started: ``time.perf_counter()`` when the process began.
         rank_info: the rank of this process among those of the run.
         owns_process: whether logging is configured for the whole process, as commands do.
+        quiet: whether no progress is shown.
 
     Raises:
         UserError: of the kind that says what went wrong.
@@ -66,10 +68,10 @@ def run_single(
     with removed_if_empty(folder), lock:
         if resumption:
             with faults_of_the_machine(folder), saved_overrides_kept(folder):
-                _train(command, folder, started, device, world, owns_process)
+                _train(command, folder, started, device, world, owns_process, quiet)
         else:
             with faults_of_the_machine(folder), removed_if_unused(folder, world):
-                _train(command, folder, started, device, world, owns_process)
+                _train(command, folder, started, device, world, owns_process, quiet)
     world.shutdown()
     return folder
 
@@ -147,17 +149,20 @@ def _train(
     device: "Device",
     world: World,
     owns_process: bool,
+    quiet: bool,
 ) -> None:
     """Train as one of Hydra's jobs: it writes ``.hydra`` and sets up logging."""
     from mnist_trainer.training.run import train
+    from mnist_trainer.training.tracking.terminal import SilentTerminal
 
+    terminal = SilentTerminal() if quiet else None
     failure: UserError | None = None
 
     def job(_: DictConfig) -> float | None:
         nonlocal failure
         try:
             with faults_of_the_machine(folder), record_of_divergence(folder, started, world):
-                return train(config, folder, started, world=world, device=device).test.accuracy
+                return train(config, folder, started, terminal, world, device).test.accuracy
         except UserError as error:
             # Hydra would report an exception in its own words.
             failure = world.deduplicate_error(error)
@@ -168,14 +173,8 @@ def _train(
     if owns_process:
         configure_log(composed.hydra.hydra_logging, composed.hydra.verbose)
     with nullcontext() if owns_process else log_to(folder.log):
-        returned = run_job(
-            config=composed,
-            task_function=job,
-            job_dir_key="hydra.run.dir",
-            job_subdir_key=None,
-            hydra_context=hydra_context(command.loader),
-            configure_logging=owns_process,
-        )
+        context = hydra_context(command.loader)
+        returned = run_job(job, composed, "hydra.run.dir", None, context, owns_process)
     if failure is not None:
         raise failure
     # An error that is no user's is raised here.

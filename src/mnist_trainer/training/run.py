@@ -97,11 +97,8 @@ def prepare(
     device: Device | None = None,
     splits: Splits | None = None,
 ) -> Trainer:
-    """Build everything up to the first step, in the order in which the data flow.
-
-    Args:
-        splits: images to use in place of the data set that is configured.
-    """
+    """Build everything up to the first step, in the order in which the data flow: from the data set
+    that is configured, or from given splits."""
     device = device or configured_device(config, world)
     seed_everything(config.seed)
     splits = splits or load_splits(config.data)

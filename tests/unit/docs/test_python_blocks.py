@@ -30,8 +30,9 @@ def folder(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(data_root.parent))
 
-    def small_train(overrides: str | Iterable[str] = ()) -> TrainedRun:
-        return train([*split_words(overrides), *SMALL, f"data.root={data_root}"])
+    def small_train(overrides: str | Iterable[str] = (), *, verbose: bool = True) -> TrainedRun:
+        words = [*split_words(overrides), *SMALL, f"data.root={data_root}"]
+        return train(words, verbose=verbose)
 
     monkeypatch.setattr(mnist_trainer, "train", small_train, raising=False)
     small_train(["model=linear"])

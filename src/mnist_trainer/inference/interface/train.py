@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from mnist_trainer.inference.trained_run import TrainedRun
 
 
-def train(overrides: str | Iterable[str] = ()) -> "TrainedRun":
+def train(overrides: str | Iterable[str] = (), *, verbose: bool = True) -> "TrainedRun":
     """Train and test as ``mnist-train`` does with the same words, to the same weights.
 
     The calling process is left as it was: logging, random numbers, threads, signals, Hydra. One
@@ -18,6 +18,7 @@ def train(overrides: str | Iterable[str] = ()) -> "TrainedRun":
 
     Args:
         overrides: such as ``["model=cnn", "trainer.epochs=1"]``, or one string of such words.
+        verbose: show the progress.
 
     Returns:
         The trained run, as ``load_run`` loads it from its folder.
@@ -25,7 +26,7 @@ def train(overrides: str | Iterable[str] = ()) -> "TrainedRun":
     Raises:
         UserError: what ``mnist-train`` would have reported; ``exit_code`` is that of the command.
     """
-    folder, config = run_in_process(overrides)
+    folder, config = run_in_process(overrides, quiet=not verbose)
     from mnist_trainer.inference.loading import load_run
 
     return load_run(folder.path, device=config.device.type)

@@ -39,8 +39,11 @@ def test_a_run_is_trained_and_loaded(words: list[str]) -> None:
     assert "95 % interval" in repr(run)
 
 
-def test_a_string_is_parted_as_a_shell_does(words: list[str]) -> None:
-    as_list = train([*words, "name=two words"])
+def test_a_string_is_parted_as_a_shell_does(
+    words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    as_list = train([*words, "name=two words"], verbose=False)
+    assert capfd.readouterr().out == ""
     as_text = train(" ".join([*words, "'name=two words'"]))
     assert as_list.checkpoint.sha256 == as_text.checkpoint.sha256
     assert as_text.config.plain["name"] == "two words"
