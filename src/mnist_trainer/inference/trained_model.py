@@ -98,10 +98,10 @@ class TrainedModel:
     """What to tell of the choice of the checkpoint, where it is not the one that was asked for."""
 
     def __repr__(self) -> str:
-        parameters, epochs = count_parameters(self.model), counted(self.checkpoint.epoch, "epoch")
+        config, parameters = self.config, count_parameters(self.model)
         return (
-            f"{self.config.model.choice} with {self.config.optimizer.choice}: {parameters:,}"
-            f" parameters, {epochs} trained"
+            f"{config.model.choice} with {config.optimizer.choice}: {parameters:,} parameters,"
+            f" weights of epoch {self.checkpoint.epoch}"
         )
 
     @property

@@ -115,16 +115,14 @@ class TrainedRun(TrainedModel):
 
     def __repr__(self) -> str:
         place = str(self.folder or self.checkpoint.path)
-        lines = [f"{super().__repr__()} on {self.config.data.name}", self._test_line(), place]
+        lines = [f"{super().__repr__()}, {self.config.data.name}", self._test_line(), place]
         return "\n  ".join(lines)
 
     def _test_line(self) -> str:
-        test = self.result.get("test") if self.folder else None
+        test: Any = self.result.get("test") if self.folder else None
         try:
-            low, high = test["accuracy_interval_95"]  # type: ignore[index]
-            return (
-                f"test {100 * test['accuracy']:.2f} % (95 % interval {100 * low:.2f} to"  # type: ignore[index]
-                f" {100 * high:.2f}, {test['images']:,} images)"  # type: ignore[index]
-            )
+            low, high = (100 * each for each in test["accuracy_interval_95"])
+            share, count = 100 * test["accuracy"], test["images"]
+            return f"test {share:.2f} % (95 % interval {low:.2f} to {high:.2f}, {count:,} images)"
         except (KeyError, TypeError, ValueError):  # The run is not finished, or its file is odd.
             return "not tested"

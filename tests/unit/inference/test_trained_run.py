@@ -109,7 +109,7 @@ def test_history_has_a_row_for_each_epoch(run: TrainedRun) -> None:
 
 def test_the_representation_is_short(run: TrainedRun) -> None:
     assert repr(run).splitlines() == [
-        "linear with sgd: 7,850 parameters, 1 epoch trained on mnist", "  not tested",
+        "linear with sgd: 7,850 parameters, weights of epoch 1, mnist", "  not tested",
         f"  {run.folder}",
     ]  # fmt: skip
     assert run.result == {}
