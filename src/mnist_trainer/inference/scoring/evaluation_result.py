@@ -144,14 +144,14 @@ def load_split(
     # Before anything is downloaded for nothing.
     if len(class_names) != trained.num_classes:
         raise ConfigError(
-            f"--data {settings.name}: it has {len(class_names)} classes, and this network was"
+            f"data={settings.name}: it has {len(class_names)} classes, and this network was"
             f" trained on {trained.config.data.name}, which has {trained.num_classes}. Name a data"
             f" set with {trained.num_classes} classes."
         )
     if part == "validation" and settings.validation_size == 0:
         raise ConfigError(
-            "--split validation: this run held out no images (data.validation_size=0). Use --split"
-            " test or train"
+            "split=validation: this run held out no images (data.validation_size=0). Use test or"
+            " train."
         )
     images: LabelledImages = getattr(split(load_dataset(settings), settings), part)
     return class_names, images
