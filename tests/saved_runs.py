@@ -14,7 +14,7 @@ from mnist_trainer.data.split import split
 from mnist_trainer.data.transforms import build_transforms
 from mnist_trainer.runs.checkpoint import Checkpoints
 from mnist_trainer.runs.folder import RunFolder
-from mnist_trainer.training.run import image_size, make_model, make_state, write_config
+from mnist_trainer.training.run import image_size, make_model, make_state
 
 SMALL = (
     "device=cpu",
@@ -57,5 +57,5 @@ def save_run(
         change(saved)
     folder.path.mkdir(parents=True, exist_ok=True)
     Checkpoints(folder.checkpoints).save(saved, is_best=is_best)
-    write_config(config, folder)
+    folder.config.write_text(config.yaml, encoding="utf-8")
     return folder

@@ -1,5 +1,6 @@
 """Training, validation and test split: validation images are held out of the training images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,8 @@ class Splits:
     """Empty where ``data.validation_size=0``."""
     test: LabelledImages
     class_names: tuple[str, ...]
+    sha256: Mapping[str, str]
+    """Hashes of the files or arrays that the images came from."""
 
     @property
     def num_classes(self) -> int:
@@ -34,6 +37,7 @@ def split(dataset: DataSet, settings: DataSettings) -> Splits:
         validation=dataset.train.select(held_out).first(settings.validation_limit),
         test=dataset.test.first(settings.test_limit),
         class_names=dataset.class_names,
+        sha256=dataset.sha256,
     )
 
 

@@ -16,7 +16,8 @@ from mnist_trainer.config.settings import IMAGE_SIZE, DeviceSettings, RunConfig
 from mnist_trainer.config.shipped import config_dir
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import CheckpointError, ConfigError
-from mnist_trainer.inference.trained_model import CheckpointInfo, TrainedModel
+from mnist_trainer.inference.trained_model import CheckpointInfo
+from mnist_trainer.inference.trained_run import TrainedRun
 from mnist_trainer.models.build import build_model
 from mnist_trainer.models.size_limit import SizeLimit
 from mnist_trainer.runs.checkpoint import load_checkpoint, weights_sha256
@@ -38,11 +39,11 @@ def load_run(
     *,
     translations: int | None = None,
     precision: str | None = None,
-) -> TrainedModel:
+) -> TrainedRun:
     """Load a trained network from its run folder; nothing in it is executed or changed.
 
     Args:
-        run: a run folder such as ``outputs/latest``, or a checkpoint file.
+        run: a run folder such as ``outputs/latest``, ``latest``, or a checkpoint file.
         checkpoint: ``best``, ``last`` or a path; None is the one that the run itself has tested:
             the best, or the last where the run selects none.
         device: auto, cpu, cuda or mps.
@@ -73,10 +74,10 @@ def load_run(
 
 def _restore(
     located: Located, state: dict[str, Any], config: RunConfig, device: Device, translations: int
-) -> TrainedModel:
+) -> TrainedRun:
     names = _class_names(located.checkpoint, state)
     model, transforms, size = _rebuild(located.checkpoint, state["weights"], config, len(names))
-    return TrainedModel(
+    return TrainedRun(
         model=model.to(device.torch_device).to(memory_format=device.memory_format).eval(),
         transforms=transforms,
         class_names=names,
@@ -166,7 +167,8 @@ def _rebuild(
     """Build the network with its weights, the fixed transforms, and the side of their output."""
     most = MOST_NUMBERS + 2 * sum(tensor.numel() for tensor in weights.values())
     try:
-        with SizeLimit(most):
+        # Initial weights are drawn, and overwritten: the caller's random numbers stay as they are.
+        with SizeLimit(most), torch.random.fork_rng(devices=[]):
             transforms = build_transforms(config.transforms.fixed, ())
             blank = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
             size = transforms.preprocess(blank).shape[-1]

@@ -12,7 +12,9 @@ from mnist_trainer.compute.device import Device
 from mnist_trainer.config.settings import IMAGE_SIZE, RunConfig
 from mnist_trainer.data.transforms import Transforms
 from mnist_trainer.errors import CheckpointError, ConfigError
+from mnist_trainer.models.summary import count_parameters
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.system.messages import counted
 from mnist_trainer.training.evaluation import averaged_logits
 
 if TYPE_CHECKING:
@@ -54,6 +56,13 @@ class Predictions:
         """The names of ``classes``."""
         return [self.class_names[index] for index in self.classes.tolist()]
 
+    def __repr__(self) -> str:
+        first = ", ".join(f"{row[0][0]} ({100 * row[0][1]:.1f} %)" for row in self[:10].top(1))
+        return f"{counted(len(self), 'image')}: {first}{', ...' if len(self) > 10 else ''}"
+
+    def __getitem__(self, images: slice) -> "Predictions":
+        return Predictions(self.classes[images], self.probabilities[images], self.class_names)
+
     def top(self, count: int) -> list[list[tuple[str, float]]]:
         """For each image the ``count`` most probable classes: name and probability, the most
         probable first.
@@ -91,6 +100,13 @@ class TrainedModel:
     """The run's folder; None for a checkpoint that lies outside of one."""
     note: str | None = None
     """What to tell of the choice of the checkpoint, where it is not the one that was asked for."""
+
+    def __repr__(self) -> str:
+        config, parameters = self.config, count_parameters(self.model)
+        return (
+            f"{config.model.choice} with {config.optimizer.choice}: {parameters:,} parameters,"
+            f" weights of epoch {self.checkpoint.epoch}"
+        )
 
     @property
     def num_classes(self) -> int:

@@ -32,6 +32,7 @@ from mnist_trainer.runs.result import describe_failure, is_completed
 from mnist_trainer.runs.resume import Resumption, completed_message
 from mnist_trainer.system.console import printable
 from mnist_trainer.system.files import atomic_write, write_json
+from mnist_trainer.system.log_file import log_to
 
 if TYPE_CHECKING:
     from mnist_trainer.compute.device import Device
@@ -40,20 +41,27 @@ NOT_RESUMABLE = (ExitCode.CONFIG, ExitCode.DATA, ExitCode.CHECKPOINT)
 
 
 def run_single(
-    command: ResolvedCommand, started: float, rank_info: RankInfo = SINGLE_PROCESS
-) -> None:
+    command: ResolvedCommand,
+    started: float,
+    rank_info: RankInfo = SINGLE_PROCESS,
+    *,
+    owns_process: bool = True,
+    quiet: bool = False,
+) -> RunFolder:
     """Run the command, in a folder that is claimed once the run is known to be possible.
 
     Args:
         started: ``time.perf_counter()`` when the process began.
         rank_info: the rank of this process among those of the run.
+        owns_process: whether logging is configured for the whole process, as commands do.
+        quiet: whether no progress is shown.
 
     Raises:
         UserError: of the kind that says what went wrong.
     """
     resumption = command.resumption
     if resumption and _report_resumption(resumption, command, rank_info):
-        return
+        return resumption.folder
     with report_on_local_main(rank_info):
         device, world = _join(command, rank_info)
     folder = resumption.folder if resumption else _claim_folder(command, world)
@@ -61,11 +69,12 @@ def run_single(
     with removed_if_empty(folder), lock:
         if resumption:
             with faults_of_the_machine(folder), saved_overrides_kept(folder):
-                _train(command, folder, started, device, world)
+                _train(command, folder, started, device, world, owns_process, quiet)
         else:
             with faults_of_the_machine(folder), removed_if_unused(folder, world):
-                _train(command, folder, started, device, world)
+                _train(command, folder, started, device, world, owns_process, quiet)
     world.shutdown()
+    return folder
 
 
 def _report_resumption(
@@ -135,18 +144,26 @@ def _claim_folder(command: ResolvedCommand, world: World) -> RunFolder:
 
 
 def _train(
-    command: ResolvedCommand, folder: RunFolder, started: float, device: "Device", world: World
+    command: ResolvedCommand,
+    folder: RunFolder,
+    started: float,
+    device: "Device",
+    world: World,
+    owns_process: bool,
+    quiet: bool,
 ) -> None:
     """Train as one of Hydra's jobs: it writes ``.hydra`` and sets up logging."""
     from mnist_trainer.training.run import train
+    from mnist_trainer.training.tracking.terminal import Terminal
 
+    terminal = Terminal() if quiet else None
     failure: UserError | None = None
 
     def job(_: DictConfig) -> float | None:
         nonlocal failure
         try:
             with faults_of_the_machine(folder), record_of_divergence(folder, started, world):
-                return train(config, folder, started, world=world, device=device).test.accuracy
+                return train(config, folder, started, terminal, world, device).test.accuracy
         except UserError as error:
             # Hydra would report an exception in its own words.
             failure = world.deduplicate_error(error)
@@ -154,14 +171,11 @@ def _train(
 
     composed = _in_folder(command, folder)
     config = command.config.resumed_from(folder.path) if command.resumption else command.config
-    configure_log(composed.hydra.hydra_logging, composed.hydra.verbose)
-    returned = run_job(
-        config=composed,
-        task_function=job,
-        job_dir_key="hydra.run.dir",
-        job_subdir_key=None,
-        hydra_context=hydra_context(command.loader),
-    )
+    if owns_process:
+        configure_log(composed.hydra.hydra_logging, composed.hydra.verbose)
+    with nullcontext() if owns_process else log_to(folder.log):
+        context = hydra_context(command.loader)
+        returned = run_job(job, composed, "hydra.run.dir", None, context, owns_process)
     if failure is not None:
         raise failure
     # An error that is no user's is raised here.

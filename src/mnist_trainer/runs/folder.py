@@ -244,10 +244,11 @@ def update_latest_symlink(folder: RunFolder) -> None:
 
 def discard_if_unused(folder: RunFolder) -> None:
     """Remove the files of a run that did not reach its first step; files of others stay."""
-    if folder.result.exists() or folder.metrics.exists() or folder.checkpoints.exists():
+    has_metrics = folder.metrics.exists() and folder.metrics.stat().st_size > 0
+    if folder.result.exists() or has_metrics or folder.checkpoints.exists():
         return
     shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
-    written = (folder.log, folder.config, folder.environment, folder.layers)
+    written = (folder.log, folder.config, folder.environment, folder.layers, folder.metrics)
     for path in (*written, folder.path / LOCK_FILE):
         path.unlink(missing_ok=True)
     for path in folder.path.glob("events.out.tfevents.*"):

@@ -1,16 +1,13 @@
 """The life of a run, as a table of contents."""
 
-import logging
 from contextlib import closing
-from dataclasses import asdict
 
 from torch import nn
 
 from mnist_trainer.compute.device import Device, select_device, unchanged_threads
-from mnist_trainer.compute.environment import describe_environment
 from mnist_trainer.compute.rng import seed_everything
 from mnist_trainer.compute.world import SINGLE_WORLD, World
-from mnist_trainer.config.engine_rules import BY_HAND, device_for
+from mnist_trainer.config.engine_rules import device_for
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import (
     Batches,
@@ -19,21 +16,21 @@ from mnist_trainer.data.batches import (
     TrainingImages,
     evaluation_images,
 )
-from mnist_trainer.data.loading import load_dataset, load_splits
+from mnist_trainer.data.loading import load_splits
 from mnist_trainer.data.split import Splits
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.models.build import build_loss, build_model
-from mnist_trainer.models.summary import LayerSummary, count_parameters, summarize
+from mnist_trainer.models.summary import summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
 from mnist_trainer.runs.checksums import write_checksums
 from mnist_trainer.runs.config_hash import config_hash
 from mnist_trainer.runs.folder import RunFolder, update_latest_symlink
 from mnist_trainer.runs.result import Result, is_completed
-from mnist_trainer.system.files import atomic_write, write_json
-from mnist_trainer.system.messages import counted
+from mnist_trainer.system.files import write_json
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.cuda_graph import choose_step
+from mnist_trainer.training.description import log_run_summary, write_description
 from mnist_trainer.training.engines.select import make_engine
 from mnist_trainer.training.evaluation import Evaluator
 from mnist_trainer.training.final_test import run_final_test
@@ -53,8 +50,6 @@ from mnist_trainer.training.tracking.composite import open_trackers
 from mnist_trainer.training.tracking.profiling import open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
 from mnist_trainer.training.trainer import ShouldPrune, Trainer
-
-log = logging.getLogger(__name__)
 
 
 @unchanged_threads()
@@ -105,11 +100,13 @@ def prepare(
     terminal: Terminal | None = None,
     world: World = SINGLE_WORLD,
     device: Device | None = None,
+    splits: Splits | None = None,
 ) -> Trainer:
-    """Build everything up to the first step, in the order in which the data flow."""
+    """Build everything up to the first step, in the order in which the data flow: from the data set
+    that is configured, or from given splits."""
     device = device or configured_device(config, world)
     seed_everything(config.seed)
-    splits = load_splits(config.data)
+    splits = splits or load_splits(config.data)
     transforms = build_transforms(config.transforms.fixed, config.transforms.random)
     data = make_training_images(config, splits, transforms, device, world)
     criterion = build_loss(config.loss).to(device.torch_device)
@@ -128,9 +125,7 @@ def prepare(
     step = make_step(config, state, criterion, device, detector, data, world)
     terminal = terminal or open_terminal(world.is_main_process)
     if world.is_main_process:
-        write_config(config, folder)
-        write_environment(config, folder, device, world)
-        write_json(folder.layers, {"layers": [asdict(layer) for layer in layers]})
+        write_description(config, splits, layers, device, folder, world)
     log_run_summary(config, splits, device, model, layers, terminal, world)
     clock = Clock(device, started, resume_point.seconds)
     evaluator = make_evaluator(config, splits, transforms, criterion, device, clock, world)
@@ -261,42 +256,3 @@ def open_outputs(
     )
     profile = open_profile(config.tracker, folder, device, terminal, world.is_main_process)
     return RunOutputs(folder, checkpoints, tracker, profile, terminal)
-
-
-def write_config(config: RunConfig, folder: RunFolder) -> None:
-    """Write config.yaml: every setting, resolved."""
-    with atomic_write(folder.config) as file:
-        file.write(config.yaml.encode())
-
-
-def write_environment(config: RunConfig, folder: RunFolder, device: Device, world: World) -> None:
-    """Write environment.json: versions, hardware and the hashes of the data."""
-    hashes = load_dataset(config.data).sha256
-    write_json(folder.environment, describe_environment(device, hashes, world.describe()))
-
-
-def log_run_summary(
-    config: RunConfig,
-    splits: Splits,
-    device: Device,
-    model: nn.Module,
-    layers: list[LayerSummary],
-    terminal: Terminal,
-    world: World,
-) -> None:
-    """Show what is going to be trained, on what."""
-    held_out = f", {len(splits.validation):,} for validation" if len(splits.validation) else ""
-    epochs = counted(config.trainer.epochs, "epoch")
-    parameters = count_parameters(model)
-    processes = f", {world.size} processes" if world.size > 1 else ""
-    lines = [
-        f"{config.label}: {parameters:,} parameters, {epochs}, seed {config.seed}",
-        f"data    {config.data.name}: {len(splits.train):,} images for training{held_out},"
-        f" {len(splits.test):,} for the test",
-        f"device  {device.type} ({device.name}), {device.precision}{processes}",
-    ]
-    if how := BY_HAND.get(config.trainer.engine):
-        lines.append(f"engine  {config.trainer.engine}: {how}")
-    for line in lines:
-        log.info(line)
-    terminal.started(lines, layers)

@@ -23,15 +23,15 @@ from mnist_trainer.inference.digit_images.display import (
     write_digit_images,
 )
 from mnist_trainer.inference.digit_images.find_images import ImageSource, find_images
+from mnist_trainer.inference.digit_images.prepare import WORKING_SIDE, knows_digits
 from mnist_trainer.inference.digit_images.read_image import ImageError, SourceImage
 
 if TYPE_CHECKING:
     from mnist_trainer.inference.trained_model import TrainedModel
 
-WORKING_SIDE = {"one": 640, "many": 1280}
+WORKING_SIDES = {"one": WORKING_SIDE, "many": 1280}
 """Longer side to which a larger image is downsampled, in pixels."""
 SEVERAL = "several digits? Read them with --digits many."
-DIGIT_NAMES = tuple("0123456789")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def classify_images(arguments: argparse.Namespace) -> ExitCode:
     from mnist_trainer.inference.loading import load_run
 
     trained = load_run(arguments.run, checkpoint=arguments.checkpoint, device=arguments.device)
-    if not knows_digits(trained) and not arguments.json:
+    if not knows_digits(trained.class_names) and not arguments.json:
         report(
             "note: pictures are prepared as digits are (cropped, fitted into 20x20, centred by"
             " their mass), whatever the classes; only 28x28 grey ones are left as they are."
@@ -110,22 +110,19 @@ def classify_images(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.CONFIG if failed else ExitCode.OK
 
 
-def knows_digits(trained: "TrainedModel") -> bool:
-    """Whether the first ten classes are the digits."""
-    return tuple(trained.class_names[:10]) == DIGIT_NAMES
-
-
 def classify(source: ImageSource, digits: str, trained: "TrainedModel") -> ImagePrediction:
     """Read one image, detect its digits and classify them; an unusable image is no exception."""
     # Late: a mistake in the command line is answered before SciPy is imported.
     from mnist_trainer.inference.digit_images.segment import find_digit, find_digits
 
     try:
-        image = source.read(WORKING_SIDE[digits])
+        image = source.read(WORKING_SIDES[digits])
         if digits == "many":
             detected = find_digits(image.pixels)
         else:
-            detected = [find_digit(image.pixels, other_things=not knows_digits(trained))]
+            detected = [
+                find_digit(image.pixels, other_things=not knows_digits(trained.class_names))
+            ]
     except ImageError as error:
         return ImagePrediction(source, None, (), str(error))
     logits = trained.logits(np.stack([digit.image for digit in detected]))  # (N, num_classes)

@@ -50,6 +50,19 @@ class EvaluationResult:
     notes: tuple[str, ...]
     """Caveats for readers of the numbers."""
 
+    def __repr__(self) -> str:
+        low, high = wilson_interval(self.metrics.correct, self.metrics.count)
+        return (
+            f"{self.data}, {self.split}: accuracy {100 * self.accuracy:.2f} % (95 % interval"
+            f" {100 * low:.2f} to {100 * high:.2f}, {self.metrics.count:,} images), loss"
+            f" {self.metrics.loss:.4f}"
+        )
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images whose class was predicted, 0 to 1."""
+        return self.metrics.accuracy
+
     def as_json(self) -> dict[str, Any]:
         """The content of evaluation.json."""
         scores, metrics, checkpoint = self.scores, self.metrics, self.trained.checkpoint
@@ -131,14 +144,14 @@ def load_split(
     # Before anything is downloaded for nothing.
     if len(class_names) != trained.num_classes:
         raise ConfigError(
-            f"--data {settings.name}: it has {len(class_names)} classes, and this network was"
+            f"data={settings.name}: it has {len(class_names)} classes, and this network was"
             f" trained on {trained.config.data.name}, which has {trained.num_classes}. Name a data"
             f" set with {trained.num_classes} classes."
         )
     if part == "validation" and settings.validation_size == 0:
         raise ConfigError(
-            "--split validation: this run held out no images (data.validation_size=0). Use --split"
-            " test or train"
+            "split=validation: this run held out no images (data.validation_size=0). Use test or"
+            " train."
         )
     images: LabelledImages = getattr(split(load_dataset(settings), settings), part)
     return class_names, images

@@ -8,10 +8,10 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any
 
-from mnist_trainer.report.analysis.ranking import Rank, rank_key
 from mnist_trainer.report.analysis.statistics import Spread, holm, spread, welch
 from mnist_trainer.report.read.records import RunRecord, SplitMetrics, shown
 from mnist_trainer.runs.config_hash import HASH_EXCLUDED_KEYS
+from mnist_trainer.runs.ranking import Rank, rank_key
 
 # Settings that do not make another recipe: the seed, whatever leaves the weights unchanged, and the
 # batch size of evaluation.

@@ -8,9 +8,9 @@ what was swept.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from mnist_trainer.config.config_hash import is_unhashed
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.errors import DataError
+from mnist_trainer.runs.config_hash import is_unhashed
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.read import read_json, read_yaml
 

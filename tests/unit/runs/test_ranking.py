@@ -1,6 +1,6 @@
 """The ranking of groups over seeds."""
 
-from mnist_trainer.report.analysis.ranking import rank_key
+from mnist_trainer.runs.ranking import rank_key
 
 
 def test_accuracy_then_loss_then_given_order() -> None:

@@ -1,0 +1,128 @@
+"""A trained network with all that its run left: ``load_run`` and ``train`` return one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.inference.digit_images.prepare import Picture, is_picture, prepare_picture
+from mnist_trainer.inference.scoring.evaluation_result import (
+    EvaluationResult,
+    data_settings,
+    score_run,
+)
+from mnist_trainer.inference.trained_model import Predictions, TrainedModel, check_images
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.history import read_history
+from mnist_trainer.runs.result import read_result
+from mnist_trainer.system.messages import nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = Tensor | np.ndarray[Any, Any]
+    Images = Picture | Array | Sequence[Any]
+
+SPLITS = ("test", "validation", "train")
+
+
+@dataclass(frozen=True)
+class TrainedRun(TrainedModel):
+    """A trained network: predict, evaluate, and look up how it was trained."""
+
+    def predict(self, images: "Images") -> Predictions:
+        """The most probable class of each image, and the probabilities of all.
+
+        Args:
+            images: one of these, or a list of them. A file or an image of Pillow is prepared as
+                ``mnist-predict`` does: a picture of one digit, of any size and colour. An array or
+                tensor goes in as it is: (28, 28), (N, 28, 28) or (N, 1, 28, 28), uint8 0..255 or
+                float 0..1, bright ink on dark ground.
+
+        Raises:
+            ConfigError: an array of another shape, type or range.
+            DataError: a picture that cannot be used.
+        """
+        return super().predict(self.as_images(images))
+
+    def predict_proba(self, images: "Images") -> "np.ndarray[Any, Any]":
+        """The probability of each class, float32, (N, C); images as for ``predict``."""
+        return self.predict(images).probabilities.numpy()
+
+    def as_images(self, images: "Images") -> Tensor:
+        """What ``predict`` takes, as a tensor (N, 1, 28, 28), uint8 or float32 from 0 to 1."""
+        if is_picture(images):
+            images = prepare_picture(images, self.class_names)  # type: ignore[arg-type]
+        if not isinstance(images, list | tuple):
+            return check_images(images)  # type: ignore[arg-type]
+        if not any(is_picture(each) or hasattr(each, "shape") for each in images):
+            return check_images(images)
+        prepared = [self.as_images(each) for each in images]
+        if len({each.dtype for each in prepared}) > 1:
+            prepared = [each if each.is_floating_point() else each / 255 for each in prepared]
+        return torch.cat(prepared)
+
+    def evaluate(
+        self, split: str = "test", *, data: str | None = None, data_root: str | Path | None = None
+    ) -> EvaluationResult:
+        """Evaluate on one split: the numbers of ``mnist-eval``, without its files.
+
+        Args:
+            split: test, validation or train.
+            data: the name of another data set with as many classes; None is the run's own.
+            data_root: folder of the data sets; None is the per-user cache.
+
+        Raises:
+            ConfigError: there is no such split, or the data do not fit the network.
+            DataError: the data cannot be read.
+        """
+        if split not in SPLITS:
+            raise ConfigError(
+                f"split={split}: must be one of: {', '.join(SPLITS)}.{nearest(split, SPLITS)}"
+            )
+        root = None if data_root is None else str(data_root)
+        return score_run(self, data_settings(self, data, root), split)
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One row an epoch, such as ``pandas.DataFrame`` takes: ``epoch``, ``step``,
+        ``train_loss``, ``train_accuracy``, ``validation_accuracy`` and so on.
+
+        Raises:
+            ConfigError: the checkpoint lies outside of a run folder.
+            DataError: the metrics cannot be read.
+        """
+        return read_history(self._own_folder("history").metrics)
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """The content of ``result.json``: what the run came to, such as ``["test"]["accuracy"]``.
+        Empty where the run has not finished."""
+        return read_result(self._own_folder("result").result) or {}
+
+    def _own_folder(self, asked: str) -> RunFolder:
+        if self.folder is None:
+            raise ConfigError(
+                f"{asked}: {self.checkpoint.path} lies outside of a run folder, which would hold"
+                " it. Load the run by its folder: load_run('outputs/latest')"
+            )
+        return self.folder
+
+    def __repr__(self) -> str:
+        place = str(self.folder or self.checkpoint.path)
+        lines = [f"{super().__repr__()}, {self.config.data.name}", self._test_line(), place]
+        return "\n  ".join(lines)
+
+    def _test_line(self) -> str:
+        test: Any = self.result.get("test") if self.folder else None
+        try:
+            low, high = (100 * each for each in test["accuracy_interval_95"])
+            share, count = 100 * test["accuracy"], test["images"]
+            return f"test {share:.2f} % (95 % interval {low:.2f} to {high:.2f}, {count:,} images)"
+        except (KeyError, TypeError, ValueError):  # The run is not finished, or its file is odd.
+            return "not tested"

@@ -1,0 +1,62 @@
+"""What a run is: its settings, data, layers and machine, for its folder and for the terminal."""
+
+import logging
+from dataclasses import asdict
+
+from torch import nn
+
+from mnist_trainer.compute.device import Device
+from mnist_trainer.compute.environment import describe_environment
+from mnist_trainer.compute.world import World
+from mnist_trainer.config.engine_rules import BY_HAND
+from mnist_trainer.config.settings import RunConfig
+from mnist_trainer.data.split import Splits
+from mnist_trainer.models.summary import LayerSummary, count_parameters
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.system.files import atomic_write, write_json
+from mnist_trainer.system.messages import counted
+from mnist_trainer.training.tracking.terminal import Terminal
+
+log = logging.getLogger(__name__)
+
+
+def write_description(
+    config: RunConfig,
+    splits: Splits,
+    layers: list[LayerSummary],
+    device: Device,
+    folder: RunFolder,
+    world: World,
+) -> None:
+    """Write config.yaml (every setting, resolved), environment.json and layers.json."""
+    with atomic_write(folder.config) as file:
+        file.write(config.yaml.encode())
+    write_json(folder.environment, describe_environment(device, splits.sha256, world.describe()))
+    write_json(folder.layers, {"layers": [asdict(layer) for layer in layers]})
+
+
+def log_run_summary(
+    config: RunConfig,
+    splits: Splits,
+    device: Device,
+    model: nn.Module,
+    layers: list[LayerSummary],
+    terminal: Terminal,
+    world: World,
+) -> None:
+    """Show what is going to be trained, on what."""
+    held_out = f", {len(splits.validation):,} for validation" if len(splits.validation) else ""
+    epochs = counted(config.trainer.epochs, "epoch")
+    parameters = count_parameters(model)
+    processes = f", {world.size} processes" if world.size > 1 else ""
+    lines = [
+        f"{config.label}: {parameters:,} parameters, {epochs}, seed {config.seed}",
+        f"data    {config.data.name}: {len(splits.train):,} images for training{held_out},"
+        f" {len(splits.test):,} for the test",
+        f"device  {device.type} ({device.name}), {device.precision}{processes}",
+    ]
+    if how := BY_HAND.get(config.trainer.engine):
+        lines.append(f"engine  {config.trainer.engine}: {how}")
+    for line in lines:
+        log.info(line)
+    terminal.started(lines, layers)
