@@ -219,21 +219,6 @@ def leading_number(name: str) -> int | None:
     return int(found[0]) if found else None
 
 
-def update_latest_symlink(folder: RunFolder) -> None:
-    """Point ``outputs/latest`` to the folder, atomically; nothing where links are not possible."""
-    if not OUTPUTS.is_dir():
-        return
-    link = OUTPUTS / "latest"
-    if link.exists() and not link.is_symlink():
-        return
-    temporary = OUTPUTS / f".latest-{secrets.token_hex(4)}"
-    with contextlib.suppress(OSError):
-        temporary.symlink_to(
-            os.path.relpath(folder.path, real_path(OUTPUTS)), target_is_directory=True
-        )
-        os.replace(temporary, link)
-
-
 def discard_if_unused(folder: RunFolder) -> None:
     """Remove the files of a run that did not reach its first step; files of others stay."""
     if folder.result.exists() or folder.metrics.exists() or folder.checkpoints.exists():

@@ -1,6 +1,5 @@
 """The life of a run, as a table of contents."""
 
-import logging
 from contextlib import closing
 
 from torch import nn
@@ -9,7 +8,7 @@ from mnist_trainer.compute.device import Device, select_device, unchanged_thread
 from mnist_trainer.compute.environment import describe_environment
 from mnist_trainer.compute.rng import seed_everything
 from mnist_trainer.compute.world import SINGLE_WORLD, World
-from mnist_trainer.config.engine_rules import BY_HAND, device_for
+from mnist_trainer.config.engine_rules import device_for
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import (
     Batches,
@@ -23,14 +22,14 @@ from mnist_trainer.data.split import Splits
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.models.build import build_loss, build_model
-from mnist_trainer.models.summary import LayerSummary, count_parameters, summarize
+from mnist_trainer.models.summary import summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
 from mnist_trainer.runs.checksums import write_checksums
 from mnist_trainer.runs.config_hash import config_hash
-from mnist_trainer.runs.folder import RunFolder, update_latest_symlink
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.latest import record_latest
 from mnist_trainer.runs.result import Result, is_completed
 from mnist_trainer.system.files import atomic_write, write_json
-from mnist_trainer.system.messages import counted
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.cuda_graph import choose_step
 from mnist_trainer.training.engines.select import make_engine
@@ -46,14 +45,13 @@ from mnist_trainer.training.restore import (
     restore_checkpoint,
 )
 from mnist_trainer.training.selection import Selection
+from mnist_trainer.training.start_summary import log_run_summary
 from mnist_trainer.training.state import MovingAverage, TrainingState
 from mnist_trainer.training.step import Step, TrainStep
 from mnist_trainer.training.tracking.composite import open_trackers
 from mnist_trainer.training.tracking.profiling import open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
 from mnist_trainer.training.trainer import ShouldPrune, Trainer
-
-log = logging.getLogger(__name__)
 
 
 @unchanged_threads()
@@ -82,7 +80,7 @@ def train(
     outputs = trainer.outputs
     if world.is_main_process:
         folder.checksums.unlink(missing_ok=True)
-        update_latest_symlink(folder)
+        record_latest(folder)
         clear_failed_result(folder)
     hint = divergence_explained(config, folder, world)
     with outputs.tracker, trainer.interruption, closing(outputs.terminal), outputs.profile, hint:
@@ -271,30 +269,3 @@ def write_environment(config: RunConfig, folder: RunFolder, device: Device, worl
     """Write environment.json: versions, hardware and the hashes of the data."""
     hashes = load_dataset(config.data).sha256
     write_json(folder.environment, describe_environment(device, hashes, world.describe()))
-
-
-def log_run_summary(
-    config: RunConfig,
-    splits: Splits,
-    device: Device,
-    model: nn.Module,
-    layers: list[LayerSummary],
-    terminal: Terminal,
-    world: World,
-) -> None:
-    """Show what is going to be trained, on what."""
-    held_out = f", {len(splits.validation):,} for validation" if len(splits.validation) else ""
-    epochs = counted(config.trainer.epochs, "epoch")
-    parameters = count_parameters(model)
-    processes = f", {world.size} processes" if world.size > 1 else ""
-    lines = [
-        f"{config.label}: {parameters:,} parameters, {epochs}, seed {config.seed}",
-        f"data    {config.data.name}: {len(splits.train):,} images for training{held_out},"
-        f" {len(splits.test):,} for the test",
-        f"device  {device.type} ({device.name}), {device.precision}{processes}",
-    ]
-    if how := BY_HAND.get(config.trainer.engine):
-        lines.append(f"engine  {config.trainer.engine}: {how}")
-    for line in lines:
-        log.info(line)
-    terminal.started(lines, layers)

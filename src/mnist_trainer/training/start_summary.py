@@ -1,0 +1,43 @@
+"""What is said of a run as it begins."""
+
+import logging
+
+from torch import nn
+
+from mnist_trainer.compute.device import Device
+from mnist_trainer.compute.world import World
+from mnist_trainer.config.engine_rules import BY_HAND
+from mnist_trainer.config.settings import RunConfig
+from mnist_trainer.data.split import Splits
+from mnist_trainer.models.summary import LayerSummary, count_parameters
+from mnist_trainer.system.messages import counted
+from mnist_trainer.training.tracking.terminal import Terminal
+
+log = logging.getLogger(__name__)
+
+
+def log_run_summary(
+    config: RunConfig,
+    splits: Splits,
+    device: Device,
+    model: nn.Module,
+    layers: list[LayerSummary],
+    terminal: Terminal,
+    world: World,
+) -> None:
+    """Show what is going to be trained, on what."""
+    held_out = f", {len(splits.validation):,} for validation" if len(splits.validation) else ""
+    epochs = counted(config.trainer.epochs, "epoch")
+    parameters = count_parameters(model)
+    processes = f", {world.size} processes" if world.size > 1 else ""
+    lines = [
+        f"{config.label}: {parameters:,} parameters, {epochs}, seed {config.seed}",
+        f"data    {config.data.name}: {len(splits.train):,} images for training{held_out},"
+        f" {len(splits.test):,} for the test",
+        f"device  {device.type} ({device.name}), {device.precision}{processes}",
+    ]
+    if how := BY_HAND.get(config.trainer.engine):
+        lines.append(f"engine  {config.trainer.engine}: {how}")
+    for line in lines:
+        log.info(line)
+    terminal.started(lines, layers)
