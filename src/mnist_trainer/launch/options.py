@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_trainer.config.hints import meant
 from mnist_trainer.config.shipped import config_dir
 from mnist_trainer.errors import ConfigError, ExitCode
 from mnist_trainer.launch.hydra.private import option_parser
@@ -58,11 +59,7 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
     _check_options(arguments, explain)
     if rest:
         known = [EXPLAIN, *re.findall(r"--[\w-]+", parser.format_usage())]
-        raise ConfigError(
-            f"{rest[0]} is not an option.{nearest(rest[0].partition('=')[0], known)}\nSettings are"
-            " words without dashes: mnist-train trainer.epochs=5. All options: mnist-train"
-            " --hydra-help"
-        )
+        raise _unknown_option(rest[0], argv, known)
     inspects = ("cfg", "info", "shell_completion", "hydra_help")
     return CommandLine(
         overrides=[quote_value(word) for word in arguments.overrides],
@@ -72,6 +69,19 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
         config_name=arguments.config_name or "config",
         config_path=arguments.config_path,
         config_dir=arguments.config_dir,
+    )
+
+
+def _unknown_option(word: str, argv: Sequence[str], known: Sequence[str]) -> ConfigError:
+    """The error for an option that does not exist; the name of a setting is meant as one."""
+    option, separator, value = word.partition("=")
+    following = argv[argv.index(word) + 1 :][:1]
+    if not separator and following and not following[0].startswith("-"):
+        value = following[0]
+    hint = meant(option.lstrip("-").replace("-", "_"), value) or nearest(option, known)
+    return ConfigError(
+        f"{word} is not an option.{hint}\nSettings are words without dashes: mnist-train"
+        " trainer.epochs=5. All options: mnist-train --hydra-help"
     )
 
 
