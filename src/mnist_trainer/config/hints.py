@@ -24,16 +24,16 @@ def places() -> dict[str, dict[str, list[str]]]:
     from omegaconf import OmegaConf
 
     found: dict[str, dict[str, list[str]]] = {name: {name: []} for name in group_names()}
-    for name in OmegaConf.load(config_dir() / "config.yaml"):
+    for name in map(str, OmegaConf.load(config_dir() / "config.yaml")):
         if name not in ("defaults", "hydra"):
-            found[str(name)] = {str(name): []}
+            found[name] = {name: []}
     for group in group_names():
         for choice in group_choices(group):
             path = config_dir() / group / f"{choice}.yaml"
             if "@package _global_" in path.read_text(encoding="utf-8"):
                 continue
-            for key in OmegaConf.load(path):
-                keys = found.setdefault(str(key), {})
+            for key in map(str, OmegaConf.load(path)):
+                keys = found.setdefault(key, {})
                 keys.setdefault(f"{group}.{key}", []).append(choice)
     return found
 

@@ -16,6 +16,10 @@ from mnist_trainer.runs.result import Result, Status
 from mnist_trainer.system.console import make_console, make_table, printable
 
 REFRESH_SECONDS = 0.1
+WIDTHS = (6, 12, 11, 17, 11, 10, 10, 9)
+"""Of the columns: epoch, loss and accuracy of training and of what is scored, lr, speed, seconds."""
+DROPPED_FIRST = (6, 5, 7, 1)
+"""Columns in the order in which a narrow terminal goes without them."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ def open_terminal(is_main_process: bool = True) -> Terminal:
 
 
 def is_watched() -> bool:
-    """Whether standard output is a terminal that shows colours and bars."""
-    plain = "CI" in os.environ or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    """Whether standard output is a terminal that shows bars; ``NO_COLOR`` takes colours alone."""
+    plain = "CI" in os.environ or os.environ.get("TERM") == "dumb"
     return sys.stdout.isatty() and not plain
 
 
@@ -158,6 +162,17 @@ class PlainTerminal(Terminal):
             self._say(f"{name + ':':<12} {text}")
 
 
+def columns_left_out(width: int) -> set[int]:
+    """Columns of the table of epochs for which a terminal is too narrow."""
+    left_out: set[int] = set()
+    for place in DROPPED_FIRST:
+        shown = (each for column, each in enumerate(WIDTHS) if column not in left_out)
+        if sum(shown) + len("  best") < width:
+            break
+        left_out.add(place)
+    return left_out
+
+
 class RichTerminal(Terminal):
     """Tables and live bars."""
 
@@ -173,7 +188,7 @@ class RichTerminal(Terminal):
         self.console = make_console()
         self.progress = Progress(
             TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=max(8, min(30, self.console.width // 3 - 12))),
             MofNCompleteColumn(),
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[note]}"),
@@ -187,6 +202,7 @@ class RichTerminal(Terminal):
         self.refreshed = time.monotonic()
         self.loss_note = ""
         self.header_shown = False
+        self.left_out = columns_left_out(self.console.width)
 
     def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
         from rich.text import Text
@@ -241,17 +257,38 @@ class RichTerminal(Terminal):
         scored = "validation" if report.validation else "test" if report.test else ""
         if not self.header_shown:
             self.header_shown = True
-            head = f"{'epoch':>6}{'train loss':>12}{'accuracy':>11}"
-            head += f"{scored + ' loss':>17}{'accuracy':>11}" if scored else ""
-            self.console.print(f"[dim]{head}{'lr':>10}{'images/s':>10}{'seconds':>9}[/dim]")
-        row = f"{report.epoch:>6}{report.train.loss:>12.4f}{percent(report.train):>11}"
+            head = self._row(
+                "epoch",
+                "train loss",
+                "accuracy",
+                f"{scored} loss" if scored else "",
+                "accuracy",
+                "lr",
+                "images/s",
+                "seconds",
+            )
+            self.console.print(f"[dim]{head}[/dim]")
         metrics = report.validation or report.test
-        if metrics:
-            row += f"{metrics.loss:>17.4f}{percent(metrics):>11}"
-        row += (
-            f"{report.learning_rate:>10.2g}{report.images_per_second:>10,.0f}{report.seconds:>9.1f}"
+        row = self._row(
+            str(report.epoch),
+            f"{report.train.loss:.4f}",
+            percent(report.train),
+            f"{metrics.loss:.4f}" if metrics else "",
+            percent(metrics),
+            f"{report.learning_rate:.2g}",
+            f"{report.images_per_second:,.0f}",
+            f"{report.seconds:.1f}",
         )
         self.console.print(row + ("  [green]best[/green]" if report.is_best else ""))
+
+    def _row(self, *cells: str) -> str:
+        """A row of the table of epochs; a narrow terminal shows fewer columns."""
+        left_out = self.left_out | ({3, 4} if not cells[3] else set())
+        return "".join(
+            f"{cell:>{width}}"
+            for place, (cell, width) in enumerate(zip(cells, WIDTHS, strict=True))
+            if place not in left_out
+        )
 
     def profiled(self, table: str, trace: Path) -> None:
         for line in profile_lines(table, trace):
