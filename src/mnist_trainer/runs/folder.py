@@ -153,7 +153,7 @@ def claim_sweep_folder(name: str | None) -> Path:
         return claim_sweep_dir(base / safe_name(name, "sweep"))
     stamp = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
     folder = absolute_folder(base / stamp)
-    while not _make_exclusively(folder):
+    while not _make_exclusively(folder, "hydra.sweep.dir"):
         folder = folder.with_name(f"{stamp}-{secrets.token_hex(2)}")
     return folder
 
@@ -161,11 +161,11 @@ def claim_sweep_folder(name: str | None) -> Path:
 def claim_sweep_dir(path: Path) -> Path:
     """Create the folder of a multirun, or use it if it is there."""
     place = absolute_folder(path)
-    _make_exclusively(place)
+    _make_exclusively(place, "hydra.sweep.dir")
     return place
 
 
-def _make_exclusively(folder: Path) -> bool:
+def _make_exclusively(folder: Path, key: str = "hydra.run.dir") -> bool:
     """Create a folder; False where there is one already."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -173,14 +173,13 @@ def _make_exclusively(folder: Path) -> bool:
     except FileExistsError as error:
         if not folder.is_dir():
             raise MachineError(
-                f"{folder}: there is a file where a folder is needed. Move it, or set"
-                " hydra.run.dir=PATH."
+                f"{folder}: there is a file where a folder is needed. Move it, or set {key}=PATH."
             ) from error
         return False
     except OSError as error:
         raise MachineError(
             f"{folder} cannot be made: {error.strerror or error}. Choose another place with"
-            " hydra.run.dir=PATH."
+            f" {key}=PATH."
         ) from error
     return True
 

@@ -44,7 +44,12 @@ def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
         seconds=trainer.clock.seconds(),
         weights_sha256=weights_sha256(model.state_dict()),
         last_weights_sha256=weights_sha256(state.weights()),
-        session=Session(trainer.config.seed, trainer.resume_point.checkpoint, trainer.world.size),
+        session=Session(
+            trainer.config.seed,
+            trainer.resume_point.checkpoint,
+            trainer.world.size,
+            trainer.settings.translations,
+        ),
     )
     outputs.write_result(result)
     outputs.tracker.finish(trainer.config)

@@ -6,11 +6,8 @@ import os
 import pytest
 
 from mnist_trainer.system.console import fit
-from mnist_trainer.training.tracking.terminal import (
-    WIDTHS,
-    columns_left_out,
-    is_watched,
-)
+from mnist_trainer.training.tracking.epoch_table import WIDTHS, columns_left_out
+from mnist_trainer.training.tracking.terminal import is_watched
 
 TEXT = "#0 model=fcn seed=0: validation 94.44 %, test 94.99 %  [1 of 6 jobs, about 2 min 44 s left]"
 

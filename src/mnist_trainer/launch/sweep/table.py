@@ -148,8 +148,8 @@ def show(jobs: Sequence[Job], others: int, folder: str) -> None:
         for line in lines:
             cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
             print_line("  ".join(cells).rstrip())
-    for line in [*captions(groups, others, folder), *next_steps(groups, folder)]:
-        print_line(line)
+    for said in [*captions(groups, others, folder), *next_steps(groups, folder)]:
+        print_line(said)
 
 
 def _show_rich(lines: list[list[str]]) -> None:

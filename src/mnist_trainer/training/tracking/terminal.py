@@ -14,12 +14,9 @@ from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
 from mnist_trainer.runs.result import Result, Status
 from mnist_trainer.system.console import make_console, make_table, printable
+from mnist_trainer.training.tracking.epoch_table import columns_left_out, head_of, row_of
 
 REFRESH_SECONDS = 0.1
-WIDTHS = (6, 12, 11, 17, 11, 10, 10, 9)
-"""Of the columns: epoch, loss and accuracy of training and of what is scored, lr, speed, seconds."""
-DROPPED_FIRST = (6, 5, 7, 1)
-"""Columns in the order in which a narrow terminal goes without them."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +109,21 @@ def closing_lines(result: Result, folder: str) -> list[tuple[str, str]]:
     if result.validation:
         validation = f"{interval(result.validation)}, epoch {result.tested_epoch}"
         rows.insert(0, ("validation", validation))
+    if protocol := protocol_note(result):
+        rows.insert(1, ("protocol", protocol))
     if any(Path(folder).glob("events.out.tfevents.*")):
         rows.insert(-1, ("curves", f"tensorboard --logdir {quote(folder)}"))
     return rows
+
+
+def protocol_note(result: Result) -> str:
+    """What the test accuracy is not: of images seen once, or of one view; empty where it is."""
+    parts = []
+    if result.validation is None:
+        parts.append("no images held out: the test images were scored after each epoch")
+    if result.session.views > 1:
+        parts.append(f"{result.session.views} shifted views of each test image averaged")
+    return "; ".join(parts)
 
 
 def profile_lines(table: str, trace: Path) -> list[str]:
@@ -160,17 +169,6 @@ class PlainTerminal(Terminal):
     def finished(self, result: Result, folder: str) -> None:
         for name, text in closing_lines(result, folder):
             self._say(f"{name + ':':<12} {text}")
-
-
-def columns_left_out(width: int) -> set[int]:
-    """Columns of the table of epochs for which a terminal is too narrow."""
-    left_out: set[int] = set()
-    for place in DROPPED_FIRST:
-        shown = (each for column, each in enumerate(WIDTHS) if column not in left_out)
-        if sum(shown) + len("  best") < width:
-            break
-        left_out.add(place)
-    return left_out
 
 
 class RichTerminal(Terminal):
@@ -257,19 +255,11 @@ class RichTerminal(Terminal):
         scored = "validation" if report.validation else "test" if report.test else ""
         if not self.header_shown:
             self.header_shown = True
-            head = self._row(
-                "epoch",
-                "train loss",
-                "accuracy",
-                f"{scored} loss" if scored else "",
-                "accuracy",
-                "lr",
-                "images/s",
-                "seconds",
-            )
+            head = head_of(self.left_out, scored)
             self.console.print(f"[dim]{head}[/dim]")
         metrics = report.validation or report.test
-        row = self._row(
+        row = row_of(
+            self.left_out,
             str(report.epoch),
             f"{report.train.loss:.4f}",
             percent(report.train),
@@ -280,15 +270,6 @@ class RichTerminal(Terminal):
             f"{report.seconds:.1f}",
         )
         self.console.print(row + ("  [green]best[/green]" if report.is_best else ""))
-
-    def _row(self, *cells: str) -> str:
-        """A row of the table of epochs; a narrow terminal shows fewer columns."""
-        left_out = self.left_out | ({3, 4} if not cells[3] else set())
-        return "".join(
-            f"{cell:>{width}}"
-            for place, (cell, width) in enumerate(zip(cells, WIDTHS, strict=True))
-            if place not in left_out
-        )
 
     def profiled(self, table: str, trace: Path) -> None:
         for line in profile_lines(table, trace):
