@@ -22,6 +22,8 @@ EXPLAIN = "--explain"
 EXPLANATIONS = ("layers", "backward")
 # Settings that hold the name of a file or folder.
 PATH_KEYS = ("resume", "hydra.run.dir", "hydra.sweep.dir", "data.root")
+MAX_REASON = 5
+"""Lines of Hydra's reason that are shown."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class CommandLine:
     multirun: bool
     inspects: bool
     """Asks about the configuration (``--cfg``, ``--info``, completion) and trains nothing."""
+    completes: bool
+    """Asks for completion by a shell; the words are none of settings."""
     explain: str | None
     """Asks for an explanation of the model, one of ``EXPLANATIONS``, and trains nothing."""
     config_name: str
@@ -65,6 +69,7 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
         overrides=[quote_value(word) for word in arguments.overrides],
         multirun=arguments.multirun,
         inspects=any(getattr(arguments, name) for name in inspects),
+        completes=arguments.shell_completion,
         explain=explain,
         config_name=arguments.config_name or "config",
         config_path=arguments.config_path,
@@ -184,4 +189,5 @@ def delegate_to_hydra() -> None:
     except SystemExit as ended:
         sys.exit(ended.code and ExitCode.CONFIG)
     except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
-        raise ConfigError(next(iter(str(error).splitlines()), type(error).__name__)) from error
+        lines = [line.strip() for line in str(error).splitlines()[:MAX_REASON]]
+        raise ConfigError(" ".join(lines) or type(error).__name__) from error
