@@ -80,5 +80,5 @@ def test_set_back_in_a_sweep_no_time_is_negative_and_the_newest_is_the_latest(
     assert "-86" not in ended.out
     ended = mnist_train(*WORDS, **clock)
     assert ended.code == 0, ended.err
-    newest = (tmp_path / "outputs" / "latest").resolve()
+    newest = Path((tmp_path / "outputs" / "latest").read_text().strip())
     assert "multirun" not in newest.parts

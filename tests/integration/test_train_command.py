@@ -27,7 +27,7 @@ def test_a_run_says_what_it_does_and_where_it_left_it(mnist_train: Command, tmp_
         assert said in ended.out
     assert "tensorboard" not in ended.out, "there are no curves to see with tracker=none"
     assert ended.err == ""
-    assert (tmp_path / "outputs" / "latest").resolve() == run
+    assert tmp_path / (tmp_path / "outputs" / "latest").read_text().strip() == run
     assert {path.name for path in run.iterdir()} >= {
         "config.yaml",
         ".hydra",

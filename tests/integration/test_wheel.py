@@ -105,7 +105,7 @@ def test_the_wheel_trains_from_another_folder_and_writes_only_there(
         cwd=work, env=environment, capture_output=True, text=True,
     ).stdout  # fmt: skip
     assert where.startswith(str(installed))
-    assert (work / "outputs" / "latest" / "result.json").exists()
+    assert (work / (work / "outputs" / "latest").read_text().strip() / "result.json").exists()
     assert (
         tmp_path / "cache" / "mnist-trainer" / "MNIST" / "raw" / "train-images-idx3-ubyte"
     ).stat().st_size == 47_040_016

@@ -28,7 +28,7 @@ class ArgumentParser(argparse.ArgumentParser):
     def add_run(self) -> None:
         """Add RUN and --checkpoint."""
         self.add_argument(
-            "run", metavar="RUN", help="a run folder, outputs/latest, or a checkpoint file"
+            "run", metavar="RUN", help="a run folder, latest (the newest run), or a checkpoint file"
         )
         self.add_argument(
             "--checkpoint",

@@ -73,7 +73,11 @@ def torch_and_torchvision() -> Finding:
     versions = [package_version(name) for name in ("torch", "torchvision")]
     found = " with ".join(map(str, versions))
     if None in versions:
-        return Finding("torch, torchvision", found, "not installed: pip install mnist-trainer")
+        return Finding(
+            "torch, torchvision",
+            found,
+            "not installed: pip install mnist-trainer's clone or wheel again",
+        )
     wanted = re.search(r"\btorch==\s*([\d.]+)", " ".join(requires("torchvision") or []))
     # A build such as 2.14.1+cpu is of that version.
     if wanted is None or str(versions[0]).partition("+")[0] == wanted[1]:

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from mnist_trainer.compute.world import wait_for_termination
 from mnist_trainer.errors import AlreadyReportedError, ExitCode, MachineError, UserError
-from mnist_trainer.system.console import printable
+from mnist_trainer.system.console import fit, printable
 from mnist_trainer.system.memory import limit_message
 from mnist_trainer.system.signals import StopSignal, exit_at_signals, stop_signals_raise
 from mnist_trainer.system.streams import output_error, tolerate_lost_output
@@ -145,4 +145,4 @@ def show(command: str, message: str) -> None:
     if len(lines) > MAX_LINES:
         lines = [*lines[: MAX_LINES - 1], f"... and {len(lines) - MAX_LINES + 1} lines more"]
     text = f"{command}: " + "\n  ".join(lines)
-    print(printable(text, sys.stderr), file=sys.stderr, flush=True)
+    print(fit(printable(text, sys.stderr), sys.stderr), file=sys.stderr, flush=True)

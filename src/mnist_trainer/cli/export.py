@@ -4,6 +4,8 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
 
 from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder, typed_words
 from mnist_trainer.cli.exit import exit_codes, warnings_named
@@ -14,6 +16,9 @@ from mnist_trainer.runs.lookup import locate_checkpoint
 from mnist_trainer.system.console import printable
 from mnist_trainer.system.openmp import limit_openmp_spinning
 from mnist_trainer.system.optional_packages import require_packages
+
+if TYPE_CHECKING:
+    from mnist_trainer.inference.trained_model import TrainedModel
 
 SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
@@ -44,7 +49,7 @@ def main() -> None:
         trained = load_run(
             arguments.run, arguments.checkpoint, "cpu", translations=1, precision="fp32"
         )
-        show(form.load()(trained, path))
+        show(form.load()(trained, path), views_note(trained))
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -93,9 +98,19 @@ def output_path(asked: str | None, home: Path, suffix: str) -> Path:
     return path
 
 
-def show(exported: Exported) -> None:
+def views_note(trained: "TrainedModel") -> list[tuple[str, str]]:
+    """That the file scores less than the run, whose own test averaged several views."""
+    views = trained.config.trainer.translations
+    if views == 1:
+        return []
+    told = f"mnist-eval {quote(str(trained.folder or trained.checkpoint.path))}"
+    note = f"one of each image; the run's own test averaged {views}, which scores more: {told}"
+    return [("views", note)]
+
+
+def show(exported: Exported, notes: Sequence[tuple[str, str]] = ()) -> None:
     """What was written and what was checked."""
-    rows = [*exported.findings]
+    rows = [*exported.findings, *notes]
     rows += [
         ("written", f"{display_path(path)} ({path.stat().st_size:,} bytes)")
         for path in exported.files

@@ -21,7 +21,8 @@ Groups and their choices:"""
 FOOT = """
 Values: mnist-train --cfg job shows every key; the files in configs/ explain each.
 Options: -m sweep, --cfg job the configuration, --config-dir DIR your own, --version, --hydra-help.
-Results: outputs/<date>/<time>-<model>-<optimizer>-<id>/ and outputs/latest.
+Tab:     eval "$(mnist-train -sc install=bash)" completes words; also zsh and fish.
+Results: outputs/<date>/<time>-<model>-<optimizer>-<id>/; latest names the newest.
 Curves:  tensorboard --logdir outputs"""
 
 

@@ -9,6 +9,7 @@ from mnist_trainer.cli.arguments import ArgumentParser, typed_words
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import ConfigError, MachineError
 from mnist_trainer.report.read.destination import STDOUT, SUFFIXES, check_destination
+from mnist_trainer.runs.latest import run_path
 from mnist_trainer.system.paths import user_path
 
 BESIDE = ""
@@ -73,7 +74,7 @@ def parse(words: Sequence[str]) -> Request:
     folders, targets = list(given.folders), {}
     for form in SUFFIXES:
         target = getattr(given, form)
-        if target and target in words and Path(target).is_dir():
+        if target and target in words and run_path(target).is_dir():
             # `--html DIR` names a folder to report on. Beside another it can be meant as either.
             if len(given.folders) > given.compare:
                 raise _ambiguous(form, target, given.folders)
@@ -130,7 +131,8 @@ def checked(targets: dict[str, str], folders: Sequence[str]) -> dict[str, str]:
     Raises:
         ConfigError: two for one place, or a file that belongs to a run.
     """
-    here = Path(folders[0]) if len(folders) == 1 and Path(folders[0]).is_dir() else Path()
+    here = run_path(folders[0]) if len(folders) == 1 else Path()
+    here = here if here.is_dir() else Path()
     placed = {form: target or str(here / REPORT_NAME) for form, target in targets.items()}
     for form, target in list(placed.items()):
         if list(placed.values()).count(target) > 1:

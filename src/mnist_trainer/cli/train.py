@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def run_command(argv: Sequence[str], started: float) -> None:
-    """Resolve a command line, and do what it asks for.
+    """Resolve a command line, and do what it asks for; Hydra is imported here, not for help.
 
     Args:
         started: ``time.perf_counter()`` when the process began.
@@ -36,7 +36,6 @@ def run_command(argv: Sequence[str], started: float) -> None:
     Raises:
         UserError: of the kind that says what went wrong.
     """
-    # Only now Hydra: help and version need not wait for it.
     from mnist_trainer.compute.ranks import find_rank_info
     from mnist_trainer.compute.world import end_at_signals, report_on_local_main
     from mnist_trainer.launch.command import check_ranks, resolve_command
@@ -49,6 +48,9 @@ def run_command(argv: Sequence[str], started: float) -> None:
         end_at_signals()
     with report_on_local_main(rank_info):
         line = parse_command_line(argv)
+        if line.completes:
+            delegate_to_hydra()
+            return
         command = resolve_command(line, is_main_process=is_main)
         check_ranks(rank_info, command)
     if line.inspects:

@@ -102,5 +102,6 @@ def refusal(problems: list[str]) -> RefusedError:
     return RefusedError(
         "\n".join(problems)
         + f"\nA target is a class of: {', '.join(ALLOWED_MODULES)}."
-        + f"\nTo use a class of your own package: {TRUST_VARIABLE}=my_package mnist-train ..."
+        + f"\nTo use a class of your own package, in this folder: PYTHONPATH=."
+        f" {TRUST_VARIABLE}=my_package mnist-train ..."
     )

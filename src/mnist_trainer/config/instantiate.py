@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from mnist_trainer.config.allow_list import (
     PUBLIC_CLASSES,
+    TRUST_VARIABLE,
     code_path,
     find_targets,
     is_trusted,
@@ -25,6 +26,11 @@ from mnist_trainer.system.memory import is_out_of_memory
 from mnist_trainer.system.messages import unknown_key
 
 T = TypeVar("T")
+RUN_TIME = (
+    *("num_classes", "image_size", "params", "optimizer", "capturable", "last_epoch"),
+    *("steps_per_epoch", "total_steps"),
+)
+"""Parameters that the run passes, or that are part of its state."""
 BUILDABLE = (nn.Module, Optimizer, LRScheduler)
 
 
@@ -90,8 +96,27 @@ def locate(target: str, key: str) -> Callable[..., Any]:
     try:
         found: Callable[..., Any] = getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{key}={target}: {error}") from error
+        package = target.partition(".")[0]
+        hint = ""
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            # The working directory is not searched, unless Python is told to.
+            hint = (
+                f". Install it, or say where it lies, such as here: PYTHONPATH=."
+                f" {TRUST_VARIABLE}={package} mnist-train ..."
+            )
+        raise ConfigError(f"{key}={target}: {error}{hint}") from error
     return found
+
+
+def option_names(target: str) -> list[str]:
+    """Named parameters of an admitted class that a configuration may set.
+
+    The first belongs to the run (the parameters of an optimizer, the optimizer of a scheduler), as
+    do those that are known only at run time.
+    """
+    parameters = list(inspect.signature(locate(target, "_target_")).parameters.values())
+    named = [each.name for each in parameters if each.default is not inspect.Parameter.empty]
+    return [name for name in named if name not in RUN_TIME]
 
 
 def _check_admitted(key: str, target: str, found: object) -> None:

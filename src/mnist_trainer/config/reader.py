@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mnist_trainer.config.allow_list import refusal, refused_targets
 from mnist_trainer.config.engine_rules import engine_problems
+from mnist_trainer.config.hints import unknown_setting
 from mnist_trainer.config.ranges import option_problem
 from mnist_trainer.config.settings import (
     KIND_NAMES,
@@ -30,7 +31,6 @@ from mnist_trainer.config.settings import (
 )
 from mnist_trainer.config.shipped import config_dir, group_choices
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.system.messages import unknown_key
 
 CLOSED_GROUPS = {
     "data": DataSettings,
@@ -86,7 +86,9 @@ class _Reader:
     def read(self, plain: dict[str, Any]) -> RunConfig | None:
         """The settings; None where ``problems`` or ``refused`` say why not."""
         known = [*CLOSED_GROUPS, *OPEN_GROUPS, "transforms", *TOP_LEVEL]
-        self.problems += [unknown_key(key, known) for key in plain if key not in known]
+        self.problems += [
+            unknown_setting(key, known, _typed(plain[key])) for key in plain if key not in known
+        ]
         self._fields("", TOP_LEVEL, {key: plain[key] for key in TOP_LEVEL if key in plain})
         closed: dict[str, Any] = {
             group: (kind, self._fields(group, annotations_of(kind), self._section(plain, group)))
@@ -133,7 +135,9 @@ class _Reader:
     ) -> dict[str, Any]:
         prefix = f"{group}." if group else ""
         self.problems += [
-            unknown_key(prefix + key, annotations) for key in values if key not in annotations
+            unknown_setting(prefix + key, annotations, _typed(values[key]))
+            for key in values
+            if key not in annotations
         ]
         read = {}
         for name, annotation in annotations.items():
@@ -187,7 +191,7 @@ class _Reader:
     def _transforms(self, node: dict[str, Any]) -> TransformSettings:
         kinds = ("fixed", "random")
         self.problems += [
-            unknown_key(f"transforms.{key}", kinds) for key in node if key not in kinds
+            unknown_setting(f"transforms.{key}", kinds) for key in node if key not in kinds
         ]
         return TransformSettings(
             *(self._steps(f"transforms.{kind}", node.get(kind, [])) for kind in kinds)
@@ -211,11 +215,11 @@ class _Reader:
         """Check options against the shipped file, which names all of them with their types."""
         options = [key for key in shipped if key != "_target_"]
         for key in node:
-            if key not in shipped:
+            if key not in shipped and not accepts(str(node["_target_"]), key):
                 hint = (
                     f" If an experiment sets it for another {group}: ~{group}.{key} leaves it out."
                 )
-                self.problems.append(unknown_key(f"{group}.{key}", options) + "." + hint)
+                self.problems.append(unknown_setting(f"{group}.{key}", options) + "." + hint)
         for key in options:
             if key in node:
                 problem = _unlike(shipped[key], node[key]) or option_problem(group, key, node[key])
@@ -223,6 +227,13 @@ class _Reader:
                     self.problems.append(
                         f"{group}.{key}={node[key]}: {self._with_example(problem, group, key)}"
                     )
+
+
+def accepts(target: str, option: str) -> bool:
+    """Whether a shipped class has an option that its file does not name, by its signature."""
+    from mnist_trainer.config.instantiate import option_names
+
+    return option in option_names(target)
 
 
 def _typed(value: object) -> str:

@@ -30,6 +30,10 @@ NUM_TEST = 10_000
 DIGITS = tuple("0123456789")
 # Unpacking takes a second: a process that holds the lock for longer hangs.
 LOCK_SECONDS = 60
+REINSTALL = (
+    "Reinstall the package, which is on no index: pip install --force-reinstall --no-deps with its"
+    " clone or its wheel."
+)
 
 
 def load_mnist(root: Path) -> DataSet:
@@ -105,12 +109,7 @@ def embedded_file(name: str) -> bytes:
     try:
         content = lzma.decompress(packed.read_bytes())
     except (OSError, lzma.LZMAError) as error:
-        raise DataError(
-            f"{packed}: {error}. Reinstall the package: pip install --force-reinstall mnist-trainer"
-        ) from error
+        raise DataError(f"{packed}: {error}. {REINSTALL}") from error
     if hashlib.sha256(content).hexdigest() != SHA256[name]:
-        raise DataError(
-            f"{packed}: not the official file. Reinstall the package: pip install --force-reinstall"
-            " mnist-trainer"
-        )
+        raise DataError(f"{packed}: not the official file. {REINSTALL}")
     return content

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_trainer.config.hints import meant
 from mnist_trainer.config.shipped import config_dir
 from mnist_trainer.errors import ConfigError, ExitCode
 from mnist_trainer.launch.hydra.private import option_parser
@@ -21,6 +22,8 @@ EXPLAIN = "--explain"
 EXPLANATIONS = ("layers", "backward")
 # Settings that hold the name of a file or folder.
 PATH_KEYS = ("resume", "hydra.run.dir", "hydra.sweep.dir", "data.root")
+MAX_REASON = 5
+"""Lines of Hydra's reason that are shown."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class CommandLine:
     multirun: bool
     inspects: bool
     """Asks about the configuration (``--cfg``, ``--info``, completion) and trains nothing."""
+    completes: bool
+    """Asks for completion by a shell; the words are none of settings."""
     explain: str | None
     """Asks for an explanation of the model, one of ``EXPLANATIONS``, and trains nothing."""
     config_name: str
@@ -58,20 +63,30 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
     _check_options(arguments, explain)
     if rest:
         known = [EXPLAIN, *re.findall(r"--[\w-]+", parser.format_usage())]
-        raise ConfigError(
-            f"{rest[0]} is not an option.{nearest(rest[0].partition('=')[0], known)}\nSettings are"
-            " words without dashes: mnist-train trainer.epochs=5. All options: mnist-train"
-            " --hydra-help"
-        )
+        raise _unknown_option(rest[0], argv, known)
     inspects = ("cfg", "info", "shell_completion", "hydra_help")
     return CommandLine(
         overrides=[quote_value(word) for word in arguments.overrides],
         multirun=arguments.multirun,
         inspects=any(getattr(arguments, name) for name in inspects),
+        completes=arguments.shell_completion,
         explain=explain,
         config_name=arguments.config_name or "config",
         config_path=arguments.config_path,
         config_dir=arguments.config_dir,
+    )
+
+
+def _unknown_option(word: str, argv: Sequence[str], known: Sequence[str]) -> ConfigError:
+    """The error for an option that does not exist; the name of a setting is meant as one."""
+    option, separator, value = word.partition("=")
+    following = argv[argv.index(word) + 1 :][:1]
+    if not separator and following and not following[0].startswith("-"):
+        value = following[0]
+    hint = meant(option.lstrip("-").replace("-", "_"), value) or nearest(option, known)
+    return ConfigError(
+        f"{word} is not an option.{hint}\nSettings are words without dashes: mnist-train"
+        " trainer.epochs=5. All options: mnist-train --hydra-help"
     )
 
 
@@ -174,4 +189,5 @@ def delegate_to_hydra() -> None:
     except SystemExit as ended:
         sys.exit(ended.code and ExitCode.CONFIG)
     except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
-        raise ConfigError(next(iter(str(error).splitlines()), type(error).__name__)) from error
+        lines = [line.strip() for line in str(error).splitlines()[:MAX_REASON]]
+        raise ConfigError(" ".join(lines) or type(error).__name__) from error

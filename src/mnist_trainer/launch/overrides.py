@@ -14,10 +14,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from yaml import YAMLError
 
+from mnist_trainer.config.hints import meant_choice, meant_word, unknown_setting
 from mnist_trainer.config.reader import OVERLAY_GROUPS
 from mnist_trainer.config.shipped import group_choices, group_names
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.system.messages import nearest, unknown_key
 
 
 def parse_overrides(words: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
@@ -46,10 +46,9 @@ def _check_word(word: str) -> None:
     """Raise ``ConfigError`` where a word is no override, or lacks its value."""
     key, separator, value = word.partition("=")
     if not separator and not word.startswith("~"):
-        known = [*group_names(), "seed", "name", "sweep"]
         raise ConfigError(
             f"{word!r} is not a setting: settings are key=value words, such as model=cnn or"
-            f" trainer.epochs=5.{nearest(word, known)}"
+            f" trainer.epochs=5.{meant_word(word)}"
         )
     if separator and not value:
         choices = ", ".join(group_choices(key.lstrip("+")))
@@ -86,7 +85,7 @@ def _choice_problems(override: Override, loader: ConfigLoader, *, checked: bool)
     names = [each for value in values for each in (value if isinstance(value, list) else [value])]
     for name in names:
         if isinstance(name, str) and name not in [*offered, *loader.get_group_options(group)]:
-            guess = nearest(name, offered)
+            guess = meant_choice(name, offered)
             yield f"{group}={name}: there is no such {group}.{guess} Valid: {', '.join(offered)}"
 
 
@@ -123,16 +122,16 @@ def check_keys(base_of: Callable[[list[str]], Any], overrides: Sequence[Override
     groups = [o for o in overrides if o.key_or_group in group_names() and not o.is_delete()]
     base = base_of([first_value(o) for o in groups if not isinstance(o.value(), dict)])
     keys = [
-        str(o.key_or_group)
+        (str(o.key_or_group), str(o.input_line).partition("=")[2])
         for o in overrides
         if o.key_or_group not in group_names() and not (o.is_add() or o.is_force_add())
     ]
-    problems = [problem for key in keys if (problem := _unknown_part(base, key))]
+    problems = [problem for key, value in keys if (problem := _unknown_part(base, key, value))]
     if problems:
         raise ConfigError("\n".join(problems))
 
 
-def _unknown_part(node: Any, key: str) -> str | None:
+def _unknown_part(node: Any, key: str, value: str) -> str | None:
     """What is wrong with a dotted key that does not exist; None for one that does."""
     walked: list[str] = []
     for part in key.split("."):
@@ -140,7 +139,7 @@ def _unknown_part(node: Any, key: str) -> str | None:
             known = (
                 [str(name) for name in node if name != "hydra"] if isinstance(node, dict) else []
             )
-            return unknown_key(".".join([*walked, part]), known)
+            return unknown_setting(".".join([*walked, part]), known, value)
         walked.append(part)
         node = node[part]
     return None

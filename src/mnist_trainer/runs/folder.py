@@ -161,7 +161,7 @@ def claim_sweep_folder(name: str | None) -> Path:
         return claim_sweep_dir(base / safe_name(name, "sweep"))
     stamp = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
     folder = absolute_folder(base / stamp)
-    while not _make_exclusively(folder):
+    while not _make_exclusively(folder, "hydra.sweep.dir"):
         folder = folder.with_name(f"{stamp}-{secrets.token_hex(2)}")
     return folder
 
@@ -169,11 +169,11 @@ def claim_sweep_folder(name: str | None) -> Path:
 def claim_sweep_dir(path: Path) -> Path:
     """Create the folder of a multirun, or use it if it is there."""
     place = absolute_folder(path)
-    _make_exclusively(place)
+    _make_exclusively(place, "hydra.sweep.dir")
     return place
 
 
-def _make_exclusively(folder: Path) -> bool:
+def _make_exclusively(folder: Path, key: str = "hydra.run.dir") -> bool:
     """Create a folder; False where there is one already."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -181,14 +181,13 @@ def _make_exclusively(folder: Path) -> bool:
     except FileExistsError as error:
         if not folder.is_dir():
             raise MachineError(
-                f"{folder}: there is a file where a folder is needed. Move it, or set"
-                " hydra.run.dir=PATH."
+                f"{folder}: there is a file where a folder is needed. Move it, or set {key}=PATH."
             ) from error
         return False
     except OSError as error:
         raise MachineError(
             f"{folder} cannot be made: {error.strerror or error}. Choose another place with"
-            " hydra.run.dir=PATH."
+            f" {key}=PATH."
         ) from error
     return True
 
@@ -225,21 +224,6 @@ def leading_number(name: str) -> int | None:
     """The number that the folder of a job begins with; None where it begins with none."""
     found = re.match(r"\d+(?=-|$)", name)
     return int(found[0]) if found else None
-
-
-def update_latest_symlink(folder: RunFolder) -> None:
-    """Point ``outputs/latest`` to the folder, atomically; nothing where links are not possible."""
-    if not OUTPUTS.is_dir():
-        return
-    link = OUTPUTS / "latest"
-    if link.exists() and not link.is_symlink():
-        return
-    temporary = OUTPUTS / f".latest-{secrets.token_hex(4)}"
-    with contextlib.suppress(OSError):
-        temporary.symlink_to(
-            os.path.relpath(folder.path, real_path(OUTPUTS)), target_is_directory=True
-        )
-        os.replace(temporary, link)
 
 
 def discard_if_unused(folder: RunFolder) -> None:

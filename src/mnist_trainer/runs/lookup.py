@@ -4,24 +4,19 @@ No torch here: a mistake is answered before it is imported.
 """
 
 import difflib
-import itertools
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_trainer.errors import CheckpointError, ConfigError, DataError
-from mnist_trainer.runs.folder import OUTPUTS, RunFolder, display_path, is_run_folder
+from mnist_trainer.runs.folder import RunFolder, display_path, is_run_folder
+from mnist_trainer.runs.latest import find_latest, last_start, run_path, runs_below
 from mnist_trainer.runs.read import read_yaml
 from mnist_trainer.runs.result import is_completed
 from mnist_trainer.system.paths import real_path, user_path
 
 MAX_NAMED = 6
 """Runs that a message lists."""
-MAX_SEEN = 2000
-"""Folders that are looked at for runs, so that a mistyped ``/`` is answered at once."""
-DEPTH = 3
-"""How deep below the named folder runs are looked for: outputs/multirun/<sweep>/<job>."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +52,7 @@ def locate_checkpoint(run: str | Path, checkpoint: str | Path | None = None) -> 
         )
     if "\0" in f"{run}{checkpoint or ''}":
         raise ConfigError(f"{str(run)!r}: not a path: it holds a NUL.")
-    path = (
-        OUTPUTS / "latest"
-        if str(run) == "latest" and not Path(run).exists()
-        else user_path(str(run))
-    )
+    path = run_path(str(run))
     if path.is_file():
         if checkpoint is not None:
             raise ConfigError(
@@ -111,7 +102,7 @@ def _folder_problem(path: Path) -> str:
         return f"there is no such folder or file.{_near(path)}"
     if not path.is_dir():
         return "neither a run's folder nor a checkpoint."
-    runs = sorted(_runs_below(path), key=lambda run: run.stat().st_mtime, reverse=True)
+    runs = sorted(runs_below(path), key=last_start, reverse=True)
     if not runs:
         return f"not the folder of a run: it holds no config.yaml and no checkpoints.{_latest()}"
     lines = [f"  {display_path(run)}" for run in runs[:MAX_NAMED]]
@@ -170,17 +161,6 @@ def _tests_last(folder: RunFolder) -> bool:
         return False  # The checkpoint holds the configuration as well, and is going to be verified.
 
 
-def _runs_below(folder: Path) -> Iterator[Path]:
-    """The run folders below a folder; hidden folders and links are not followed."""
-    for place, names, _ in itertools.islice(os.walk(folder), MAX_SEEN):
-        path = Path(place)
-        is_run = path != folder and is_run_folder(path)
-        if is_run:
-            yield path
-        is_deep = len(path.relative_to(folder).parts) >= DEPTH
-        names[:] = [] if is_run or is_deep else [name for name in names if name[:1] != "."]
-
-
 def _near(path: Path) -> str:
     """Propose an existing folder of similar name."""
     parent = next((ancestor for ancestor in path.parents if ancestor.is_dir()), None)
@@ -196,9 +176,9 @@ def _near(path: Path) -> str:
 
 
 def _latest() -> str:
-    latest = OUTPUTS / "latest"
+    newest = find_latest()
     return (
-        f" The newest run from here is {latest}."
-        if latest.exists()
+        f" The newest run from here, latest, is {display_path(newest)}."
+        if newest
         else " Train one first: mnist-train"
     )

@@ -56,6 +56,8 @@ class Session:
     resumed_from: str | None
     """Checkpoint and step that the session started from; None at the start of the run."""
     processes: int = 1
+    views: int = 1
+    """Shifted views of each test image that are averaged."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,10 @@ class Result:
             "last_weights_sha256": self.last_weights_sha256,
             "resumed_from": self.session.resumed_from,
             "processes": self.session.processes,
+            "protocol": {
+                "held_out": self.validation.count if self.validation else 0,
+                "views": self.session.views,
+            },
         }
 
 

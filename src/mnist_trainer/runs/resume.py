@@ -14,16 +14,15 @@ from typing import Any
 from mnist_trainer.errors import CheckpointError, ConfigError, DataError, RefusedError
 from mnist_trainer.runs.checksums import changed_files
 from mnist_trainer.runs.folder import (
-    OUTPUTS,
     RunFolder,
     absolute_folder,
     display_path,
     is_run_folder,
 )
+from mnist_trainer.runs.latest import run_path
 from mnist_trainer.runs.read import read_yaml
 from mnist_trainer.runs.result import Status, read_result
 from mnist_trainer.system.messages import counted
-from mnist_trainer.system.paths import user_path
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ def find_run(asked: str) -> RunFolder:
     Raises:
         ConfigError: there is no run.
     """
-    path = OUTPUTS / "latest" if asked == "latest" else user_path(asked, f"resume={asked}")
+    path = run_path(asked, f"resume={asked}")
     if path.name == "checkpoints" or path.suffix == ".pt":
         path = path.parent.parent if path.suffix == ".pt" else path.parent
     if not path.is_dir():

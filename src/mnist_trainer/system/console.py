@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Collection
 from typing import TYPE_CHECKING, TextIO
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 # All but tab and line feed, and the marks that change the direction of what follows.
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+# A command that a line ends with.
+COMMAND = re.compile(r"(?<=[:\s])(mnist-\w+|tensorboard) \S.*$")
 
 
 def printable(text: str, stream: TextIO | None = None) -> str:
@@ -28,6 +33,38 @@ def printable(text: str, stream: TextIO | None = None) -> str:
 
 def _written_out(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode()
+
+
+def fit(text: str, stream: TextIO | None = None) -> str:
+    """Wrap a text at words where a terminal shows it; elsewhere it stays as it is.
+
+    A command at the end of a line stays in one piece, so that it can be copied.
+    """
+    stream = stream or sys.stdout
+    if not stream.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns, 20)
+    return "\n".join(each for line in text.split("\n") for each in _wrapped(line, width))
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    prose, command = line, ""
+    if found := COMMAND.search(line):
+        prose, command = line[: found.start()].rstrip(), found[0]
+    indent = line[: len(line) - len(line.lstrip())]
+    lines = textwrap.wrap(
+        prose,
+        width,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    if command and lines and len(lines[-1]) + 1 + len(command) <= width:
+        lines[-1] += f" {command}"
+        return lines
+    return [*lines, f"{indent}  {command}"] if command else lines
 
 
 def make_console(width: int | None = None) -> Console:

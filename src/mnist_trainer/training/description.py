@@ -35,6 +35,21 @@ def write_description(
     write_json(folder.layers, {"layers": [asdict(layer) for layer in layers]})
 
 
+def settings_without_effect(config: RunConfig, num_validation: int, device: Device) -> list[str]:
+    """Settings that were chosen, but change nothing in this run, each with the reason."""
+    trainer, found = config.trainer, []
+    if num_validation == 0:
+        if trainer.patience is not None:
+            found.append(f"trainer.patience={trainer.patience} (no validation images)")
+        if trainer.monitor != "accuracy":
+            found.append(f"trainer.monitor={trainer.monitor} (no validation images)")
+    if config.data.num_workers > 0 and config.data.loader == "resident":
+        found.append(f"data.num_workers={config.data.num_workers} (data.loader=resident)")
+    if config.device.graph is True and device.type != "cuda":
+        found.append(f"device.graph=true (only on CUDA, not on {device.type})")
+    return found
+
+
 def log_run_summary(
     config: RunConfig,
     splits: Splits,
@@ -57,6 +72,10 @@ def log_run_summary(
     ]
     if how := BY_HAND.get(config.trainer.engine):
         lines.append(f"engine  {config.trainer.engine}: {how}")
+    if not len(splits.validation):
+        lines.append("note    no images held out: the test images are scored after each epoch")
+    if idle := settings_without_effect(config, len(splits.validation), device):
+        lines.append(f"note    no effect in this run: {', '.join(idle)}")
     for line in lines:
         log.info(line)
     terminal.started(lines, layers)

@@ -45,11 +45,17 @@ def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
         seconds=trainer.clock.seconds(),
         weights_sha256=weights_sha256(model.state_dict()),
         last_weights_sha256=weights_sha256(state.weights()),
-        session=Session(trainer.config.seed, trainer.resume_point.checkpoint, trainer.world.size),
+        session=describe_session(trainer),
     )
     outputs.write_result(result)
     outputs.tracker.finish(trainer.config)
     return result
+
+
+def describe_session(trainer: Trainer) -> Session:
+    """What the session was started with."""
+    start, views = trainer.resume_point.checkpoint, trainer.settings.translations
+    return Session(trainer.config.seed, start, trainer.world.size, views)
 
 
 def select_model(trainer: Trainer) -> tuple[nn.Module, int]:

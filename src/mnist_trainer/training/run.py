@@ -25,7 +25,8 @@ from mnist_trainer.models.summary import summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
 from mnist_trainer.runs.checksums import write_checksums
 from mnist_trainer.runs.config_hash import config_hash
-from mnist_trainer.runs.folder import RunFolder, update_latest_symlink
+from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.latest import record_latest
 from mnist_trainer.runs.result import Result, is_completed
 from mnist_trainer.system.files import write_json
 from mnist_trainer.training.clock import Clock
@@ -78,7 +79,7 @@ def train(
     outputs = trainer.outputs
     if world.is_main_process:
         folder.checksums.unlink(missing_ok=True)
-        update_latest_symlink(folder)
+        record_latest(folder)
         clear_failed_result(folder)
     hint = divergence_explained(config, folder, world)
     with outputs.tracker, trainer.interruption, closing(outputs.terminal), outputs.profile, hint:

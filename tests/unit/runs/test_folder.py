@@ -15,7 +15,6 @@ from mnist_trainer.runs.folder import (
     discard_if_unused,
     run_label,
     safe_name,
-    update_latest_symlink,
 )
 
 
@@ -100,13 +99,6 @@ def test_an_unnamed_sweep_gets_a_new_folder(tmp_path: Path) -> None:
         == tmp_path / "outputs" / "multirun" / "lr_study"
     )
     assert claim_sweep_folder(None) != claim_sweep_folder(None)
-
-
-def test_latest_points_at_the_newest(tmp_path: Path) -> None:
-    for _ in range(2):
-        folder = claim_run_folder("x")
-        update_latest_symlink(folder)
-        assert (tmp_path / "outputs" / "latest").resolve() == folder.path
 
 
 def test_a_run_without_a_step_leaves_nothing(tmp_path: Path) -> None:

@@ -134,7 +134,9 @@ class CheckedConfigLoader(ConfigLoader):
                 except ConfigError as found:
                     return found
         if type(error) in (ValueError, AssertionError):
-            reason = str(error).partition(" : ")[0]
+            reason = str(error).partition(" : ")[0] or (
+                "a key is missing before @. Settings are key=value words, such as model=cnn"
+            )
             return ConfigError(f"{shortened(' '.join(overrides))}: {reason}")
         lines = [each for each in f"{error}\n{error.__cause__ or ''}".splitlines() if each.strip()]
         return ConfigError("\n".join(lines[:6]))

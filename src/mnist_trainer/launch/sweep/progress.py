@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mnist_trainer.launch.sweep.records import Job, Sweep
 from mnist_trainer.runs.result import Status, read_result
-from mnist_trainer.system.console import printable
+from mnist_trainer.system.console import fit, printable
 from mnist_trainer.system.messages import counted
 from mnist_trainer.system.signals import Interruption, unblock_in_thread
 
@@ -22,7 +22,7 @@ POLL_SECONDS = 0.5
 
 def print_line(text: str) -> None:
     """Print a line; a terminal that cannot show a character must not end the sweep."""
-    print(printable(text), flush=True)
+    print(fit(printable(text)), flush=True)
 
 
 def skipped_lines(finished: Sequence[Job], num_asked: int, num_different: int) -> list[str]:

@@ -4,10 +4,11 @@ import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from mnist_trainer.launch.sweep.progress import duration, print_line
 from mnist_trainer.launch.sweep.records import Job
-from mnist_trainer.report.analysis.groups import Group
+from mnist_trainer.report.analysis.groups import Group, accuracies
 from mnist_trainer.report.read.records import read_run
 from mnist_trainer.report.render.document import spread_text
 from mnist_trainer.runs.result import Status
@@ -124,6 +125,15 @@ def captions(groups: Sequence[JobGroup], others: int, folder: str) -> list[str]:
     return said
 
 
+def next_steps(groups: Sequence[JobGroup], folder: str) -> list[str]:
+    """Commands to go on with: the report of the sweep, the test of its best job."""
+    steps = [f"report    mnist-report {quote(folder)}"]
+    if groups and groups[0].validation:
+        best = max(groups[0].completed, key=lambda run: accuracies([run], "validation"))
+        steps.append(f"best job  mnist-eval {quote(best.path)}")
+    return steps
+
+
 def show(jobs: Sequence[Job], others: int, folder: str) -> None:
     """Print the table: in colour on a terminal, else as plain text."""
     from mnist_trainer.training.tracking.terminal import is_watched
@@ -138,8 +148,8 @@ def show(jobs: Sequence[Job], others: int, folder: str) -> None:
         for line in lines:
             cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
             print_line("  ".join(cells).rstrip())
-    for caption in captions(groups, others, folder):
-        print_line(caption)
+    for said in [*captions(groups, others, folder), *next_steps(groups, folder)]:
+        print_line(said)
 
 
 def _show_rich(lines: list[list[str]]) -> None:

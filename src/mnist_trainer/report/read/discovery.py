@@ -7,8 +7,9 @@ from pathlib import Path
 
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.report.read.records import RunRecord, read_run
-from mnist_trainer.runs.folder import OUTPUTS, RUN_MARKS, START_MARKS, display_path
-from mnist_trainer.system.paths import real_path, user_path
+from mnist_trainer.runs.folder import RUN_MARKS, START_MARKS, display_path
+from mnist_trainer.runs.latest import run_path
+from mnist_trainer.system.paths import real_path
 
 SUCH_AS = "Name the folder of a run or of a sweep, such as outputs/latest or outputs/multirun/NAME."
 
@@ -43,9 +44,7 @@ def _places(asked: str) -> list[Path]:
     """The folders that a word names: an existing file or folder first, else a pattern."""
     if "\0" in asked or not asked.strip():
         raise ConfigError(f"{asked!r}: not the name of a folder. {SUCH_AS}")
-    path = user_path(asked)
-    if asked == "latest" and not path.exists():
-        path = OUTPUTS / "latest"
+    path = run_path(asked)
     if path.is_dir():
         return [real_path(path)]
     if path.is_file():

@@ -14,6 +14,7 @@ from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.metrics import Metrics, wilson_interval
 from mnist_trainer.runs.result import Result, Status
 from mnist_trainer.system.console import make_console, make_table, printable
+from mnist_trainer.training.tracking.epoch_table import columns_left_out, head_of, row_of
 
 REFRESH_SECONDS = 0.1
 
@@ -73,8 +74,8 @@ def open_terminal(is_main_process: bool = True) -> Terminal:
 
 
 def is_watched() -> bool:
-    """Whether standard output is a terminal that shows colours and bars."""
-    plain = "CI" in os.environ or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    """Whether standard output is a terminal that shows bars; ``NO_COLOR`` takes colours alone."""
+    plain = "CI" in os.environ or os.environ.get("TERM") == "dumb"
     return sys.stdout.isatty() and not plain
 
 
@@ -108,9 +109,21 @@ def closing_lines(result: Result, folder: str) -> list[tuple[str, str]]:
     if result.validation:
         validation = f"{interval(result.validation)}, epoch {result.tested_epoch}"
         rows.insert(0, ("validation", validation))
+    if protocol := protocol_note(result):
+        rows.insert(1, ("protocol", protocol))
     if any(Path(folder).glob("events.out.tfevents.*")):
         rows.insert(-1, ("curves", f"tensorboard --logdir {quote(folder)}"))
     return rows
+
+
+def protocol_note(result: Result) -> str:
+    """What the test accuracy is not: of images seen once, or of one view; empty where it is."""
+    parts = []
+    if result.validation is None:
+        parts.append("no images held out: the test images were scored after each epoch")
+    if result.session.views > 1:
+        parts.append(f"{result.session.views} shifted views of each test image averaged")
+    return "; ".join(parts)
 
 
 def profile_lines(table: str, trace: Path) -> list[str]:
@@ -173,7 +186,7 @@ class RichTerminal(Terminal):
         self.console = make_console()
         self.progress = Progress(
             TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=max(8, min(30, self.console.width // 3 - 12))),
             MofNCompleteColumn(),
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[note]}"),
@@ -187,6 +200,7 @@ class RichTerminal(Terminal):
         self.refreshed = time.monotonic()
         self.loss_note = ""
         self.header_shown = False
+        self.left_out = columns_left_out(self.console.width)
 
     def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
         from rich.text import Text
@@ -241,15 +255,19 @@ class RichTerminal(Terminal):
         scored = "validation" if report.validation else "test" if report.test else ""
         if not self.header_shown:
             self.header_shown = True
-            head = f"{'epoch':>6}{'train loss':>12}{'accuracy':>11}"
-            head += f"{scored + ' loss':>17}{'accuracy':>11}" if scored else ""
-            self.console.print(f"[dim]{head}{'lr':>10}{'images/s':>10}{'seconds':>9}[/dim]")
-        row = f"{report.epoch:>6}{report.train.loss:>12.4f}{percent(report.train):>11}"
+            head = head_of(self.left_out, scored)
+            self.console.print(f"[dim]{head}[/dim]")
         metrics = report.validation or report.test
-        if metrics:
-            row += f"{metrics.loss:>17.4f}{percent(metrics):>11}"
-        row += (
-            f"{report.learning_rate:>10.2g}{report.images_per_second:>10,.0f}{report.seconds:>9.1f}"
+        row = row_of(
+            self.left_out,
+            str(report.epoch),
+            f"{report.train.loss:.4f}",
+            percent(report.train),
+            f"{metrics.loss:.4f}" if metrics else "",
+            percent(metrics),
+            f"{report.learning_rate:.2g}",
+            f"{report.images_per_second:,.0f}",
+            f"{report.seconds:.1f}",
         )
         self.console.print(row + ("  [green]best[/green]" if report.is_best else ""))
 

@@ -1,6 +1,7 @@
 """The table of a sweep: what is averaged over what, and who comes first."""
 
 import json
+import shlex
 
 import pytest
 
@@ -8,6 +9,7 @@ from mnist_trainer.launch.sweep.table import (
     _show_rich,
     captions,
     group_jobs,
+    next_steps,
     rows,
     show,
     shown,
@@ -89,6 +91,7 @@ def test_without_validation_images_nothing_is_ranked(make_job: MakeJob) -> None:
         "the order of the sweep, not that of the test accuracy"
     )
     assert "not ranked" in captions(group_jobs(jobs), 0, "x")[0]
+    assert len(next_steps(group_jobs(jobs), "x")) == 1
 
 
 def test_a_plain_table_is_aligned(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +103,16 @@ def test_a_plain_table_is_aligned(make_job: MakeJob, capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.splitlines()[1:]
     column = lines[0].index("validation")
     assert [line[column:].split()[0] for line in lines[1:3]] == ["90.00", "80.00"]
-    assert "1 other job in the folder" in lines[-1]
+    assert "1 other job in the folder" in lines[-3]
+
+
+def test_the_end_of_a_sweep_says_what_to_type_next(make_job: MakeJob) -> None:
+    jobs = [make_job(k, score, lr=str(k // 2), seed=str(k)) for k, score in enumerate((0.8, 0.9))]
+    report, best = next_steps(group_jobs([*jobs, make_job(2, 0.1, lr="9")]), "outputs/multirun/x y")
+    assert report.endswith("mnist-report 'outputs/multirun/x y'")
+    assert shlex.split(best)[-2:] == ["mnist-eval", str(jobs[1].folder)]
+    failed = group_jobs([make_job(3, status="failed", lr="7")])
+    assert len(next_steps(failed, "x")) == 1
 
 
 def test_brackets_are_not_markup(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
