@@ -7,7 +7,7 @@ import logging
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from filelock import Timeout
 from mnist_trainer.data.cache_lock import cache_lock
 from mnist_trainer.errors import DataError, MachineError
 from mnist_trainer.system.files import atomic_write, sweep_temporaries, write_json
+from mnist_trainer.system.paths import user_path
 
 log = logging.getLogger(__name__)
 
@@ -110,11 +111,13 @@ def _recorded_hashes(raw: Path) -> dict[str, str]:
 
 def _provide_one(archive: Archive, raw: Path, *, download: bool, mirror: str | None) -> None:
     path = raw / archive.name
-    if path.is_file() and file_hash(path, "md5") == archive.md5:
-        _unpack(archive, path, raw)
+    others = [path] if mirror is None or "://" in mirror else [path, user_path(mirror) / path.name]
+    if any(_unpack_if_genuine(archive, each, raw) for each in others):
         return
-    if not download:
-        raise DataError(f"{path} is missing or damaged, and data.download=false.")
+    found = _found_instead(archive, others)
+    if not download or len(others) > 1:
+        reason = "data.download=false" if not download else f"data.mirror={mirror} has no such file"
+        raise DataError(f"{path} is missing or damaged, and {reason}.{found}")
     # Here, because pooch and requests take a tenth of a second to import.
     from mnist_trainer.data.download import fetch
 
@@ -129,8 +132,37 @@ def _provide_one(archive: Archive, raw: Path, *, download: bool, mirror: str | N
         # pooch leaves a file that its owner alone can read.
         shutil.copymode(raw / archive.members[0].file, unchecked)
         unchecked.replace(path)
+    except DataError as error:
+        raise DataError(f"{error}{found}") from error
     finally:
         shutil.rmtree(unchecked.parent, ignore_errors=True)
+
+
+def _found_instead(archive: Archive, paths: Iterable[Path]) -> str:
+    """Lines on the files that are in the place of an archive, and are another one."""
+    return "".join(
+        f"\n{path} lies there, with MD5 {file_hash(path, 'md5')}; expected is {archive.md5}."
+        for path in paths
+        if path.is_file()
+    )
+
+
+def _unpack_if_genuine(archive: Archive, path: Path, raw: Path) -> bool:
+    """Unpack a file that somebody has put there: the published one by its MD5, or another one of
+    the same content, packed anew, by the SHA-256 of what is in it."""
+    if not path.is_file():
+        return False
+    if file_hash(path, "md5") == archive.md5:
+        _unpack(archive, path, raw)
+        return True
+    if not all(member.sha256 for member in archive.members):
+        return False
+    try:
+        _unpack(archive, path, raw)
+    except DataError as error:
+        log.warning("%s", error)
+        return False
+    return True
 
 
 def _unpack(archive: Archive, path: Path, raw: Path) -> None:
