@@ -60,6 +60,7 @@ def test_failing_check_is_a_finding_and_sets_the_exit_code(
 
     monkeypatch.setattr(doctor, "embedded_data", damaged)
     monkeypatch.setattr(doctor, "devices", list)
+    monkeypatch.setattr("sys.argv", ["doctor"])
     with pytest.raises(SystemExit) as ended:
         doctor.main()
     assert ended.value.code == 6
