@@ -71,6 +71,7 @@ def test_set_back_in_a_run_no_time_is_negative_and_resume_is_right(
     assert differences(last(tmp_path / "more"), last(tmp_path / "plain")) == []
 
 
+@pytest.mark.soak
 def test_set_back_in_a_sweep_no_time_is_negative_and_the_newest_is_the_latest(
     clock: dict[str, str], mnist_train: Command, tmp_path: Path
 ) -> None:

@@ -190,7 +190,7 @@ def test_an_error_of_the_disk_is_told_and_nothing_lost(
     error: str, server: ForkServer, words: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
     calls = calls_that_write(undisturbed)
-    chosen = calls[:: len(calls) // 8]
+    chosen = calls[:: len(calls) // 5]
     fail_and_recover(server, words, undisturbed, tmp_path, chosen, error)
 
 

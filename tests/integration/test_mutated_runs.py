@@ -31,8 +31,8 @@ WORDS = (
 )
 FILES = (
     "checksums.json", "config.yaml", "environment.json", "metrics.jsonl", "predictions.npz",
-    "result.json", "train.log", "evaluation.json", ".hydra/config.yaml", ".hydra/hydra.yaml",
-    ".hydra/overrides.yaml", "checkpoints/best.pt", "checkpoints/last.pt",
+    "result.json", "train.log", "evaluation.json", "layers.json", ".hydra/config.yaml",
+    ".hydra/hydra.yaml", ".hydra/overrides.yaml", "checkpoints/best.pt", "checkpoints/last.pt",
     "checkpoints/previous.pt", "checkpoints/manifest.json",
 )  # fmt: skip
 COMMANDS = {

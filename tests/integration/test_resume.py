@@ -306,7 +306,7 @@ def test_a_run_that_diverged_goes_on_from_its_good_state(
     words = (*QUICK_WORDS, *QUICK_LIMITS, "hydra.run.dir=run")
     assert mnist_train(*words).code == 0
     before = (tmp_path / "run" / "config.yaml").read_bytes()
-    much = ("trainer.epochs=2", "optimizer.lr=1e39", "resume_allow_changes=true")
+    much = ("trainer.epochs=2", "optimizer.lr=1e38", "resume_allow_changes=true")
     diverged = mnist_train("resume=run", *much)
     assert diverged.code == 5
     command = diverged.err.partition("Go on from it with: mnist-train ")[2].splitlines()[0]

@@ -45,7 +45,7 @@ def test_in_set_up_nothing_is_left(number: int, code: int, start: Start, tmp_pat
 def test_in_the_final_test_the_run_can_be_resumed(
     start: Start, mnist_train: Command, tmp_path: Path
 ) -> None:
-    words = (*WORDS, "model=cnn", "trainer.translations=9", "data.test_limit=null")
+    words = (*WORDS, "model=cnn", "trainer.translations=9", "data.test_limit=4000")
     process = start(*words, "hydra.run.dir=late")
     wait_for_step(tmp_path / "late", 7, process)
     wait_for(tmp_path / "late" / "checkpoints" / "last.pt", process)

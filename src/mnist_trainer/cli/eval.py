@@ -9,6 +9,7 @@ from typing import get_args, get_type_hints
 from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder, typed_words
 from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.config.settings import DataSettings
+from mnist_trainer.runs.checksums import add_checksum
 from mnist_trainer.runs.folder import display_path, safe_name
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
 from mnist_trainer.system.console import printable
@@ -93,6 +94,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     path = folder / f"{stem}.json"
     written = [path]
     write_json(path, scored.as_json(), elsewhere=ELSEWHERE)
+    if located.folder and path.resolve() == located.folder.evaluation.resolve():
+        add_checksum(located.folder, path.name)
     if not arguments.no_figures:
         from mnist_trainer.inference.scoring.figures import draw, write_pictures, write_tensorboard
 

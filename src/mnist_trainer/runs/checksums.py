@@ -4,6 +4,7 @@ Checkpoints have a manifest of their own. As there, hashes are no signatures: wh
 on purpose can change its hash as well.
 """
 
+import contextlib
 import hashlib
 
 from mnist_trainer.errors import DataError
@@ -14,6 +15,8 @@ from mnist_trainer.system.files import write_json
 NAMES = (
     "config.yaml",
     "environment.json",
+    "evaluation.json",
+    "layers.json",
     "metrics.jsonl",
     "predictions.npz",
     "result.json",
@@ -31,6 +34,15 @@ def write_checksums(folder: RunFolder) -> None:
     """
     hashes = {name: _hash(folder, name) for name in NAMES}
     write_json(folder.checksums, {name: each for name, each in hashes.items() if each})
+
+
+def add_checksum(folder: RunFolder, name: str) -> None:
+    """Add the hash of a file that a later command has written to those of a finished run."""
+    if folder.checksums.exists():
+        with contextlib.suppress(DataError):  # Damaged: that is told, and stays as it is.
+            hashes = read_json(folder.checksums)
+            if isinstance(hashes, dict):
+                write_json(folder.checksums, {**hashes, name: _hash(folder, name)})
 
 
 def changed_files(folder: RunFolder) -> list[str]:

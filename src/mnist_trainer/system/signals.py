@@ -89,6 +89,14 @@ def blocked_in_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
+def ignore_terminal() -> None:
+    """Ignore Ctrl+C and a closed terminal for good, in a process that another one stops."""
+    with contextlib.suppress(ValueError):  # Not the main thread, where Python allows no handlers.
+        for number in STOPPING:
+            if number != signal.SIGTERM:
+                signal.signal(number, signal.SIG_IGN)
+
+
 def unblock_in_thread() -> None:
     """Let this thread take Ctrl+C and SIGHUP; Python's handlers run in the main thread still."""
     if hasattr(signal, "pthread_sigmask"):

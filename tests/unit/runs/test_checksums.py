@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_trainer.runs.checksums import changed_files, write_checksums
+from mnist_trainer.runs.checksums import add_checksum, changed_files, write_checksums
 from mnist_trainer.runs.folder import RunFolder
 
 
@@ -29,6 +29,15 @@ def test_a_changed_or_missing_file_is_named(folder: RunFolder) -> None:
     config, result = changed_files(folder)
     assert "config.yaml" in config
     assert "result.json" in result
+
+
+def test_what_a_later_command_writes_is_added(folder: RunFolder) -> None:
+    folder.evaluation.write_text("{}")
+    add_checksum(folder, "evaluation.json")
+    assert changed_files(folder) == []
+    folder.evaluation.write_text("[]")
+    (told,) = changed_files(folder)
+    assert "evaluation.json" in told
 
 
 def test_runs_of_older_versions_have_no_checksums(folder: RunFolder) -> None:

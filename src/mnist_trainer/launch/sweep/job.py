@@ -37,7 +37,7 @@ from mnist_trainer.launch.sweep.records import (
 from mnist_trainer.runs.faults import faults_of_the_machine
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.lock import folder_lock
-from mnist_trainer.system.signals import stop_signals_raise
+from mnist_trainer.system.signals import ignore_terminal, stop_signals_raise
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +115,7 @@ def stops_with_sweep(sweep: Sweep) -> Iterator[None]:
     if sweep.is_here:
         yield
         return
+    ignore_terminal()
     ended = threading.Event()
 
     def watch() -> None:

@@ -80,6 +80,7 @@ def test_checks_of_scikit_learn_pass_but_those_that_need_other_data() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.soak
 def test_all_checks_of_scikit_learn_pass_on_features_made_into_images() -> None:
     estimator = AnyFeatures("linear", "adam", epochs=20, learning_rate=0.02)
     # Batches of other sizes may differ in the last digit of a float32.
