@@ -53,7 +53,7 @@ bench: $(DEV) ## Measure what docs/speed.md shows.
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: $(DEV) ## Make the pictures of the README and of docs/ anew.
-	@$(BIN)/python docs/make_pictures.py
+	@$(BIN)/python -m docs.make_pictures
 	@$(BIN)/python -m benchmarks.pictures
 	@$(BIN)/python docs/foundations/make_figures.py
 

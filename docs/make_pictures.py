@@ -10,7 +10,6 @@ import itertools
 import os
 import pty
 import select
-import shutil
 import socket
 import subprocess
 import sys
@@ -25,11 +24,12 @@ from rich.console import Console
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
+from tests.browser import browser, find_browser
 
 FIGURES = Path(__file__).parent / "figures"
 BIN = Path(sys.executable).parent
 COLUMNS, ROWS = 80, 120
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+CHROMIUM = find_browser()
 ANSI = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"]
 
 
@@ -144,26 +144,23 @@ def terminal_picture(name: str, typed: str, folder: Path, last: int | None = Non
     draw_terminal(name, typed, lines if last is None else lines[-last:])
 
 
-def page_picture(name: str, address: str, size: tuple[int, int]) -> None:
-    """Draw a page as NAME.png."""
+def page_picture(name: str, address: str, size: tuple[int, int], seconds: float = 2) -> None:
+    """Draw a page as NAME.png, some seconds after it was opened."""
     if CHROMIUM is None:
         print(f"docs/figures/{name}.png is left as it is: Chromium is not installed")
         return
-    with tempfile.TemporaryDirectory() as profile:
-        options = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-sync",
-        ]
-        options += ["--disable-background-networking", "--disable-component-update"]
-        options += ["--disable-quic", "--hide-scrollbars", f"--user-data-dir={profile}"]
-        options += ["--virtual-time-budget=30000", f"--window-size={size[0]},{size[1]}"]
-        target = f"--screenshot={FIGURES / name}.png"
-        subprocess.run(
-            [CHROMIUM, *options, target, address], check=True, capture_output=True, timeout=300
+    with browser(CHROMIUM) as page:
+        width, height = size
+        page.do(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
+        page.do("Page.navigate", url=address)
+        time.sleep(seconds)
+        page.picture(FIGURES / f"{name}.png")
     print(f"docs/figures/{name}.png")
 
 
@@ -199,7 +196,7 @@ def main() -> None:
         words = "mnist-train -m model=fcn,cnn 'seed=range(3)' trainer.epochs=1 sweep=first"
         terminal_picture("sweep", words, folder)
         with tensorboard(folder) as address:
-            page_picture("tensorboard", f"{address}/#timeseries", (1400, 900))
+            page_picture("tensorboard", f"{address}/#custom_scalars", (1400, 800), seconds=20)
         subprocess.run(
             [BIN / "mnist-report", "outputs/multirun/first", "--html"], cwd=folder, check=True
         )

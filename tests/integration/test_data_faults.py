@@ -199,7 +199,8 @@ def test_commands_share_a_cache_though_one_is_killed(tmp_path: Path) -> None:
     for process in others:
         _, said = process.communicate(timeout=200)
         assert process.returncode == 0, said
-        assert said == ""
+        # On a busy machine one waits so long for another that it says so.
+        assert all(line.startswith("WARNING: Waiting for") for line in said.splitlines())
     assert {path.name for path in raw.iterdir()} == set(SHA256)
 
 

@@ -185,7 +185,7 @@ def calls_that_write(undisturbed: Path) -> list[Point]:
     return [each for each in writing_calls(undisturbed) if each[0] in ("write", "fsync")]
 
 
-@pytest.mark.parametrize("error", ["EIO", "EINTR"])
+@pytest.mark.parametrize("error", ["EIO", pytest.param("EINTR", marks=pytest.mark.soak)])
 def test_an_error_of_the_disk_is_told_and_nothing_lost(
     error: str, server: ForkServer, words: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:

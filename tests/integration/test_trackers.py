@@ -24,7 +24,7 @@ NEEDED = os.environ.get("MNIST_TRAINER_REQUIRE_ALL") == "1"
 
 
 @pytest.mark.skipif(shutil.which("strace") is None and not NEEDED, reason="strace is missing")
-@pytest.mark.parametrize("package", ["mlflow", "wandb"])
+@pytest.mark.parametrize("package", [pytest.param("mlflow", marks=pytest.mark.soak), "wandb"])
 def test_nobody_is_contacted(package: str, data_root: Path, tmp_path: Path) -> None:
     if not is_installed(package) and not NEEDED:
         pytest.skip(f"{package} is not installed")

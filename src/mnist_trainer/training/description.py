@@ -60,14 +60,14 @@ def log_run_summary(
     world: World,
 ) -> None:
     """Show what is going to be trained, on what."""
-    held_out = f", {len(splits.validation):,} for validation" if len(splits.validation) else ""
+    held_out = f", {len(splits.validation):,} validation" if len(splits.validation) else ""
     epochs = counted(config.trainer.epochs, "epoch")
     parameters = count_parameters(model)
     processes = f", {world.size} processes" if world.size > 1 else ""
     lines = [
         f"{config.label}: {parameters:,} parameters, {epochs}, seed {config.seed}",
-        f"data    {config.data.name}: {len(splits.train):,} images for training{held_out},"
-        f" {len(splits.test):,} for the test",
+        f"data    {config.data.name}: {len(splits.train):,} training{held_out},"
+        f" {len(splits.test):,} test images",
         f"device  {device.type} ({device.name}), {device.precision}{processes}",
     ]
     if how := BY_HAND.get(config.trainer.engine):

@@ -61,6 +61,6 @@ def test_an_argument_of_the_class_itself_is_a_setting(compose: Compose) -> None:
 def test_a_trusted_package_that_is_not_found_says_how(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("MNIST_TRAINER_TRUST", "my_nets")
-    with pytest.raises(ConfigError, match=r"PYTHONPATH=\. MNIST_TRAINER_TRUST=my_nets"):
-        locate("my_nets.Net", "model._target_")
+    monkeypatch.setenv("MNIST_TRAINER_TRUST", "nets_of_nobody")
+    with pytest.raises(ConfigError, match=r"PYTHONPATH=\. MNIST_TRAINER_TRUST=nets_of_nobody"):
+        locate("nets_of_nobody.Net", "model._target_")
