@@ -1,6 +1,6 @@
 # mnist-trainer from its pinned versions, as an ordinary user.
 #   docker build --tag mnist-trainer .
-#   docker run --rm --volume "$PWD/outputs:/work/outputs" mnist-trainer model=cnn
+#   docker run --rm --volume "$PWD/outputs:/runs/outputs" mnist-trainer model=cnn
 # A small image for machines without a GPU: --build-arg TORCH_INDEX=ADDRESS, the index of PyTorch's CPU wheels.
 FROM python:3.12-slim AS build
 ARG TORCH_INDEX=
@@ -16,10 +16,10 @@ RUN python -m venv /opt/mnist \
 
 FROM python:3.12-slim
 COPY --from=build /opt/mnist /opt/mnist
-RUN useradd --create-home trainer && mkdir /work && chown trainer /work
+RUN useradd --create-home trainer && mkdir /runs && chown trainer /runs
 ENV PATH=/opt/mnist/bin:$PATH
 # Also for `docker run --user` with a number that the image does not know.
 ENV HOME=/tmp XDG_CACHE_HOME=/tmp/cache
 USER trainer
-WORKDIR /work
+WORKDIR /runs
 ENTRYPOINT ["mnist-train"]
