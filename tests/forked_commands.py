@@ -10,10 +10,13 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.integration.conftest import Ended
+
+ROOT = Path(__file__).parents[1]
 
 MODULES = {
     "train": "mnist_trainer.cli.train",
@@ -23,6 +26,9 @@ MODULES = {
     "report": "mnist_trainer.cli.report",
 }
 NEEDED = (
+    "torch.utils.tensorboard",
+    "mnist_trainer.launch.single",
+    "mnist_trainer.launch.sweep.command",
     "mnist_trainer.inference.scoring.evaluation_result",
     "mnist_trainer.inference.scoring.tables",
     "mnist_trainer.inference.digit_images.classify",
@@ -31,46 +37,49 @@ NEEDED = (
     "mnist_trainer.training.run",
 )
 """Imported late by the commands, and here before the first fork."""
-HUNG = -1
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    """Exit status; ``HUNG`` where it did not end in time."""
-    out: str
-    err: str
-    seconds: float
-
-    @property
-    def last_line(self) -> str:
-        return (self.err.strip() or self.out.strip()).rpartition("\n")[2]
+HUNG = -100
+"""Exit status of a command that did not end in time."""
 
 
 class Forks:
     """A process that runs commands in forks of itself; a context manager."""
 
-    def __init__(self, cache: Path, cwd: Path) -> None:
+    def __init__(self, cwd: Path, cache: Path | None = None) -> None:
         """Args:
-        cache: the user's cache folder, which holds the data below ``mnist-trainer``.
         cwd: the working directory of the commands.
+        cache: the user's cache folder, which holds the data below ``mnist-trainer``; None: the
+            commands are told where their data are.
         """
+        self.cwd = cwd
+        own = {} if cache is None else {"XDG_CACHE_HOME": str(cache)}
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, "-m", "tests.forked_commands", *(["--load"] if cache else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=cwd,
-            env={**os.environ, "XDG_CACHE_HOME": str(cache), "COLUMNS": "200"},
+            cwd=ROOT,
+            env={**os.environ, **own, "COLUMNS": "200", "OMP_NUM_THREADS": "1"},
             text=True,
         )
 
-    def run(self, command: str, *words: str, timeout: float = 30.0) -> Ended:
-        """Run a command, one of ``MODULES``, with its words."""
+    def run(
+        self,
+        command: str,
+        *words: str,
+        cwd: Path | None = None,
+        timeout: float = 30.0,
+        strace: Sequence[str] = (),
+        signals: Sequence[tuple[float, int]] = (),
+    ) -> Ended:
+        """Run a command, one of ``MODULES``, with its words.
+
+        Args:
+            strace: options of strace; the command waits until it is attached.
+            signals: seconds to wait, and the number of a signal to send then, one after the other.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {"command": command, "words": words, "timeout": timeout}
+        request: dict[str, Any] = {"command": command, "words": words, "timeout": timeout}
+        request |= {"cwd": str(cwd or self.cwd), "strace": strace, "signals": signals}
         print(json.dumps(request), file=self._process.stdin, flush=True)
         return Ended(**json.loads(self._process.stdout.readline()))
 
@@ -88,32 +97,50 @@ def serve() -> None:
     commands = {name: importlib.import_module(module) for name, module in MODULES.items()}
     for module in NEEDED:
         importlib.import_module(module)
-    from mnist_trainer.data.loading import _load
-    from mnist_trainer.system.files import data_cache_folder
+    if "--load" in sys.argv:
+        from mnist_trainer.data.loading import _load
+        from mnist_trainer.system.files import data_cache_folder
 
-    _load("mnist", data_cache_folder(), True, None)
+        _load("mnist", data_cache_folder(), True, None)
     for line in sys.stdin:
         request = json.loads(line)
-        ended = _run(commands[request["command"]], request["words"], request["timeout"])
-        print(json.dumps(ended), flush=True)
+        print(json.dumps(_run(commands[request["command"]], request)), flush=True)
 
 
-def _run(module: Any, words: Sequence[str], timeout: float) -> Mapping[str, Any]:
+def _run(module: Any, request: Mapping[str, Any]) -> Mapping[str, Any]:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         child = _fork()
         if child == 0:
+            os.chdir(request["cwd"])
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
-            os._exit(_call(module, words))
-        code = _wait(child, started + timeout)
+            while request["strace"] and "TracerPid:\t0" in Path("/proc/self/status").read_text():
+                time.sleep(0.002)
+            os._exit(_call(module, request["words"]))
+        with _traced(child, request["strace"]):
+            for seconds, number in request["signals"]:
+                time.sleep(seconds)
+                # One that has ended is not waited for yet: its number is no other process's.
+                os.kill(child, number)
+            code = _wait(child, started + request["timeout"])
         texts = []
         for file in (out, err):
             file.seek(0)
             texts.append(file.read().decode("utf-8", "replace"))
         seconds = time.perf_counter() - started
         return {"code": code, "out": texts[0], "err": texts[1], "seconds": seconds}
+
+
+@contextlib.contextmanager
+def _traced(child: int, options: Sequence[str]) -> Iterator[None]:
+    """Attach strace, where there are options for it."""
+    if not options:
+        yield
+        return
+    with subprocess.Popen(["strace", "-f", "-qq", *options, "-p", str(child)]):
+        yield
 
 
 def _fork() -> int:

@@ -17,7 +17,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mnist_trainer.runs.checkpoint import load_checkpoint
-from tests.integration.fork_server import ForkServer, fork_server
+from tests.forked_commands import Forks
 from tests.integration.test_resume import differences, points
 
 pytestmark = pytest.mark.skipif(
@@ -58,17 +58,18 @@ def words(data_root: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ForkServer]:
-    with fork_server() as started:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with Forks(tmp_path_factory.mktemp("forks")) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def undisturbed(server: ForkServer, words: list[str], tmp_path_factory: Any) -> Path:
+def undisturbed(server: Forks, words: list[str], tmp_path_factory: Any) -> Path:
     """The folder of a run that was left alone, below it ``trace``: its system calls."""
     folder: Path = tmp_path_factory.mktemp("undisturbed")
     options = ["-y", "-o", str(folder / "trace"), "-e", f"trace={WRITING}"]
-    assert server.run(words, folder, options) == 0, (folder / "stderr.txt").read_text()
+    ended = server.run("train", *words, cwd=folder, strace=options)
+    assert ended.code == 0, ended.err
     return folder
 
 
@@ -110,12 +111,13 @@ def outcome(run: Path) -> dict[str, Any]:
 
 
 def recover(
-    server: ForkServer, words: Sequence[str], folder: Path, expected: dict[str, Any], point: Point
+    server: Forks, words: Sequence[str], folder: Path, expected: dict[str, Any], point: Point
 ) -> list[str]:
     """Type the command again after a fault; what is not as it should be."""
     found = []
-    if (code := server.run(words, folder)) != 0:
-        found.append(f"exit {code}: {(folder / 'stderr.txt').read_text()}")
+    ended = server.run("train", *words, cwd=folder)
+    if ended.code != 0:
+        found.append(f"exit {ended.code}: {ended.err}")
     else:
         found += differences(expected, outcome(folder / "run"))
         found += [str(path) for path in (folder / "run").rglob("*.tmp")]
@@ -124,13 +126,14 @@ def recover(
 
 
 def kill_and_recover(
-    server: ForkServer, words: list[str], undisturbed: Path, folder: Path, chosen: list[Point]
+    server: Forks, words: list[str], undisturbed: Path, folder: Path, chosen: list[Point]
 ) -> None:
     expected, problems, num_killed = outcome(undisturbed / "run"), [], 0
     for call, count in chosen:
         options = ["-o", os.devnull, "-e", f"trace={call}"]
         inject = f"inject={call}:{KILL}:when={count}"
-        num_killed += server.run(words, folder, [*options, "-e", inject]) == -9
+        ended = server.run("train", *words, cwd=folder, strace=[*options, "-e", inject])
+        num_killed += ended.code == -9
         problems += recover(server, words, folder, expected, (call, count))
     assert not problems, "\n".join(problems)
     assert num_killed >= 0.9 * len(chosen)
@@ -138,7 +141,7 @@ def kill_and_recover(
 
 @pytest.mark.parametrize("part", range(3))
 def test_killed_at_a_system_call_it_comes_to_the_same_bits(
-    part: int, server: ForkServer, words: list[str], undisturbed: Path, tmp_path: Path
+    part: int, server: Forks, words: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
     calls = writing_calls(undisturbed)
     assert len(calls) >= 150
@@ -149,13 +152,13 @@ def test_killed_at_a_system_call_it_comes_to_the_same_bits(
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_killed_at_every_system_call_it_comes_to_the_same_bits(
-    server: ForkServer, words: list[str], undisturbed: Path, tmp_path: Path
+    server: Forks, words: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
     kill_and_recover(server, words, undisturbed, tmp_path, writing_calls(undisturbed))
 
 
 def fail_and_recover(
-    server: ForkServer,
+    server: Forks,
     words: list[str],
     undisturbed: Path,
     folder: Path,
@@ -166,8 +169,8 @@ def fail_and_recover(
     for call, count in chosen:
         options = ["-o", os.devnull, "-e", f"trace={call}"]
         inject = f"inject={call}:error={error}:when={count}"
-        code = server.run(words, folder, [*options, "-e", inject])
-        said = (folder / "stderr.txt").read_text()
+        ended = server.run("train", *words, cwd=folder, strace=[*options, "-e", inject])
+        code, said = ended.code, ended.err
         where = f"{call} {count} {error}"
         if code not in (0, 6) or "Traceback" in said:
             problems.append(f"{where}: exit {code}: {said}")
@@ -187,7 +190,7 @@ def calls_that_write(undisturbed: Path) -> list[Point]:
 
 @pytest.mark.parametrize("error", ["EIO", pytest.param("EINTR", marks=pytest.mark.soak)])
 def test_an_error_of_the_disk_is_told_and_nothing_lost(
-    error: str, server: ForkServer, words: list[str], undisturbed: Path, tmp_path: Path
+    error: str, server: Forks, words: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
     calls = calls_that_write(undisturbed)
     chosen = calls[:: len(calls) // 5]
@@ -198,7 +201,7 @@ def test_an_error_of_the_disk_is_told_and_nothing_lost(
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("error", ["EIO", "EINTR", "ENOSPC"])
 def test_an_error_of_the_disk_at_every_write(
-    error: str, server: ForkServer, words: list[str], undisturbed: Path, tmp_path: Path
+    error: str, server: Forks, words: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
     chosen = calls_that_write(undisturbed)
     fail_and_recover(server, words, undisturbed, tmp_path, chosen, error)

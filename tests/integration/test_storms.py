@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.fork_server import ForkServer, fork_server
+from tests.forked_commands import Forks
 from tests.integration.test_kill_points import WORDS, outcome
 from tests.integration.test_resume import differences
 
@@ -22,27 +22,34 @@ FAULTS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ForkServer]:
-    with fork_server() as started:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with Forks(tmp_path_factory.mktemp("forks")) as started:
         yield started
 
 
-def table_of(folder: Path) -> str:
+def table_of(printed: str) -> str:
     """The table that a sweep prints, less its times."""
-    text = (folder / "stdout.txt").read_text()
-    lines = [line for line in text.splitlines() if line.lstrip().startswith(("│", "┃", "1", "2"))]
+    lines = [line for line in printed.splitlines() if re.match(r"\s*\d+  ", line)]
     return re.sub(r"\d+(\.\d+)? (s|min|h)\b", "TIME", "\n".join(lines))
 
 
-def ride_out(server: ForkServer, words: list[str], folder: Path, kills: int, longest: float) -> int:
-    """Kill a sweep so often, each time starting it again; how often a kill came in time."""
+def ride_out(
+    server: Forks, words: list[str], folder: Path, kills: int, longest: float
+) -> tuple[int, str]:
+    """Kill a sweep so often, each time starting it again.
+
+    Returns:
+        How often a kill came in time, and what the last, undisturbed command prints.
+    """
     rng, num_killed = random.Random(kills), 0  # noqa: S311
     for _ in range(kills):
-        code = server.run(words, folder, signals=[(rng.uniform(0.05, longest), signal.SIGKILL)])
-        assert code in (0, -9), (folder / "stderr.txt").read_text()
-        num_killed += code == -9
-    assert server.run(words, folder) == 0, (folder / "stderr.txt").read_text()
-    return num_killed
+        kill = (rng.uniform(0.05, longest), signal.SIGKILL)
+        ended = server.run("train", *words, cwd=folder, signals=[kill], timeout=120)
+        assert ended.code in (0, -9), ended.err
+        num_killed += ended.code == -9
+    ended = server.run("train", *words, cwd=folder, timeout=120)
+    assert ended.code == 0, ended.err
+    return num_killed, ended.out
 
 
 def results(sweep: Path) -> dict[str, object]:
@@ -61,35 +68,35 @@ def results(sweep: Path) -> dict[str, object]:
     ("jobs", "kills"), [(3, 8), pytest.param(8, 100, marks=[pytest.mark.soak])]
 )
 def test_a_sweep_under_a_storm_of_kills_ends_with_the_same_table(
-    jobs: int, kills: int, server: ForkServer, data_root: Path, tmp_path: Path
+    jobs: int, kills: int, server: Forks, data_root: Path, tmp_path: Path
 ) -> None:
     words = [*SWEEP, f"seed=range({jobs})", f"data.root={data_root}"]
     (tmp_path / "alone").mkdir()
     (tmp_path / "storm").mkdir()
-    assert server.run(words, tmp_path / "alone") == 0
-    started = time.monotonic()
-    assert server.run([*words, "sweep=time"], tmp_path / "alone") == 0
-    longest = (time.monotonic() - started) * 2 / jobs
-    num_killed = ride_out(server, words, tmp_path / "storm", kills, longest)
+    undisturbed = server.run("train", *words, cwd=tmp_path / "alone", timeout=120)
+    assert undisturbed.code == 0, undisturbed.err
+    longest = undisturbed.seconds * 2 / jobs
+    num_killed, printed = ride_out(server, words, tmp_path / "storm", kills, longest)
     assert num_killed >= kills / 4
     alone, storm = (
         results(tmp_path / name / "outputs/multirun/storm") for name in ("alone", "storm")
     )
     assert storm == alone
-    assert table_of(tmp_path / "storm")
-    assert table_of(tmp_path / "storm") == table_of(tmp_path / "alone")
+    assert table_of(printed)
+    assert table_of(printed) == table_of(undisturbed.out)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_faults_of_all_kinds_for_as_long_as_one_likes(
-    server: ForkServer, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: Forks, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """``MNIST_TRAINER_SOAK_HOURS=24 make test-soak``: runs that are killed and stopped at random
     until each has come to its end; by default for a minute."""
     hours = float(os.environ.get("MNIST_TRAINER_SOAK_HOURS", "0.0167"))
     words = [*WORDS, f"data.root={data_root}"]
-    assert server.run(words, tmp_path) == 0, (tmp_path / "stderr.txt").read_text()
+    ended = server.run("train", *words, cwd=tmp_path)
+    assert ended.code == 0, ended.err
     expected = outcome(tmp_path / "run")
     ends: collections.Counter[str] = collections.Counter()
     deadline, rng = time.monotonic() + 3600 * hours, random.Random(0)  # noqa: S311
@@ -98,8 +105,9 @@ def test_faults_of_all_kinds_for_as_long_as_one_likes(
         code = None
         while code != 0:
             number = rng.choice(FAULTS)
-            code = server.run(words, tmp_path, signals=[(rng.uniform(0.01, 4), number)])
-            said = (tmp_path / "stderr.txt").read_text()
+            fault = (rng.uniform(0.01, 4), number)
+            ended = server.run("train", *words, cwd=tmp_path, signals=[fault])
+            code, said = ended.code, ended.err
             assert code in (0, -9, 128 + number, -number), said
             assert "Traceback" not in said
             if code != 0:

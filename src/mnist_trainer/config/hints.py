@@ -4,6 +4,7 @@ No torch here: a mistake is answered before it is imported.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from functools import cache
 
@@ -21,21 +22,23 @@ COMMANDS = ("eval", "predict", "report", "export")
 @cache
 def places() -> dict[str, dict[str, list[str]]]:
     """Where each name is a setting: its dotted keys, each with the choices that have it."""
-    from omegaconf import OmegaConf
-
     found: dict[str, dict[str, list[str]]] = {name: {name: []} for name in group_names()}
-    for name in map(str, OmegaConf.load(config_dir() / "config.yaml")):
+    for name in top_keys((config_dir() / "config.yaml").read_text(encoding="utf-8")):
         if name not in ("defaults", "hydra"):
             found[name] = {name: []}
     for group in group_names():
         for choice in group_choices(group):
-            path = config_dir() / group / f"{choice}.yaml"
-            if "@package _global_" in path.read_text(encoding="utf-8"):
+            text = (config_dir() / group / f"{choice}.yaml").read_text(encoding="utf-8")
+            if "@package _global_" in text:
                 continue
-            for key in map(str, OmegaConf.load(path)):
-                keys = found.setdefault(key, {})
-                keys.setdefault(f"{group}.{key}", []).append(choice)
+            for key in top_keys(text):
+                found.setdefault(key, {}).setdefault(f"{group}.{key}", []).append(choice)
     return found
+
+
+def top_keys(text: str) -> list[str]:
+    """The keys at the top of one of our own YAML files; to parse all of them takes 50 ms."""
+    return re.findall(r"^(\w+):", text, re.MULTILINE)
 
 
 def meant(key: str, value: str = "", siblings: Iterable[str] = ()) -> str:

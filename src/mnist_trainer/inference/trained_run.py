@@ -18,7 +18,7 @@ from mnist_trainer.inference.scoring.evaluation_result import (
 )
 from mnist_trainer.inference.trained_model import Predictions, TrainedModel, check_images
 from mnist_trainer.runs.folder import RunFolder
-from mnist_trainer.runs.history import read_history
+from mnist_trainer.runs.metric_records import by_epoch, read_records
 from mnist_trainer.runs.result import read_result
 from mnist_trainer.system.messages import nearest
 
@@ -97,7 +97,8 @@ class TrainedRun(TrainedModel):
             ConfigError: the checkpoint lies outside of a run folder.
             DataError: the metrics cannot be read.
         """
-        return read_history(self._own_folder("history").metrics)
+        records, _ = read_records(self._own_folder("history").metrics)
+        return by_epoch(records)
 
     @cached_property
     def result(self) -> dict[str, Any]:

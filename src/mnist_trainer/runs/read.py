@@ -7,9 +7,11 @@ stack of its parser.
 
 import contextlib
 import json
+import math
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +174,20 @@ def _reason(error: Exception) -> str:
     with contextlib.suppress(IndexError):
         return str(error).splitlines()[0]
     return type(error).__name__
+
+
+def number(value: object) -> float | None:
+    """The value if it is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one dictionary with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        nested = isinstance(value, Mapping) and bool(value)
+        flat |= flatten(value, f"{name}.") if nested else {name: value}
+    return flat

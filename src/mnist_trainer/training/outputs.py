@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from mnist_trainer.runs.checkpoint import Checkpoints
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.runs.result import Result
 from mnist_trainer.training.state import Progress
 from mnist_trainer.training.tracking.composite import CompositeTracker
 from mnist_trainer.training.tracking.profiling import Profile
 from mnist_trainer.training.tracking.terminal import EpochReport, Terminal
-from mnist_trainer.training.tracking.tracker import MetricRecord
 
 
 @dataclass(frozen=True)

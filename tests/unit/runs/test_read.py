@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnist_trainer.errors import DataError
-from mnist_trainer.runs.read import MAX_DEPTH, read_file, read_json, read_yaml
+from mnist_trainer.runs.read import MAX_DEPTH, flatten, read_file, read_json, read_yaml
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n"
@@ -90,3 +90,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 def test_the_deepest_nesting_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     assert read_json(tmp_path / "a.json")
+
+
+def test_flatten() -> None:
+    assert flatten({"a": {"b": 1, "c": {"d": [1]}}, "e": {}}) == {"a.b": 1, "a.c.d": [1], "e": {}}

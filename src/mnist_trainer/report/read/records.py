@@ -10,17 +10,17 @@ from typing import Any
 
 from mnist_trainer.report.read.files import (
     below,
-    flatten,
-    number,
     read_json,
     read_record,
     read_text,
     read_yaml,
 )
-from mnist_trainer.report.read.metrics import MetricRecord, read_metrics
+from mnist_trainer.report.read.metrics import read_metrics
 from mnist_trainer.runs.checksums import changed_files
 from mnist_trainer.runs.folder import RunFolder, display_path
+from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.predictions import Predictions, read_predictions
+from mnist_trainer.runs.read import flatten, number
 
 RUNNING_SECONDS = 120
 """A run without a result that wrote something so recently counts as running."""

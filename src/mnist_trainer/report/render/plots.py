@@ -6,10 +6,10 @@ from typing import Any
 
 from mnist_trainer.report.analysis.comparison import Comparison
 from mnist_trainer.report.analysis.statistics import Difference
-from mnist_trainer.report.read.metrics import MetricRecord
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.document import clean
 from mnist_trainer.report.render.svg import GRID, INK, MUTED, SERIES, WIDTH, hover
+from mnist_trainer.runs.metric_records import MetricRecord
 
 SPLIT_COLORS = {"train": SERIES[0], "validation": SERIES[1], "test": SERIES[2]}
 LABEL_LIMIT = 34

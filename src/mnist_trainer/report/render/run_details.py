@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mnist_trainer.report.read.files import below, number
+from mnist_trainer.report.read.files import below
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.document import DASH, Block, Table, percent
 from mnist_trainer.runs.metrics import wilson_interval
 from mnist_trainer.runs.predictions import Predictions
+from mnist_trainer.runs.read import number
 
 
 def network(run: RunRecord) -> list[Block]:

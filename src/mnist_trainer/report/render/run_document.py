@@ -6,7 +6,6 @@ from typing import Any
 
 from mnist_trainer.errors import DataError
 from mnist_trainer.report.read.images import images_of
-from mnist_trainer.report.read.metrics import MetricRecord
 from mnist_trainer.report.read.records import RunRecord, shown
 from mnist_trainer.report.render.document import (
     DASH,
@@ -28,6 +27,7 @@ from mnist_trainer.report.render.document import (
 )
 from mnist_trainer.report.render.plots import draw_curves
 from mnist_trainer.report.render.run_details import by_class, calibration, network
+from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.system.messages import counted
 

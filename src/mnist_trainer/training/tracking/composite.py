@@ -12,9 +12,10 @@ from mnist_trainer.config.instantiate import build
 from mnist_trainer.config.settings import Component, RunConfig
 from mnist_trainer.errors import MachineError
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.training.tracking.metrics_file import MetricsFile
-from mnist_trainer.training.tracking.tracker import MetricRecord, Tracker, disk_failures
+from mnist_trainer.training.tracking.tracker import Tracker, disk_failures
 
 log = logging.getLogger(__name__)
 

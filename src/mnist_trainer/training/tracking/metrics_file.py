@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from mnist_trainer.training.tracking.tracker import MetricRecord, Tracker, disk_failures
+from mnist_trainer.runs.metric_records import MetricRecord
+from mnist_trainer.training.tracking.tracker import Tracker, disk_failures
 
 
 class MetricsFile(Tracker):

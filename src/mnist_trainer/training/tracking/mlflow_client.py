@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.runs.folder import OUTPUTS, RunFolder
+from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.predictions import Predictions
+from mnist_trainer.runs.read import flatten
 from mnist_trainer.system.optional_packages import require_packages
 from mnist_trainer.training.tracking.pictures import draw_confusion
-from mnist_trainer.training.tracking.tracker import MetricRecord, SavedId, Tracker, flatten, tags_of
+from mnist_trainer.training.tracking.tracker import SavedId, Tracker, shown_step, tags_of
 
 # MLflow's own clients wait for minutes, and report home.
 ENVIRONMENT = {
@@ -110,7 +112,7 @@ class MLflow(Tracker):
         now = round(1000 * time.time())
         for record in self.waiting:
             for tag, value in tags_of(record).items():
-                yield Metric(tag, value, now, record.shown_step)
+                yield Metric(tag, value, now, shown_step(record))
 
     def finish(self, config: RunConfig) -> None:
         self.flush()

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.training.tracking.hparams import FINAL_METRICS, table_of
 from mnist_trainer.training.tracking.pictures import WORST, draw_confusion, draw_mistakes
 from mnist_trainer.training.tracking.tracker import (
     FINAL,
-    MetricRecord,
     Tracker,
+    shown_step,
     tags_of,
 )
 
@@ -79,7 +80,7 @@ class TensorBoard(Tracker):
         if record.kind == "final":
             self.finals.append(record)
         for tag, value in tags_of(record).items():
-            self.writer.add_scalar(tag, value, record.shown_step)
+            self.writer.add_scalar(tag, value, shown_step(record))
 
     def epoch_ended(self, model: nn.Module, step: int) -> None:
         if self.settings.histograms:
@@ -111,7 +112,7 @@ class TensorBoard(Tracker):
         return 0
 
     def finish(self, config: RunConfig) -> None:
-        self.writer.add_text("result", result_table(self.finals), self.finals[-1].shown_step)
+        self.writer.add_text("result", result_table(self.finals), shown_step(self.finals[-1]))
         # SummaryWriter.add_hparams would open a second event file in a folder of its own.
         metrics = [f"{FINAL}/{name}" for name in FINAL_METRICS]
         for part in table_of(config, self.folder, metrics):

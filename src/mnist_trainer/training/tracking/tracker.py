@@ -1,16 +1,15 @@
 """The interface of trackers, which record the metrics of a run."""
 
 import contextlib
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
 from mnist_trainer.config.settings import RunConfig
+from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.runs.read import read_file
 from mnist_trainer.system.files import atomic_write, write_failure
@@ -19,34 +18,17 @@ FINAL = "result"
 """Tags of the final metrics begin with it: in TensorBoard their dots come after all curves."""
 
 
-@dataclass(frozen=True)
-class MetricRecord:
-    """One line of metrics.jsonl."""
-
-    kind: str
-    """interval (since the last log point), epoch, or final."""
-    split: str
-    epoch: int
-    step: int
-    """Updates made so far."""
-    values: Mapping[str, float | None]
-
-    @property
-    def shown_step(self) -> int:
-        """The step under which a tracker shows the record."""
-        return final_step(self.step) if self.kind == "final" else self.step
-
-    def as_json(self) -> str:
-        head = {"kind": self.kind, "split": self.split, "epoch": self.epoch, "step": self.step}
-        return json.dumps({**head, **self.values}, allow_nan=False)
-
-
 def final_step(step: int) -> int:
     """The step of what is written at the end of a run, after ``step`` updates.
 
     A session that resumes after the last step drops what lies beyond it, and writes it anew.
     """
     return step + 1
+
+
+def shown_step(record: MetricRecord) -> int:
+    """The step under which a tracker shows a record."""
+    return final_step(record.step) if record.kind == "final" else record.step
 
 
 class Tracker:
@@ -109,17 +91,6 @@ class SavedId:
     def write(self, text: str) -> None:
         with atomic_write(self.path) as file:
             file.write(text.encode() + b"\n")
-
-
-def flatten(node: Any, key: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key."""
-    if not isinstance(node, Mapping):
-        return {key: node}
-    return {
-        name: value
-        for part, inner in node.items()
-        for name, value in flatten(inner, f"{key}.{part}" if key else str(part)).items()
-    }
 
 
 @contextlib.contextmanager

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.system.optional_packages import require_packages
 from mnist_trainer.training.tracking.pictures import draw_confusion
-from mnist_trainer.training.tracking.tracker import MetricRecord, SavedId, Tracker, tags_of
+from mnist_trainer.training.tracking.tracker import SavedId, Tracker, shown_step, tags_of
 
 # What a run is, it writes itself: no output, code, git or machine is read.
 SETTINGS: dict[str, Any] = {
@@ -65,7 +66,7 @@ class WandB(Tracker):
         self.run.config.update(dict(config.plain))
 
     def write(self, record: MetricRecord) -> None:
-        self.run.log(tags_of(record), step=record.shown_step)
+        self.run.log(tags_of(record), step=shown_step(record))
 
     def write_predictions(
         self, split: str, images: Tensor, predictions: Predictions, step: int

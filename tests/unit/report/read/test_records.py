@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from mnist_trainer.report.read.discovery import find_runs
-from mnist_trainer.report.read.files import flatten
 from mnist_trainer.report.read.records import read_run
 from tests.unit.report.conftest import MakeRun
 
@@ -154,7 +153,3 @@ def test_odd_values_break_nothing(make_run: MakeRun) -> None:
         None,
         False,
     )
-
-
-def test_flatten() -> None:
-    assert flatten({"a": {"b": 1, "c": {"d": [1]}}, "e": {}}) == {"a.b": 1, "a.c.d": [1], "e": {}}
