@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnist_trainer.errors import MachineError
+from mnist_trainer.errors import DataError, MachineError
 from mnist_trainer.runs.folder import OUTPUTS, RunFolder, is_run_folder
+from mnist_trainer.runs.read import read_file, read_yaml
 from mnist_trainer.system.files import atomic_write
 from mnist_trainer.system.paths import real_path, user_path
 
@@ -36,14 +37,25 @@ def record_latest(folder: RunFolder) -> None:
 
 def find_latest() -> Path | None:
     """The newest run of ``outputs``: the one recorded, else by the times of the folders."""
-    if RECORD.is_dir():
-        return RECORD  # A link of version 0.1.
-    with contextlib.suppress(OSError, ValueError):
-        text = RECORD.read_text(encoding="utf-8")[:4096].strip()
-        recorded = real_path(OUTPUTS).parent / text
-        if text and is_run_folder(recorded):
+    here = real_path(OUTPUTS).parent
+    with contextlib.suppress(DataError, ValueError):
+        is_link = RECORD.is_dir()  # Of version 0.1.
+        named = RECORD if is_link else here / read_file(RECORD, 4096).decode().strip()
+        recorded = real_path(named)
+        if is_run_folder(recorded) and (recorded.is_relative_to(here) or is_from(here, recorded)):
             return recorded
     return max(runs_below(OUTPUTS), key=last_start, default=None)
+
+
+def is_from(here: Path, run: Path) -> bool:
+    """Whether a run says itself that it was started in a working directory.
+
+    The record may be somebody else's, and name a folder that has nothing to do with it.
+    """
+    with contextlib.suppress(DataError, KeyError, TypeError):
+        hydra = read_yaml(run / ".hydra" / "hydra.yaml")
+        return real_path(Path(hydra["hydra"]["runtime"]["cwd"])) == here
+    return False
 
 
 def last_start(run: Path) -> float:

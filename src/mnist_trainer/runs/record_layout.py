@@ -3,9 +3,10 @@
 No torch here: a command line is answered before it is imported.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from mnist_trainer.runs.read import number
 
 
 def record_problem(values: object) -> str | None:
@@ -23,7 +24,7 @@ def is_count(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    return number(value) is not None
 
 
 def _is_score(score: Any) -> bool:

@@ -20,6 +20,8 @@ def make_run(folder: RunFolder, seconds: int = 0) -> RunFolder:
     folder.checkpoints.mkdir(parents=True)
     (folder.checkpoints / "last.pt").write_bytes(b"weights")
     folder.config.write_text("{}")
+    (folder.path / ".hydra").mkdir()
+    (folder.path / ".hydra" / "hydra.yaml").write_text(f"hydra: {{runtime: {{cwd: {Path.cwd()}}}}}")
     os.utime(folder.config, (seconds, seconds))
     return folder
 
@@ -90,6 +92,26 @@ def test_a_run_elsewhere_is_recorded(tmp_path: Path, runs: list[RunFolder]) -> N
     for place in (tmp_path / "beside", tmp_path.parent / f"{tmp_path.name}-elsewhere"):
         record_latest(make_run(RunFolder(place)))
         assert run_path("latest").samefile(place)
+
+
+@pytest.mark.parametrize("form", ["{place}", "../{place.name}", "link"])
+def test_a_record_leads_to_no_run_of_another_directory(
+    form: str, tmp_path: Path, runs: list[RunFolder]
+) -> None:
+    """R26: it may have come with somebody else's outputs; ``resume=latest`` would go on there."""
+    place = tmp_path.parent / f"{tmp_path.name}-of-another"
+    make_run(RunFolder(place))
+    (place / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {cwd: /home/another}}")
+    if form == "link":
+        Path("outputs/latest").symlink_to(place)
+    else:
+        Path("outputs/latest").write_text(form.format(place=place))
+    assert run_path("latest").samefile(runs[1].path)
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(runs: list[RunFolder]) -> None:
+    os.mkfifo("outputs/latest")
+    assert run_path("latest").samefile(runs[1].path)
 
 
 def test_without_a_run_the_name_leads_nowhere() -> None:

@@ -12,7 +12,7 @@ from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.errors import DataError
 from mnist_trainer.runs.config_hash import is_unhashed
 from mnist_trainer.runs.folder import RunFolder
-from mnist_trainer.runs.read import read_json, read_yaml
+from mnist_trainer.runs.read import flatten, read_json, read_yaml
 
 Value = float | str | None
 """None is an empty cell of a column of numbers."""
@@ -60,7 +60,7 @@ def set_hparams(config: RunConfig, keys: Collection[str]) -> dict[str, Value]:
         if name in flat:
             found[name] = flat[name]
         elif not is_unhashed(key):
-            found[key] = _text(config.choices.get(key) or _select(config.plain, key))
+            found[key] = _text(config.choices.get(key) or flatten(config.plain).get(key))
     return found
 
 
@@ -80,12 +80,6 @@ def keys_set(folder: RunFolder) -> list[str]:
 
 def _text(value: object) -> str:
     return "null" if value is None else str(value)
-
-
-def _select(node: Any, key: str) -> Any:
-    for part in key.split("."):
-        node = node.get(part) if isinstance(node, Mapping) else None
-    return node
 
 
 def hparams_summaries(
