@@ -7,6 +7,12 @@ import os
 # inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import signal
+
+# A shell ignores Ctrl+C in what it starts with `&`, and commands that tests start inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
