@@ -13,7 +13,7 @@ from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.errors import CheckpointError, DataError, DivergedError
 from mnist_trainer.runs.checkpoint import Checkpoints, load_checkpoint
 from mnist_trainer.runs.folder import RunFolder
-from mnist_trainer.runs.read import read_json
+from mnist_trainer.runs.read import flatten, read_json
 from mnist_trainer.runs.resume import ROUNDING_KEYS, saved_config
 from mnist_trainer.system.files import sweep_temporaries
 from mnist_trainer.training.saved_state import misfit
@@ -73,14 +73,14 @@ def restore_checkpoint(
     if problem := misfit(state, saved, steps_per_epoch):
         raise CheckpointError(f"{path}: does not fit this run: {problem}.")
     state.load_state_dict(saved, changed)
-    for change in said_changes(folder, config, device):
+    for change in describe_changes(folder, config, device):
         log.warning("Going on with other settings: %s", change)
     step, seconds = state.progress.step, saved.get("seconds", {})
     log.info("Going on from %s, step %d", path, step)
     return ResumePoint(f"{path.name}, step {step}", step, int(saved["metrics_bytes"]), seconds)
 
 
-def said_changes(folder: RunFolder, config: RunConfig, device: Device) -> Iterator[str]:
+def describe_changes(folder: RunFolder, config: RunConfig, device: Device) -> Iterator[str]:
     """What may change on resume and yet changes numbers: the device and how it rounds, and the
     length of the run where the learning rate follows it."""
     try:
@@ -92,23 +92,19 @@ def said_changes(folder: RunFolder, config: RunConfig, device: Device) -> Iterat
         now = f"{device.type} in {device.precision}"
     if before != now:
         yield f"this run computed on {before} so far, and on {now} from here on."
-    saved, plain = saved_config(folder) or {}, config.plain
+    then = saved_config(folder)
+    saved = flatten(then) if isinstance(then, dict) else {}
+    plain = flatten(config.plain)
     for key in ROUNDING_KEYS:
-        old, new = (_value(settings, key) for settings in (saved, plain))
+        old, new = saved.get(key), plain.get(key)
         if old != new:
             yield f"{key} was {old}, and is {new}: sums are rounded in another order."
-    old, new = (_value(settings, "trainer.epochs") for settings in (saved, plain))
+    old, new = saved.get("trainer.epochs"), plain.get("trainer.epochs")
     if old != new and not config.scheduler.target.endswith((".Constant", ".Step")):
         yield (
             f"trainer.epochs was {old}, and is {new}: the learning rates of"
             f" {config.scheduler.choice} depend on it."
         )
-
-
-def _value(settings: Any, key: str) -> Any:
-    group, _, name = key.partition(".")
-    section = settings.get(group) if isinstance(settings, dict) else None
-    return section.get(name) if isinstance(section, dict) else None
 
 
 def changed_options(saved: Mapping[str, Any], config: RunConfig) -> set[str]:
