@@ -263,6 +263,12 @@ class RunConfig:
         return resume
 
     @property
+    def reproduce(self) -> str | None:
+        """Folder of the run to compare with."""
+        reproduce: str | None = self.plain["reproduce"]
+        return reproduce
+
+    @property
     def resume_allow_changes(self) -> bool:
         """Whether a resumed run may have other settings than it was started with."""
         return bool(self.plain["resume_allow_changes"])

@@ -31,7 +31,8 @@ MUTABLE_KEYS = (
     "trainer.epochs", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size",
     "trainer.patience", "device.type", "device.threads", "device.channels_last",
     "device.deterministic", "device.graph", "tracker", "data.root", "data.download", "data.mirror",
-    "data.num_workers", "name", "sweep", "resume", "resume_allow_changes",
+    "data.num_workers", "name", "sweep", "resume", "resume_allow_changes", "reproduce",
+    "reproduce_seeds",
 )  # fmt: skip
 # Of these, the ones that change rounding; training/restore.py says so.
 ROUNDING_KEYS = ("device.threads", "device.channels_last", "device.deterministic")
@@ -43,7 +44,7 @@ MAX_OVERRIDES = 64 * 1024
 FILE_SUFFIXES = (".json", ".jsonl", ".log", ".npz", ".yaml")
 
 # A run folder may come from somebody else: where data are kept or fetched is typed anew.
-PLACES = {"data.root", "data.mirror", "tracker.extra.uri"}
+PLACES = {"data.root", "data.mirror", "tracker.extra.uri", "reproduce"}
 NOT_TAKEN_OVER = {"resume", "resume_allow_changes", *PLACES}
 
 

@@ -50,6 +50,7 @@ from mnist_trainer.training.step import Step, TrainStep
 from mnist_trainer.training.tracking.composite import open_trackers
 from mnist_trainer.training.tracking.profiling import open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
+from mnist_trainer.training.trail import open_trail
 from mnist_trainer.training.trainer import ShouldPrune, Trainer
 
 
@@ -256,4 +257,5 @@ def open_outputs(
         is_main_process=world.is_main_process,
     )
     profile = open_profile(config.tracker, folder, device, terminal, world.is_main_process)
-    return RunOutputs(folder, checkpoints, tracker, profile, terminal)
+    trail = open_trail(folder, resume_point.step or 0, config.reproduce, world.is_main_process)
+    return RunOutputs(folder, checkpoints, tracker, profile, terminal, trail)
