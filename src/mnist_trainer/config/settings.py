@@ -269,6 +269,11 @@ class RunConfig:
         return reproduce
 
     @property
+    def reproduce_seeds(self) -> int:
+        """How many other seeds may be trained where a verdict needs their spread."""
+        return int(self.plain["reproduce_seeds"])
+
+    @property
     def resume_allow_changes(self) -> bool:
         """Whether a resumed run may have other settings than it was started with."""
         return bool(self.plain["resume_allow_changes"])

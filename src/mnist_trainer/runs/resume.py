@@ -122,8 +122,8 @@ def _refuse_foreign_files(folder: RunFolder) -> None:
             if not inside or not (path.is_file() or (may_be_folder and path.is_dir())):
                 what = "not a file" if inside else "a link that leads out of the folder"
                 raise CheckpointError(
-                    f"{path}: {what}, and a run is resumed only in a folder of plain files. Replace"
-                    " it by a copy of what it stands for, or remove it."
+                    f"{path}: {what}, and the settings of a run are taken only from a folder of"
+                    " plain files. Replace it by a copy of what it stands for, or remove it."
                 )
 
 

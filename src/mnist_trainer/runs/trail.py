@@ -21,7 +21,7 @@ MAX_BYTES = 200_000
 """A run of 10^9 steps stays below it."""
 EVERY_LOSS, LOSSES = 16_384, 256
 """Steps from the start whose losses are all kept, and how many of each doubling after them."""
-EVERY_DIGEST, DIGESTS = 100, 32
+EVERY_DIGEST, DIGESTS = 100, 8
 """The same of the digests of the weights. Every step that has a digest has a loss."""
 
 
@@ -61,26 +61,29 @@ class Trail:
 
 @dataclass(frozen=True)
 class Parting:
-    """The first step at which two runs are known to differ."""
+    """Where two runs part."""
 
     step: int
+    """The first step at which their losses differ; where none does, their digests."""
     losses: tuple[float, float] | None
-    """Of the two runs; None where their losses are equal and the digests of the weights differ."""
+    """Of the two runs at that step; None where only digests of the weights differ."""
     same_until: int
-    """The last step at which all that was kept is equal; 0 where there is none."""
+    """The last step before it at which both losses are known; 0 where there is none."""
+    weights_step: int | None
+    """The first step after which the digests of the weights differ; None where none does."""
 
 
 def first_parting(a: Trail, b: Trail) -> Parting | None:
     """Where two trails part; None where all that both have is equal, bit for bit."""
+    digests = sorted(a.digests.keys() & b.digests.keys())
+    weights_step = next((step for step in digests if a.digests[step] != b.digests[step]), None)
     same_until = 0
     for step in sorted(a.losses.keys() & b.losses.keys()):
-        loss_a, loss_b = a.losses[step], b.losses[step]
-        if loss_a != loss_b:
-            return Parting(step, (loss_a, loss_b), same_until)
-        if a.digests.get(step) != b.digests.get(step) and step in a.digests and step in b.digests:
-            return Parting(step, None, same_until)
+        losses = (a.losses[step], b.losses[step])
+        if losses[0] != losses[1]:
+            return Parting(step, losses, same_until, weights_step)
         same_until = step
-    return None
+    return None if weights_step is None else Parting(weights_step, None, same_until, weights_step)
 
 
 class TrailFile:

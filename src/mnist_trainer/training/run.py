@@ -38,6 +38,7 @@ from mnist_trainer.training.final_test import run_final_test
 from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
 from mnist_trainer.training.outputs import RunOutputs
+from mnist_trainer.training.reproduction import require_same_data
 from mnist_trainer.training.restore import (
     FRESH_START,
     ResumePoint,
@@ -108,7 +109,7 @@ def prepare(
     that is configured, or from given splits."""
     device = device or configured_device(config, world)
     seed_everything(config.seed)
-    splits = splits or load_splits(config.data)
+    splits = splits or load_data(config)
     transforms = build_transforms(config.transforms.fixed, config.transforms.random)
     data = make_training_images(config, splits, transforms, device, world)
     criterion = build_loss(config.loss).to(device.torch_device)
@@ -135,6 +136,14 @@ def prepare(
     return Trainer(
         config, state, data, step, detector, evaluator, outputs, clock, resume_point, world
     )
+
+
+def load_data(config: RunConfig) -> Splits:
+    """The images of the run; of one that is compared with another, the same ones."""
+    splits = load_splits(config.data)
+    if config.reproduce:
+        require_same_data(config, splits.sha256)
+    return splits
 
 
 def configured_device(config: RunConfig, world: World) -> Device:

@@ -21,27 +21,39 @@ MAX_PENDING = 1024
 
 
 class WeightsDigest:
-    """A 64-bit digest of weights, computed on their device in about the time of an addition.
+    """A 64-bit digest of weights, computed on their device.
 
-    Each weight's bits times an odd 32-bit key of its position, summed: a multilinear hash, in which
-    any change of a single weight changes the sum (Carter and Wegman 1979). It tells equal weights
-    from others; against an attacker there is the SHA-256 in result.json.
+    The bits of the weights, 64 at a time, times an odd key of their position, summed modulo 2^64: a
+    multilinear hash (Carter and Wegman 1979), in which any change of one word changes the sum. It
+    tells equal weights from others; against an attacker there is the SHA-256 in result.json. For
+    the FCN of the benchmarks it takes a tenth of a training step, SHA-256 most of one.
     """
 
     def __init__(self) -> None:
-        self.keys = torch.empty(0, dtype=torch.int32)
+        self.keys = torch.empty(0, dtype=torch.int64)
 
     @torch.no_grad()
     def __call__(self, model: nn.Module) -> Tensor:
         """The digest of the parameters, a scalar of int64 on their device."""
-        flat = [parameter.reshape(-1).view(torch.uint8) for parameter in model.parameters()]
-        words = torch.cat(flat)
-        words = nn.functional.pad(words, (0, -len(words) % 4)).view(torch.int32)
-        if len(self.keys) != len(words):
+        words = [_words(parameter) for parameter in model.parameters()]
+        sizes = [len(each) for each in words]
+        if len(self.keys) != sum(sizes):
             # RandomState's stream is frozen: the same keys in every version of NumPy.
-            drawn = np.frombuffer(np.random.RandomState(0).bytes(4 * len(words)), np.int32)
-            self.keys = (torch.from_numpy(drawn.copy()) | 1).to(words.device)
-        return words.mul_(self.keys).sum()
+            drawn = np.frombuffer(np.random.RandomState(0).bytes(8 * sum(sizes)), np.int64)
+            self.keys = (torch.from_numpy(drawn.copy()) | 1).to(words[0].device)
+        pairs = zip(words, self.keys.split(sizes), strict=True)
+        if self.keys.device.type == "cpu":
+            # One pass and no copy; other devices have no dot product of integers.
+            return torch.stack([torch.dot(*pair) for pair in pairs]).sum()
+        return torch.stack([(word * key).sum() for word, key in pairs]).sum()
+
+
+def _words(parameter: Tensor) -> Tensor:
+    """The bits of a tensor in its logical order, as int64 (N,)."""
+    bits = parameter.detach().reshape(-1).view(torch.uint8)
+    if bits.storage_offset() % 8 or len(bits) % 8:
+        bits = nn.functional.pad(bits, (0, -len(bits) % 8)).clone()
+    return bits.view(torch.int64)
 
 
 class TrailRecorder:
@@ -104,18 +116,16 @@ class TrailRecorder:
         return values
 
     def _compare(self, values: list[tuple[int, float | int]], reference: Trail) -> None:
-        """Report the first number that differs from the reference."""
-        for step, value in values:
-            is_loss = isinstance(value, float)
-            there = (reference.losses if is_loss else reference.digests).get(step)
-            if there is not None and there != value:
-                found = (
-                    f"loss {float(there).hex()} there, {float(value).hex()} here"
-                    if is_loss
-                    else f"the loss is equal, the weights are not (digest {there:016x} there,"
-                    f" {value:016x} here)"
+        """Report the first loss that differs from the reference."""
+        for step, loss in values:
+            there = reference.losses.get(step)
+            if isinstance(loss, float) and there not in (None, loss):
+                log.warning(
+                    "Losses part at step %d: %s in the original, %s here.",
+                    step,
+                    float(there or 0).hex(),
+                    loss.hex(),
                 )
-                log.warning("Parts from the original at step %d: %s.", step, found)
                 self.reference = None
                 return
 

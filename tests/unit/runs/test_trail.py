@@ -90,8 +90,10 @@ def test_the_largest_file_is_read(tmp_path: Path) -> None:
 def test_trails_part_at_the_first_number_that_differs() -> None:
     a = Trail({1: 1.0, 2: 0.5, 3: 0.25}, {1: 7, 2: 8})
     assert first_parting(a, a) is None
-    assert first_parting(a, Trail({**a.losses, 3: 0.3}, a.digests)) == Parting(3, (0.25, 0.3), 2)
-    assert first_parting(a, Trail(a.losses, {1: 7, 2: 9})) == Parting(2, None, 1)
+    b = Trail({**a.losses, 3: 0.3}, a.digests)
+    assert first_parting(a, b) == Parting(3, (0.25, 0.3), 2, None)
+    assert first_parting(a, Trail(a.losses, {1: 7, 2: 9})) == Parting(2, None, 3, 2)
+    assert first_parting(a, Trail(b.losses, {1: 7, 2: 9})) == Parting(3, (0.25, 0.3), 2, 2)
     assert first_parting(a, Trail({1: 1.0}, {})) is None
 
 

@@ -85,7 +85,7 @@ def test_the_first_difference_is_reported_once_and_in_hexadecimal(
         assert not caplog.messages
         recorded(tmp_path / "b.bin", [0.5, 0.375, 0.1, 0.0625], reference)
     assert len(caplog.messages) == 1
-    assert "at step 2: loss 0x1.0000000000000p-2 there, 0x1.8000000000000p-2" in caplog.text
+    assert "at step 2: 0x1.0000000000000p-2 in the original, 0x1.8000000000000p-2" in caplog.text
 
 
 def test_other_processes_than_the_main_one_record_nothing() -> None:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.errors import InterruptedRunError, PrunedError, UserError
-from mnist_trainer.launch.command import read_settings
+from mnist_trainer.launch.composed import read_settings
 from mnist_trainer.launch.hydra.config_files import copy_config_files
 from mnist_trainer.launch.hydra.launchers import share_machine
 from mnist_trainer.launch.sweep.progress import (

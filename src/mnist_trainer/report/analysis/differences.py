@@ -49,7 +49,7 @@ def environment_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[
     keys = [key for key in ENVIRONMENT if key in a and key in b]
     plain = [key for key in keys if key not in ("packages", "installed", "torch_build")]
     found = _differ(_flat(a, plain), _flat(b, plain))
-    found += _differ(_packages(a, keys), _packages(b, keys))
+    found += _package_differences(a, b, keys)
     if "torch_build" in keys:
         found += _build_differences(a["torch_build"], b["torch_build"])
     return sorted(found, key=lambda each: keys.index(_section(each.key, keys)))
@@ -92,15 +92,16 @@ def _flat(environment: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]
     return {key: value for key, value in flat.items() if value != {}}
 
 
-def _packages(environment: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """Versions by name; a package stands in both sections, and is listed once."""
-    sections = [environment[name] for name in ("installed", "packages") if name in keys]
-    return {
-        f"packages.{name}": version
-        for section in sections
-        if isinstance(section, Mapping)
-        for name, version in section.items()
-    }
+def _package_differences(
+    a: Mapping[str, Any], b: Mapping[str, Any], keys: Sequence[str]
+) -> list[Difference]:
+    """Versions that differ; a package stands in two sections, and is listed once."""
+    found: dict[str, Difference] = {}
+    for name in ("packages", "installed"):
+        if name in keys:
+            for each in _differ(*(_flat({"packages": env[name]}, ["packages"]) for env in (a, b))):
+                found.setdefault(each.key, each)
+    return list(found.values())
 
 
 def _build_differences(a: Any, b: Any) -> list[Difference]:
