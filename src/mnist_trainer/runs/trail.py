@@ -75,7 +75,8 @@ def first_parting(a: Trail, b: Trail) -> Parting | None:
     same_until = 0
     for step in sorted(a.losses.keys() & b.losses.keys()):
         loss_a, loss_b = a.losses[step], b.losses[step]
-        if loss_a != loss_b:
+        # As bits: NaN equals NaN, which it does not as a number.
+        if loss_a.hex() != loss_b.hex():
             return Parting(step, (loss_a, loss_b), same_until)
         if a.digests.get(step) != b.digests.get(step) and step in a.digests and step in b.digests:
             return Parting(step, None, same_until)
