@@ -12,10 +12,11 @@ from mnist_trainer.runs.config_hash import is_unhashed
 from mnist_trainer.runs.read import flatten, number
 
 ENVIRONMENT = (
-    *("python", "platform", "packages", "installed", "device", "cpu", "cuda", "world"),
-    *("variables", "torch_build", "data_sha256"),
+    *("python", "platform", "device", "cpu", "cuda", "world", "variables", "data_sha256"),
+    *("torch_build", "packages", "installed"),
 )
-"""Sections of environment.json that are about the machine, its software and the data."""
+"""Sections of environment.json that are about the machine, its software and the data; those of
+which many lines can differ come last."""
 SOURCE = ("source", "git_revision")
 """Sections that are about the code."""
 
@@ -94,13 +95,12 @@ def _flat(environment: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]
 
 def _packages(environment: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     """Versions by name; a package stands in both sections, and is listed once."""
-    sections = [environment[name] for name in ("installed", "packages") if name in keys]
-    return {
-        f"packages.{name}": version
-        for section in sections
-        if isinstance(section, Mapping)
-        for name, version in section.items()
-    }
+    sections = [environment[name] for name in ("packages", "installed") if name in keys]
+    versions: dict[str, Any] = {}
+    for section in sections:
+        for name, version in section.items() if isinstance(section, Mapping) else ():
+            versions.setdefault(f"packages.{name}", version)
+    return versions
 
 
 def _build_differences(a: Any, b: Any) -> list[Difference]:
@@ -131,4 +131,4 @@ def _build_parts(build: Any) -> tuple[dict[str, Any], list[str]]:
 def _section(key: str, keys: Sequence[str]) -> str:
     """The section that a flat key belongs to; names of files may hold dots, sections do not."""
     section = key.partition(".")[0]
-    return section if section in keys else keys[0]
+    return section if section in keys else keys[-1]
