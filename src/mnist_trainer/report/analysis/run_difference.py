@@ -20,7 +20,8 @@ from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.runs.trail import Trail, read_trail
 from mnist_trainer.system.messages import counted
 
-MOST_NAMED = 4
+MOST_NAMED, LONGEST = 4, 80
+"""Keys that a sentence names, and characters of each."""
 RESULTS = ("epochs", "steps", "tested_epoch", "weights_sha256", "last_weights_sha256")
 
 
@@ -45,8 +46,9 @@ class RunDifference:
 
     @property
     def code(self) -> tuple[str, ...]:
-        """Names of what differs in the code."""
-        return (*(each.key for each in self.source), *(each.name for each in self.texts))
+        """Names of what differs in the code and matters."""
+        keys = (each.key for each in self.source if each.matters)
+        return (*keys, *(each.name for each in self.texts))
 
     @property
     def same_weights(self) -> bool | None:
@@ -209,4 +211,5 @@ def parts_sentence(found: RunDifference) -> str:
 
 def _named(keys: Sequence[str]) -> str:
     more = len(keys) - MOST_NAMED
-    return ", ".join(keys[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    named = [key if len(key) <= LONGEST else f"{key[:LONGEST]}…" for key in keys[:MOST_NAMED]]
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "")

@@ -29,8 +29,8 @@ from mnist_trainer.runs.read import number
 
 MOST_ROWS = 20
 MOST_LISTINGS = 20
-LONGEST = 64
-"""Characters of a value in a table."""
+LONGEST, LONGEST_NAME = 64, 100
+"""Characters of a value, and of its name, in a table."""
 BEFORE = 12
 """Characters of two long values that are shown before the first that differs."""
 DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -90,8 +90,11 @@ def _settings(found: RunDifference) -> list[Block]:
 
 def _code(found: RunDifference) -> list[Block]:
     blocks = _table("Revisions and SHA-256 of the source", found.source)
+    if any(not each.matters for each in found.source):
+        text = "The package's source is the same by its SHA-256, whatever the revisions."
+        blocks.append(Paragraph(text))
     names = {"A": "only in A", "B": "only in B", "both": "in both, different"}
-    rows = tuple((each.name, names[each.where]) for each in found.texts)
+    rows = tuple((_name(each.name), names[each.where]) for each in found.texts)
     if rows:
         caption = "Uncommitted changes (code.patch) and copies of configuration files"
         kept, note = _bounded(rows)
@@ -103,7 +106,7 @@ def _code(found: RunDifference) -> list[Block]:
 def _listing(text: TextDifference) -> Listing:
     how = "from A to B" if text.where == "both" else f"only in {text.where}"
     cut = ["..."] if text.is_cut else []
-    return Listing(f"{text.name}, {how}", "\n".join([*text.lines, *cut]), "diff")
+    return Listing(f"{_name(text.name)}, {how}", "\n".join([*text.lines, *cut]), "diff")
 
 
 def _results(found: RunDifference) -> list[Block]:
@@ -154,8 +157,13 @@ def _result_row(each: Difference) -> tuple[str, str, str, str]:
 
 def _table(caption: str, differences: Sequence[Difference]) -> list[Block]:
     """A table of differences; nothing where there are none."""
-    rows, note = _bounded(tuple((each.key, *_pair(each.a, each.b)) for each in differences))
+    rows, note = _bounded(tuple((_name(each.key), *_pair(each.a, each.b)) for each in differences))
     return [Table(caption, ("", "A", "B"), rows, note=note)] if rows else []
+
+
+def _name(name: str) -> str:
+    """A key or the name of a file; a longer one is no longer one to read."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def _bounded(rows: tuple[Any, ...]) -> tuple[Any, str]:

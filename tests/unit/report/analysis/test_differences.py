@@ -74,7 +74,14 @@ def test_an_older_folder_lacks_sections_and_that_is_no_difference() -> None:
 def test_files_of_trusted_packages_and_revisions_are_source() -> None:
     source = {"revision": "4" * 40, "sha256": "2" * 64, "trusted": {"mine": {"net.py": "5"}}}
     found = source_differences(ENVIRONMENT, changed(source=source))
-    assert [each.key for each in found] == ["source.revision", "source.trusted.mine.net.py"]
+    # The source is the same, so the revisions tell of changes to other files.
+    assert found == [
+        Difference("source.trusted.mine.net.py", "3", "5"),
+        Difference("source.revision", "1" * 40, "4" * 40, matters=False),
+    ]
+    for digest in ("6" * 64, None):
+        found = source_differences(ENVIRONMENT, changed(source={**source, "sha256": digest}))
+        assert all(each.matters for each in found)
 
 
 @pytest.mark.parametrize("section", list(ENVIRONMENT))

@@ -95,6 +95,16 @@ def test_long_values_are_shown_where_they_differ(pair: Pair) -> None:
     assert [text[-3:] for text in row_of(table, "variables.OMP_NUM_THREADS")[1:]] == ["one", "two"]
 
 
+def test_very_long_names_are_cut_everywhere_but_in_json(pair: Pair) -> None:
+    long = "k" * 5000
+    files = {"code.patch": f"diff --git a/{long} b/{long}\n+x"}
+    found = pair(environment={**ENVIRONMENT, "variables": {long: "1"}}, files=files)
+    for text in (page(difference_document(found)), markdown(difference_document(found))):
+        assert "k" * 50 in text
+        assert len(text) < 30_000
+    assert long in difference_json(found)
+
+
 def test_what_folders_hold_is_escaped(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     found = pair(
         ([0.5], [float("nan")]),
