@@ -1,6 +1,8 @@
 """The step at which the curves of two runs part."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from mnist_trainer.report.analysis.differences import is_same
 from mnist_trainer.report.read.records import RunRecord
@@ -9,6 +11,9 @@ from mnist_trainer.runs.trail import Trail, first_parting
 
 # The other values of a record are of the clock, or are settings.
 COMPARED = ("loss", "accuracy", "gradient_norm")
+MAX_POINTS = 300
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Distances that are drawn: of float32 losses none is smaller; a diverged run's can be larger."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Curves:
     """Of the two runs, at ``value_step``; a None among them is not finite."""
     digests: tuple[int, int] | None = None
     """Of the weights after ``step``, where they are what differs."""
+    distances: tuple[tuple[int, float], ...] = field(default=(), compare=False)
+    """Step and |loss of A - loss of B| of the trails, at most ``MAX_POINTS``, without zeros."""
 
 
 def compare_curves(
@@ -64,7 +71,22 @@ def _of_trails(a: Trail, b: Trail) -> Curves:
         of_loss.step if of_loss else None,
         of_loss.losses if of_loss else None,
         (a.digests[step], b.digests[step]) if parting.losses is None else None,
+        tuple(_distances(a, b)),
     )
+
+
+def _distances(a: Trail, b: Trail) -> Iterator[tuple[int, float]]:
+    """Of neighbouring steps the largest, so that a curve of any length is drawn in as many."""
+    steps = sorted(a.losses.keys() & b.losses.keys())
+    size = math.ceil(len(steps) / MAX_POINTS)
+    for start in range(0, len(steps), size):
+        there = steps[start : start + size]
+        found = ((abs(a.losses[step] - b.losses[step]), step) for step in there)
+        # NaN is in no range.
+        drawn = [each for each in found if SMALLEST < each[0] < LARGEST]
+        if drawn:
+            distance, step = max(drawn)
+            yield step, distance
 
 
 Records = dict[tuple[int, str], MetricRecord]

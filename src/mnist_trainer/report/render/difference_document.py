@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from mnist_trainer.report.analysis.curves import Curves
@@ -19,12 +20,14 @@ from mnist_trainer.report.render.document import (
     Document,
     Listing,
     Paragraph,
+    Picture,
     Section,
     Table,
     clean,
     percent,
     sections_of,
 )
+from mnist_trainer.report.render.plots import draw_distances
 from mnist_trainer.runs.read import number
 
 MOST_ROWS = 20
@@ -114,6 +117,8 @@ def _results(found: RunDifference) -> list[Block]:
     blocks: list[Block] = []
     if found.curves and found.curves.step is not None:
         blocks.append(_parting(found.curves))
+        if found.curves.distances:
+            blocks.append(_distances(found.curves))
     if rows:
         columns = ("", "A", "B", "B - A")
         blocks.append(Table("Scores and weights", columns, rows, frozenset({1, 2, 3})))
@@ -133,6 +138,13 @@ def _parting(curves: Curves) -> Table:
         rows.append((name, *(_decimal(value) for value in curves.values)))
         rows.append(("the same, in hexadecimal", *map(hexadecimal, curves.values)))
     return Table("Where the curves part", ("", "A", "B"), tuple(rows), frozenset({1, 2}))
+
+
+def _distances(curves: Curves) -> Picture:
+    step, distance = max(curves.distances, key=lambda each: each[1])
+    alt = f"Distance of the training losses by step; the largest is {distance:.3g} at step {step:,}"
+    caption = "How far the training losses are apart; steps at which they are equal have no mark"
+    return Picture(caption, alt, partial(draw_distances, curves))
 
 
 def hexadecimal(value: float | None) -> str:

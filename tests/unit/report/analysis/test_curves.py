@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mnist_trainer.report.analysis.curves import Curves, compare_curves
+from mnist_trainer.report.analysis.curves import MAX_POINTS, Curves, _of_trails, compare_curves
 from mnist_trainer.report.read.records import read_run
 from mnist_trainer.runs.trail import Trail
 from tests.unit.report.conftest import MakeRun
@@ -38,6 +38,22 @@ def test_trails_tell_the_step_and_the_bits(edited: Edited) -> None:
     assert same == Curves("trail.bin", (3, 3), 3)
     parted = edited(list.clear, Trail({**LOSSES, 3: 1.3}, TRAIL.digests))
     assert parted == Curves("trail.bin", (3, 3), 2, 3, "training loss", 3, (1.25, 1.3))
+
+
+def test_distances_are_bounded_and_keep_the_largest(edited: Edited) -> None:
+    steps = range(1, 4 * MAX_POINTS)
+    a = Trail(dict.fromkeys(steps, 1.0), {})
+    b = Trail({step: 1.0 + (step == 777) + (step > 900) / 8 for step in steps}, {})
+    found = _of_trails(a, b)
+    assert len(found.distances) <= MAX_POINTS
+    assert (777, 1.0) in found.distances
+    assert {step for step, _ in found.distances if step <= 900} == {777}
+    odd = {1: float("nan"), 2: float("inf"), 3: 1e-40, 4: -1e308, 5: 1.5}
+    found = _of_trails(Trail(dict.fromkeys(odd, 0.0), {}), Trail(odd, {}))
+    assert found.distances == ((5, 1.5),)
+    parted = edited(list.clear, Trail({**LOSSES, 3: 1.5}, {}))
+    assert parted is not None
+    assert parted.distances == ((3, 0.25),)
 
 
 def test_weights_part_before_the_loss_does(edited: Edited) -> None:

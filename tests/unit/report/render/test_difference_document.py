@@ -16,7 +16,14 @@ from mnist_trainer.report.render.difference_document import (
     difference_document,
     difference_section,
 )
-from mnist_trainer.report.render.document import Block, Document, Listing, Paragraph, Table
+from mnist_trainer.report.render.document import (
+    Block,
+    Document,
+    Listing,
+    Paragraph,
+    Picture,
+    Table,
+)
 from mnist_trainer.report.render.html import page
 from mnist_trainer.report.render.markdown import markdown
 from mnist_trainer.report.render.outputs import show_comparison, show_difference, show_runs
@@ -50,7 +57,9 @@ def test_values_of_both_runs_stand_beside_each_other(pair: Pair) -> None:
     settings, aside = blocks_of(document, "Settings")
     assert row_of(settings, "optimizer.lr") == ("optimizer.lr", "0.1", "0.2")
     assert row_of(aside, "data.root") == ("data.root", "none", "x")
-    parting, scores = blocks_of(document, "Results")
+    parting, picture, scores = blocks_of(document, "Results")
+    assert isinstance(picture, Picture)
+    assert "largest is 0.01 at step 2" in picture.alt
     assert row_of(parting, "training loss at step 2")[1:] == ("0.25", "0.26")
     hexadecimal = row_of(parting, "the same, in hexadecimal")[1:]
     assert [float.fromhex(text) for text in hexadecimal] == [0.25, 0.26]
@@ -120,6 +129,7 @@ def test_what_folders_hold_is_escaped(pair: Pair, capsys: pytest.CaptureFixture[
     texts += [capsys.readouterr().out, difference_csv(found)]
     assert all("\x1b" not in text for text in texts)
     assert "<script>alert" not in texts[0]
+    assert "<svg" not in texts[0]  # NaN is no distance.
     assert "&lt;script&gt;alert" in texts[0]
     read = json.loads(difference_json(found))
     assert read["settings"][0]["b"] == HOSTILE
@@ -161,7 +171,7 @@ def test_lines_of_a_patch_are_in_a_listing(pair: Pair) -> None:
 def test_the_page_of_two_runs_has_the_differences(
     pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = pair(settings={"optimizer.lr": 0.2}, weights="v")
+    found = pair(([0.5], [0.75]), settings={"optimizer.lr": 0.2}, weights="v")
     section = difference_section(found)
     assert isinstance(section.blocks[0], Paragraph)
     show_runs([found.a, found.b], ["a", "b"], {"html": "-"})
