@@ -76,6 +76,23 @@ def test_verdicts(
     assert said in found[1]
 
 
+def test_equal_weights_with_other_scores_were_tested_otherwise(pair: Pair) -> None:
+    found = pair(test=0.8)
+    assert found.same_weights
+    assert verdict_of(found) == (
+        "results differ",
+        "The curves of 2 steps are equal, but the results differ. The tested weights are equal bit"
+        " for bit.",
+    )
+
+
+def test_another_revision_of_the_same_source_is_shown_and_is_no_difference(pair: Pair) -> None:
+    source = {**ENVIRONMENT["source"], "revision": "9" * 40}
+    found = pair(environment={**ENVIRONMENT, "source": source})
+    assert [each.key for each in found.source] == ["source.revision"]
+    assert parts_sentence(found) == "Settings, environment and code are equal."
+
+
 def test_what_an_older_folder_lacks_is_said(pair: Pair) -> None:
     older = {key: ENVIRONMENT[key] for key in ("python", "packages", "git_revision")}
     found = pair(([0.5], None), environment=older)
