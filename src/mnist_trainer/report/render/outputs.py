@@ -2,13 +2,20 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mnist_trainer.report.analysis.comparison import Comparison
+from mnist_trainer.report.analysis.run_difference import RunDifference, difference_of
 from mnist_trainer.report.read.destination import STDOUT
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.comparison_document import comparison_document
 from mnist_trainer.report.render.data import comparison_csv, comparison_json, runs_csv, runs_json
+from mnist_trainer.report.render.difference_data import difference_csv, difference_json
+from mnist_trainer.report.render.difference_document import (
+    difference_document,
+    difference_section,
+)
 from mnist_trainer.report.render.document import Document
 from mnist_trainer.report.render.html import page
 from mnist_trainer.report.render.markdown import markdown
@@ -37,7 +44,8 @@ def show_runs(
             return run_document(runs[0], with_images=form == "html")
         title = Path(folders[0]).resolve().name if len(folders) == 1 else ""
         place = Path(targets[form]).resolve().parent if form == "html" else None
-        return sweep_document(runs, title or counted(len(runs), "run"), place)
+        found = sweep_document(runs, title or counted(len(runs), "run"), place)
+        return _with_difference(found, runs) if form == "html" else found
 
     _deliver(targets, document, {"csv": lambda: runs_csv(runs), "json": lambda: runs_json(runs)})
 
@@ -48,7 +56,27 @@ def show_comparison(comparison: Comparison, targets: Mapping[str, str]) -> None:
         "csv": lambda: comparison_csv(comparison),
         "json": lambda: comparison_json(comparison),
     }
-    _deliver(targets, lambda _: comparison_document(comparison), data)
+
+    def document(form: str) -> Document:
+        found = comparison_document(comparison)
+        runs = (*comparison.a.runs, *comparison.b.runs)
+        return _with_difference(found, runs) if form == "html" else found
+
+    _deliver(targets, document, data)
+
+
+def show_difference(found: RunDifference, targets: Mapping[str, str]) -> None:
+    """The report of what differs between two runs."""
+    data = {"csv": lambda: difference_csv(found), "json": lambda: difference_json(found)}
+    _deliver(targets, lambda _: difference_document(found), data)
+
+
+def _with_difference(document: Document, runs: Sequence[RunRecord]) -> Document:
+    """The document with what differs between its runs, where it is about two."""
+    if len(runs) != 2:
+        return document
+    section = difference_section(difference_of(*runs))
+    return replace(document, sections=(*document.sections, section))
 
 
 def _deliver(
