@@ -1,15 +1,12 @@
 """What a run came to, exactly, and how two runs compare bit for bit. From their files alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from mnist_trainer.errors import DataError
+from mnist_trainer.report.read.records import read_run
 from mnist_trainer.runs.folder import RunFolder
-from mnist_trainer.runs.metric_records import read_records
-from mnist_trainer.runs.read import flatten, number, read_json
-from mnist_trainer.runs.result import Status, read_result
-from mnist_trainer.runs.resume import saved_config
+from mnist_trainer.runs.read import number
 from mnist_trainer.runs.trail import Parting, Trail, first_parting, read_trail
 
 LOGGED = ("loss", "accuracy")
@@ -64,28 +61,20 @@ class Outcome:
 
 
 def read_outcome(folder: RunFolder) -> Outcome:
-    """Read what a run folder holds; what is missing is empty."""
-    try:
-        records, _ = read_records(folder.metrics)
-    except DataError:
-        records = []
-    try:
-        environment = read_json(folder.environment)
-    except DataError:
-        environment = {}
-    config, result = saved_config(folder), read_result(folder.result) or {}
+    """Read what a run folder holds; what is missing or cannot be read is empty."""
+    run = read_run(folder.path)
     return Outcome(
         folder=folder,
-        config=flatten(config) if isinstance(config, dict) else {},
-        environment=environment if isinstance(environment, dict) else {},
+        config=run.config,
+        environment=run.environment,
         trail=read_trail(folder.trail),
         logged={
             (each.kind, each.split, each.epoch, each.step, name): value
-            for each in records
+            for each in run.metrics
             for name in LOGGED
             if (value := each.values.get(name)) is not None
         },
-        result=result if result.get("status") == Status.COMPLETED else {},
+        result=run.result if run.completed else {},
     )
 
 
@@ -122,7 +111,7 @@ def compare(original: Outcome, again: Outcome) -> Comparison:
     there, here = original.curve(), again.curve()
     if original.trail is None or again.trail is None:
         # Mean losses between log points are compared with their like.
-        there, here = (Outcome.curve(_without_trail(each)) for each in (original, again))
+        there, here = (replace(each, trail=None).curve() for each in (original, again))
     both = sorted(original.logged.keys() & again.logged.keys(), key=lambda key: (key[3], key))
     pairs = ((key, original.logged[key], again.logged[key]) for key in both)
     hashes = [(original.result.get(name), again.result.get(name)) for name in HASHES]
@@ -135,7 +124,3 @@ def compare(original: Outcome, again: Outcome) -> Comparison:
         first_logged=next((pair for pair in pairs if pair[1] != pair[2]), None),
         weights_equal=all(a == b for a, b in hashes) if comparable else None,
     )
-
-
-def _without_trail(outcome: Outcome) -> Outcome:
-    return Outcome(**{**vars(outcome), "trail": None})
