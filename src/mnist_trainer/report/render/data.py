@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -52,7 +52,7 @@ def runs_json(runs: Sequence[RunRecord]) -> str:
     groups, split = group_runs(runs), split_to_judge_by(runs)
     apart = apart_from_best([group for group in groups if group.validation])
     effects = main_effects(groups, split) if len(groups) > 1 else []
-    return _dump(
+    return dump(
         {
             "runs": [run_values(run) for run in runs],
             "groups": [_group_values(group, place, apart) for place, group in enumerate(groups)],
@@ -72,7 +72,7 @@ def runs_json(runs: Sequence[RunRecord]) -> str:
 
 
 def comparison_json(comparison: Comparison) -> str:
-    return _dump(comparison_values(comparison))
+    return dump(comparison_values(comparison))
 
 
 def run_values(run: RunRecord) -> dict[str, Any]:
@@ -184,5 +184,6 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if text[:1] in ("=", "@") else text
 
 
-def _dump(values: dict[str, Any]) -> str:
+def dump(values: Mapping[str, Any]) -> str:
+    """A JSON document as the reports write it."""
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

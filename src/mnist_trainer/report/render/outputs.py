@@ -2,16 +2,30 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from mnist_trainer.report.analysis.comparison import Comparison
+from mnist_trainer.report.analysis.passport_comparison import PassportComparison
 from mnist_trainer.report.read.destination import STDOUT
+from mnist_trainer.report.read.passport import Passport
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.comparison_document import comparison_document
-from mnist_trainer.report.render.data import comparison_csv, comparison_json, runs_csv, runs_json
+from mnist_trainer.report.render.data import (
+    comparison_csv,
+    comparison_json,
+    dump,
+    runs_csv,
+    runs_json,
+)
 from mnist_trainer.report.render.document import Document
 from mnist_trainer.report.render.html import page
 from mnist_trainer.report.render.markdown import markdown
+from mnist_trainer.report.render.passport_comparison_document import (
+    passport_comparison_document,
+)
+from mnist_trainer.report.render.passport_document import passport_document
 from mnist_trainer.report.render.run_document import run_document
 from mnist_trainer.report.render.sweep_document import sweep_document
 from mnist_trainer.report.render.terminal import print_document
@@ -49,6 +63,20 @@ def show_comparison(comparison: Comparison, targets: Mapping[str, str]) -> None:
         "json": lambda: comparison_json(comparison),
     }
     _deliver(targets, lambda _: comparison_document(comparison), data)
+
+
+def show_passport(values: Mapping[str, Any], targets: Mapping[str, str]) -> None:
+    """The passport of a machine: printed, unless standard output is a file of it, and written."""
+    document = passport_document(Passport(values))
+    if targets and STDOUT not in targets.values():
+        print_document(document)
+    _deliver(targets, lambda _: document, {"json": lambda: dump(values)})
+
+
+def show_passport_comparison(comparison: PassportComparison, targets: Mapping[str, str]) -> None:
+    """The report of two passports."""
+    data = {"json": lambda: dump(asdict(comparison))}
+    _deliver(targets, lambda _: passport_comparison_document(comparison), data)
 
 
 def _deliver(
