@@ -37,24 +37,8 @@ def check_products(device: str, precision: str) -> list[dict[str, Any]]:
     random, rows = np.random.default_rng(0), []
 
     def compare(name: str, shape: tuple[int, ...], found: Tensor, expected: Integers) -> None:
-        # int64 holds every value that a type can hold, but for what is not finite.
-        values = found.detach().cpu().double().numpy()
-        wrong = np.argwhere(~(values == expected))
-        row: dict[str, Any] = {"operation": name, "shape": list(shape), "device": device}
-        row |= {
-            "precision": precision,
-            "elements": int(expected.size),
-            "wrong": len(wrong),
-            "first": None,
-        }
-        if len(wrong):
-            place = tuple(wrong[0].tolist())
-            row["first"] = {
-                "index": list(place),
-                "expected": int(expected[place]),
-                "found": repr(float(values[place])),
-            }
-        rows.append(row)
+        where = {"operation": name, "shape": list(shape), "device": device}
+        rows.append({**where, "precision": precision, **difference(found, expected)})
 
     def whole(*shape: int) -> Integers:
         most = LARGEST[precision]
@@ -70,6 +54,22 @@ def check_products(device: str, precision: str) -> list[dict[str, Any]]:
         for size in IMAGES:
             _check_convolution(size, whole, place, compare)
     return rows
+
+
+def difference(found: Tensor, expected: Integers) -> dict[str, Any]:
+    """How many elements differ, and the first of them."""
+    # float64 holds every value of the smaller types; what is not finite equals no whole number.
+    values = found.detach().cpu().double().numpy()
+    wrong = np.argwhere(values != expected)
+    row: dict[str, Any] = {"elements": int(expected.size), "wrong": len(wrong), "first": None}
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        row["first"] = {
+            "index": list(place),
+            "expected": int(expected[place]),
+            "found": repr(float(values[place])),
+        }
+    return row
 
 
 Compare = Callable[[str, tuple[int, ...], Tensor, Integers], None]

@@ -156,7 +156,7 @@ def arithmetic_variables(environment: Mapping[str, str]) -> dict[str, str]:
 def kind_of(machine: Mapping[str, Any], threads: int) -> dict[str, Any]:
     """What decides about the bits of a run on the processor: machines of one kind must agree."""
     processor, build = machine["processor"], machine["torch"]
-    libraries = [f"{name} {build[name]}" for name in ("mkl", "onednn") if build[name]]
+    libraries = [f"{name} {build[name]}" for name in ("mkl", "onednn", "openmp") if build[name]]
     capping = {
         name: value
         for name, value in machine["variables"].items()
@@ -170,7 +170,7 @@ def kind_of(machine: Mapping[str, Any], threads: int) -> dict[str, Any]:
         "capability": machine["capability"]["used"],
         "threads": threads,
         "torch": build["version"].partition("+")[0],
-        "blas": " ".join([str(build["blas"]), *libraries]),
+        "blas": ", ".join([str(build["blas"]), *libraries]),
         "variables": capping,
     }
 

@@ -55,34 +55,40 @@ def make_passport(threads: int | None, quick: bool, step: Step) -> dict[str, Any
         if threads is not None:
             torch.set_num_threads(threads)
         machine = describe_machine()
+        cores = machine["cores"]["usable"]
         passport: dict[str, Any] = {
             "format": FORMAT,
             "version": __version__,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "quick": quick,
             "machine": machine,
-            "peak": theoretical_peak(
-                machine["flags"], machine["cores"]["usable"], machine["megahertz"]
-            ),
+            "peak": theoretical_peak(machine["flags"], cores, machine["megahertz"]),
         }
         moods = Moods()
-        measured = parts(machine, runs, passport, quick)
-        for title, measure in measured.items():
-            step(title, len(measured))
-            moods.sample(2 if quick else 4)
-            try:
-                measure()
-            except (UserError, RuntimeError) as error:
-                # PyTorch raises RuntimeError where a device cannot do what is asked.
-                if getattr(error, "exit_code", None) in STOPPED:
-                    raise
-                passport.setdefault("failed", []).append({"part": title, "error": str(error)})
-        moods.sample(4)
+        measure_parts(parts(machine, runs, passport, quick), passport, moods, step)
         passport["moods"] = moods.samples
         passport["accounts"] = describe_accounts(moods.elapsed())
     passport["seconds"] = time.perf_counter() - started
     passport["findings"] = [finding.as_json() for finding in find(passport)]
     return passport
+
+
+def measure_parts(
+    measured: Mapping[str, Callable[[], None]], passport: dict[str, Any], moods: Moods, step: Step
+) -> None:
+    """Measure all parts, with the machine's mood before each and after the last."""
+    often = 2 if passport["quick"] else 4
+    for title, measure in measured.items():
+        step(title, len(measured))
+        moods.sample(often)
+        try:
+            measure()
+        except (UserError, RuntimeError) as error:
+            # PyTorch raises RuntimeError where a device cannot do what is asked.
+            if getattr(error, "exit_code", None) in STOPPED:
+                raise
+            passport.setdefault("failed", []).append({"part": title, "error": str(error)})
+    moods.sample(2 * often)
 
 
 def parts(

@@ -194,53 +194,56 @@ def _moods(passport: Passport) -> list[Block]:
 
 
 def _bits(passport: Passport) -> list[Block]:
-    sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    for row in passport.rows("exact"):
-        counts = (1.0, row.number("elements") or 0.0, row.number("wrong") or 0.0)
-        key = (row.text("device"), row.text("precision"))
-        sums[key] = [a + b for a, b in zip(sums[key], counts, strict=True)]
-    exact = tuple((*key, *(f"{value:,.0f}" for value in found)) for key, found in sums.items())
-    reference = tuple(
-        (
-            row.text("model"),
-            row.text("threads"),
-            row.text("verdict"),
-            row.text("weights")[:SHORT_HASH],
-            row.text("losses")[:SHORT_HASH],
-        )
-        for row in passport.rows("reference")
-    )
-    replays = tuple(
-        (
-            row.text("device"),
-            row.text("precision"),
-            row.text("model"),
-            "same bits" if row.flag("same_bits") else "different",
-            row.text("weights")[:SHORT_HASH],
-        )
-        for row in passport.rows("replays")
+    note = (
+        "A kind is vendor, family, model and flags of the processor, capability, threads, torch and"
+        " BLAS. An unknown kind is no fault."
     )
     tables = (
-        Table(
-            "Products and convolutions of whole numbers",
-            ("device", "precision", "products", "elements", "wrong"),
-            exact,
-            frozenset({2, 3, 4}),
-        ),
+        _exact(passport),
         Table(
             "Reference run beside the known digests, SHA-256",
             ("model", "threads", "verdict", "weights", "losses"),
-            reference,
-            note="A kind is vendor, family, model and flags of the processor, capability, threads,"
-            " torch and BLAS. An unknown kind is no fault.",
+            tuple(
+                (*_texts(row, "model", "threads", "verdict"), *_hashes(row, "weights", "losses"))
+                for row in passport.rows("reference")
+            ),
+            note=note,
         ),
         Table(
             "Two equal runs",
-            ("device", "precision", "model", "result", "weights"),
-            replays,
+            ("device", "precision", "model", "weights", "result"),
+            tuple(
+                (
+                    *_texts(row, "device", "precision", "model"),
+                    *_hashes(row, "weights"),
+                    "same bits" if row.flag("same_bits") else "different",
+                )
+                for row in passport.rows("replays")
+            ),
         ),
     )
     return [table for table in tables if table.rows]
+
+
+def _exact(passport: Passport) -> Table:
+    """Products of whole numbers by device and precision."""
+    sums: dict[tuple[str, ...], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for row in passport.rows("exact"):
+        counts = (1.0, row.number("elements") or 0.0, row.number("wrong") or 0.0)
+        key = tuple(_texts(row, "device", "precision"))
+        sums[key] = [a + b for a, b in zip(sums[key], counts, strict=True)]
+    rows = tuple((*key, *(f"{value:,.0f}" for value in found)) for key, found in sums.items())
+    columns = ("device", "precision", "products", "elements", "wrong")
+    caption = "Products and convolutions of whole numbers, beside NumPy's in int64"
+    return Table(caption, columns, rows, frozenset({2, 3, 4}))
+
+
+def _texts(row: Passport, *names: str) -> list[str]:
+    return [row.text(name) for name in names]
+
+
+def _hashes(row: Passport, *names: str) -> list[str]:
+    return [row.text(name)[:SHORT_HASH] for name in names]
 
 
 def _machine(passport: Passport) -> list[Block]:

@@ -1,5 +1,6 @@
 """Figures of a passport."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mnist_trainer.report.read.passport import Passport
@@ -37,39 +38,43 @@ def draw_scaling(passport: Passport, figure: Any) -> None:
 def draw_roofline(passport: Passport, figure: Any) -> None:
     """The roofs that were measured, and the training steps below them."""
     figure.set_size_inches(WIDTH, 3.6)
-    axes = figure.subplots()
-    bandwidths = [
-        value
-        for row in passport.rows("scaling")
-        for name in ("copy", "triad")
-        if (value := row.number(name))
-    ]
-    products = [value for row in passport.rows("scaling") if (value := row.number("gflops"))]
     points = [row for row in passport.rows("recipes") if _positive(row, "flops_per_byte", "gflops")]
-    if not (bandwidths and products and points):
+    roofs, memory = _roofs(passport)
+    if not (roofs and memory and points):
         return
-    roofs = [("fp32", max(products))]
-    for row in passport.rows("low_precision"):
-        value = row.number("gflops")
-        if row.text("device") == "cpu" and value and value > 0:
-            roofs.append((row.text("precision"), value))
-    memory = max(bandwidths)
-    places = [float(row.number("flops_per_byte") or 1.0) for row in points]
-    ends = [min(0.1, *places), 4 * max(max(places), max(roof for _, roof in roofs) / memory)]
-    for name, roof in roofs:
-        ridge = roof / memory
-        axes.plot([ends[0], ridge, ends[1]], [ends[0] * memory, roof, roof], color=MUTED)
+    axes = figure.subplots()
+    places = [row.number("flops_per_byte") or 1.0 for row in points]
+    ends = [min(1.0, *places), 4 * max(*places, max(roofs.values()) / memory)]
+    for name, roof in roofs.items():
+        axes.plot([ends[0], roof / memory, ends[1]], [ends[0] * memory, roof, roof], color=MUTED)
         end = {"ha": "right", "va": "bottom", "fontsize": 9, "color": MUTED}
         axes.text(ends[1], roof * 1.06, f"{name}: {roof:,.0f} GFLOP/s", **end)
+    slope = {"ha": "left", "va": "top", "fontsize": 9, "color": MUTED}
+    axes.text(1.15 * ends[0], ends[0] * memory, f"memory: {memory:,.1f} GB/s", **slope)
     axes.set(xscale="log", yscale="log", xlabel="FLOP/byte", title="GFLOP/s of a training step")
     for number, row in enumerate(points):
-        x, y = (float(row.number(key) or 1.0) for key in ("flops_per_byte", "gflops"))
-        text = f"{row.text('recipe')}: {y:.3g} GFLOP/s at {x:.3g} FLOP/byte"
-        color = SERIES[number % len(SERIES)]
-        axes.plot([x], [y], "o", color=color, markersize=8, gid=hover(text))
-        share = row.number("share_of_roofline")
-        label = f"{short(row.text('recipe'))}, {100 * share:.0f} %" if share else ""
-        axes.annotate(label, (x, y), (8, -12), textcoords="offset points", color=color)
+        _draw_point(axes, row, SERIES[number % len(SERIES)])
+
+
+def _draw_point(axes: Any, row: Passport, color: str) -> None:
+    """The training steps of a recipe in the roofline."""
+    x, y = (row.number(key) or 1.0 for key in ("flops_per_byte", "gflops"))
+    text = f"{row.text('recipe')}: {y:.3g} GFLOP/s at {x:.3g} FLOP/byte"
+    axes.plot([x], [y], "o", color=color, markersize=8, gid=hover(text))
+    share = row.number("share_of_roofline")
+    label = short(row.text("recipe")) + ("" if share is None else f", {100 * share:.0f} %")
+    axes.annotate(label, (x, y), (8, -12), textcoords="offset points", color=color)
+
+
+def _roofs(passport: Passport) -> tuple[dict[str, float], float]:
+    """The quickest product by precision, and the quickest copy or triad."""
+    scaling = passport.rows("scaling")
+    roofs = {"fp32": max((row.number("gflops") or 0.0 for row in scaling), default=0.0)}
+    for row in passport.rows("low_precision"):
+        if row.text("device") == "cpu":
+            roofs[row.text("precision")] = row.number("gflops") or 0.0
+    speeds = (row.number(name) or 0.0 for row in scaling for name in ("copy", "triad"))
+    return {name: roof for name, roof in roofs.items() if roof > 0}, max(speeds, default=0.0)
 
 
 def _positive(row: Passport, *names: str) -> bool:
@@ -78,27 +83,29 @@ def _positive(row: Passport, *names: str) -> bool:
 
 def draw_moods(passport: Passport, figure: Any) -> None:
     """Time of the same work over the passport, and what others used meanwhile."""
-    samples = [row for row in passport.rows("moods") if row.number("at") is not None]
-    others = [
-        (row.number("at") or 0.0, cores)
-        for row in samples
-        if (cores := row.number("others_cores")) is not None
-    ]
+    samples = passport.rows("moods")
+    others = _curve(samples, "others_cores")
     figure.set_size_inches(WIDTH, 4.2 if others else 2.6)
     panels = figure.subplots(2 if others else 1, 1, squeeze=False, sharex=True)[:, 0]
-    places = [row.number("at") or 0.0 for row in samples]
     for name, label, color in (("wall", "wall clock", 1), ("cpu", "CPU time of its thread", 0)):
-        values = [1000 * (row.number(name) or 0.0) for row in samples]
-        texts = [f"{x:.1f} s: {y:.1f} ms, {label}" for x, y in zip(places, values, strict=True)]
+        curve = [(x, 1000 * y) for x, y in _curve(samples, name)]
+        texts = [f"{x:.1f} s: {y:.1f} ms, {label}" for x, y in curve]
         look = {"color": SERIES[color], "label": label, "gid": hover(*texts)}
-        panels[0].plot(places, values, "o-", linewidth=1, markersize=3.5, **look)
+        x, y = [x for x, _ in curve], [y for _, y in curve]
+        panels[0].plot(x, y, "o-", linewidth=1, markersize=3.5, **look)
     panels[0].set(title="ms for the same product of matrices on one thread")
     panels[0].set_ylim(bottom=0)
     panels[0].legend(frameon=False, loc="lower left", ncols=2, labelcolor=INK, fontsize=9)
     if others:
-        x, y = [at for at, _ in others], [cores for _, cores in others]
+        x, y = [x for x, _ in others], [y for _, y in others]
         panels[1].plot(x, y, drawstyle="steps-pre", color=SERIES[2], linewidth=1.4)
         panels[1].fill_between(x, y, step="pre", color=SERIES[2], alpha=0.18, linewidth=0)
         panels[1].set(title="cores that others kept busy (/proc/stat)")
         panels[1].set_ylim(0, max(1.0, 1.1 * max(y)))
     panels[-1].set(xlabel="seconds")
+
+
+def _curve(samples: Sequence[Passport], name: str) -> list[tuple[float, float]]:
+    """Time and value of the measurements that have both."""
+    pairs = ((row.number("at"), row.number(name)) for row in samples)
+    return [(x, y) for x, y in pairs if x is not None and y is not None]
