@@ -2,9 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mnist_trainer.cli.arguments import ArgumentParser, typed_words
 from mnist_trainer.cli.exit import exit_codes
@@ -66,7 +67,7 @@ def run(request: Request) -> ExitCode:
         passport = make_passport(request.threads, request.quick, step)
     show_passport(passport, request.targets)
     if request.record is not None:
-        record(request.record, passport["reference"])
+        record(request.record, passport)
     alarmed = any(finding["advice"] for finding in passport["findings"])
     return ExitCode.ENVIRONMENT if alarmed else ExitCode.OK
 
@@ -86,17 +87,20 @@ def show_files(request: Request) -> None:
     show_passport_comparison(compare_passports(a, b, names), request.targets)
 
 
-def record(file: str, reference: Sequence[dict[str, object]]) -> None:
+def record(file: str, passport: Mapping[str, Any]) -> None:
     """Add this kind of machine to a file of known kinds.
 
     Raises:
-        ConfigError: the file holds other digests for it.
+        ConfigError: it computes wrongly, or the file holds other digests for it.
     """
     from mnist_trainer.compute.passport.known import record_kinds
     from mnist_trainer.launch.passport.reference import entries_to_record
 
+    wrong = [row["check"] for row in passport["findings"] if row["advice"]]
+    if {"exact products", "replays"} & set(wrong):
+        raise ConfigError(f"--record-known {file}: not recorded: {', '.join(wrong)} give an alarm.")
     try:
-        new = record_kinds(Path(file), entries_to_record(reference))
+        new = record_kinds(Path(file), entries_to_record(passport["reference"]))
     except ValueError as error:
         raise ConfigError(
             f"--record-known {file}: {error}. Find out why before one is replaced."

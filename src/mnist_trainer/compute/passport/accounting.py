@@ -1,6 +1,7 @@
 """Who had the processor: this process, others, the hypervisor, or nobody because of a limit.
 
-Read from the operating system's own accounts (/proc/stat, cpu.stat), not inferred from timings.
+Read from the operating system's own accounts (/proc/stat, schedstat, cpu.stat), not inferred from
+timings.
 """
 
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 from mnist_trainer.compute.passport.identity import cgroup_folders
 
 STAT = Path("/proc/stat")
+SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
 def ticks_per_second() -> float:
@@ -30,6 +32,8 @@ class Accounts:
     """CPU seconds of this process and of those that it started and waited for."""
     thread: float
     """CPU seconds of the calling thread."""
+    waited: float | None = None
+    """Seconds for which the calling thread was ready to run, and others had the cores."""
     busy: float | None = None
     """CPU seconds of all processes on all cores."""
     stolen: float | None = None
@@ -49,6 +53,7 @@ class Accounts:
             self.wall - earlier.wall,
             self.own - earlier.own,
             self.thread - earlier.thread,
+            less(self.waited, earlier.waited),
             less(self.busy, earlier.busy),
             less(self.stolen, earlier.stolen),
             less(self.throttled, earlier.throttled),
@@ -67,7 +72,8 @@ def read_accounts() -> Accounts:
     throttled, count = read_throttling([_text(path / "cpu.stat") for path in cgroup_folders()])
     used = os.times()
     own = used.user + used.system + used.children_user + used.children_system
-    return Accounts(time.perf_counter(), own, time.thread_time(), busy, stolen, throttled, count)
+    thread, waited = time.thread_time(), read_waiting(_text(SCHEDSTAT))
+    return Accounts(time.perf_counter(), own, thread, waited, busy, stolen, throttled, count)
 
 
 def read_stat(text: str) -> tuple[float | None, float | None]:
@@ -78,6 +84,12 @@ def read_stat(text: str) -> tuple[float | None, float | None]:
     user, nice, system, _idle, _wait, irq, soft, steal = (int(value) for value in values)
     ticks = ticks_per_second()
     return (user + nice + system + irq + soft) / ticks, steal / ticks
+
+
+def read_waiting(text: str) -> float | None:
+    """Seconds on a run queue, the second number of ``schedstat``."""
+    fields = text.split()
+    return int(fields[1]) / 1e9 if len(fields) == 3 and fields[1].isdigit() else None
 
 
 def read_throttling(texts: list[str]) -> tuple[float | None, int | None]:

@@ -13,9 +13,9 @@ NAME = "known_kinds.json"
 FORMAT = "mnist-passport known kinds 1"
 HOW = (
     "Each entry is the SHA-256 of losses and weights of the reference run on one kind of processor,"
-    " written by mnist-passport --quick --record-known FILE on an otherwise unknown or trusted"
-    " machine, once for each of ATEN_CPU_CAPABILITY=default, =avx2 and unset; a second pass that"
-    " gave other digits would have been refused."
+    " written by mnist-passport --quick --record-known FILE, once for each of"
+    " ATEN_CPU_CAPABILITY=default, =avx2 and unset. A machine whose products or replays give an"
+    " alarm, or whose digests differ from those that the file holds for its kind, is refused."
 )
 
 

@@ -55,6 +55,7 @@ class Moods:
                         "at": now.wall - self.began.wall,
                         "wall": used.wall,
                         "cpu": used.thread,
+                        "waited": used.waited,
                         "others": used.others,
                         "stolen": used.stolen,
                         "others_cores": cores_of_others(since),

@@ -80,11 +80,11 @@ def thresholds(samples: Rows, accounts: Mapping[str, Any], cores: int) -> Thresh
     # Each of n stretches begins and ends within a tick, on each core: uniform errors, added.
     walls = sum(float(sample["wall"]) for sample in samples)
     grain = TICK * math.sqrt(2 * cores * len(samples) / 12) / walls
-    told = accounts["others"] is not None
+    by_ticks = accounts["others"] is not None and not tells_waiting(samples)
     return Thresholds(
         spread,
         others_cores=max(LEAST_SHARE, SIGMAS * spread, 2 * cores * TICK / accounts["wall"]),
-        lost_share=max(LEAST_SHARE, SIGMAS * spread, SIGMAS * grain if told else 0.0),
+        lost_share=max(LEAST_SHARE, SIGMAS * spread, SIGMAS * grain if by_ticks else 0.0),
     )
 
 
@@ -111,13 +111,12 @@ def wrong_products(rows: Rows) -> Finding:
 
 def changed_reference(rows: Rows) -> Finding:
     """Whether the reference run came out as on other machines of this kind."""
-    by_verdict = {
-        verdict: [row for row in rows if row["verdict"] == verdict]
-        for verdict in ("as known", "unknown kind", "different")
-    }
-    found = ", ".join(f"{len(some)} {name}" for name, some in by_verdict.items() if some)
+    known, wrong = ([r for r in rows if r["verdict"] == v] for v in ("as known", "different"))
+    found = f"{len(known)} of {len(rows)} runs have the bits that are known"
+    if len(known) < len(rows):
+        found += f", {len(rows) - len(known)} are of an unknown kind of processor"
     advice = None
-    if wrong := by_verdict["different"]:
+    if wrong:
         named = ", ".join(f"{row['model']} with {row['threads']} threads" for row in wrong)
         found = f"weights or losses differ from those of this kind of processor: {named}"
         advice = (
@@ -125,7 +124,10 @@ def changed_reference(rows: Rows) -> Finding:
             " machine: mnist-passport A.json B.json"
         )
     return Finding(
-        "reference run", found, "no bit differs where the kind of processor is known", advice
+        "reference run",
+        found,
+        "no bit differs from those shipped for this kind of processor, where it is known",
+        advice,
     )
 
 
@@ -155,7 +157,7 @@ def capped_capability(machine: Mapping[str, Any]) -> Finding:
     return Finding(
         "capability",
         f"PyTorch uses {used}, {known}{because}",
-        "in use is what the processor's flags allow",
+        "PyTorch uses what the processor's flags allow",
         advice,
     )
 
@@ -169,7 +171,7 @@ def too_many_threads(machine: Mapping[str, Any]) -> Finding:
     limit = "" if quota is None else f", of which a control group allows {quota:g}"
     advice = f"unset OMP_NUM_THREADS, or device.threads={room}" if threads > room else None
     found = f"{threads} threads{cause} on {cores} usable cores{limit}"
-    return Finding("threads", found, "at most one thread for each usable core", advice)
+    return Finding("threads", found, "there is a usable core for each thread", advice)
 
 
 def neighbours(passport: Mapping[str, Any], limits: Thresholds) -> Finding:
@@ -191,7 +193,7 @@ def neighbours(passport: Mapping[str, Any], limits: Thresholds) -> Finding:
         "neighbours",
         f"others kept {others:.2f} of {usable(passport)} cores busy, the hypervisor took"
         f" {stolen:.2f}",
-        f"at most {limits.others_cores:.2f} cores: the largest of {LEAST_SHARE:g},"
+        f"others use at most {limits.others_cores:.2f} cores: the largest of {LEAST_SHARE:g},"
         f" {SIGMAS:g} x the spread of equal work ({100 * limits.spread:.1f} %), and the grain of"
         " /proc/stat",
         advice,
@@ -204,7 +206,7 @@ def throttled(passport: Mapping[str, Any], limits: Thresholds) -> Finding:
     stopped = (accounts["throttled"] or 0.0) / accounts["wall"]
     by_group = bool(accounts["throttlings"]) and stopped > max(TICK, limits.spread)
     lost = lost_share(passport["moods"])
-    found = f"stopped for {100 * lost:.1f} % of the time while nobody else computed"
+    found = f"stopped for {100 * lost:.1f} % of the time, without waiting for others"
     advice = None
     if by_group:
         found = (
@@ -221,20 +223,28 @@ def throttled(passport: Mapping[str, Any], limits: Thresholds) -> Finding:
     return Finding(
         "throttling",
         found,
-        f"at most {100 * limits.lost_share:.1f} % of the wall time without CPU time of the thread"
-        f" or of others: the largest of {100 * LEAST_SHARE:g} %, {SIGMAS:g} x the spread of equal"
-        f" work, {SIGMAS:g} x the grain of /proc/stat; or"
-        f" {100 * max(TICK, limits.spread):.1f} % by cpu.stat",
+        f"at most {100 * limits.lost_share:.1f} % of the time a thread neither runs nor waits for"
+        f" others: the largest of {100 * LEAST_SHARE:g} %, {SIGMAS:g} x the spread of equal work,"
+        f" and the grain of the accounts; or {100 * max(TICK, limits.spread):.1f} % by cpu.stat",
         advice,
     )
 
 
 def lost_share(samples: Rows) -> float:
-    """Share of the measurements' time in which their thread did not run, and nobody else did."""
-    wall = sum(float(sample["wall"]) for sample in samples)
-    own = sum(float(sample["cpu"]) for sample in samples)
-    others = sum(float(sample[name] or 0.0) for sample in samples for name in ("others", "stolen"))
-    return max(0.0, wall - own - max(0.0, others)) / wall
+    """Share of the measurements' time in which their thread neither ran nor waited for others."""
+    wall, own, waited, others, stolen = (
+        sum(float(sample[name] or 0.0) for sample in samples)
+        for name in ("wall", "cpu", "waited", "others", "stolen")
+    )
+    if not tells_waiting(samples):
+        # All that others used is taken for the reason, be it on this core or on another.
+        waited = max(0.0, others) + stolen
+    return max(0.0, wall - own - waited) / wall
+
+
+def tells_waiting(samples: Rows) -> bool:
+    """Whether the system says how long a thread waited for a core."""
+    return all(sample["waited"] is not None for sample in samples)
 
 
 def below_99(run: Mapping[str, Any]) -> Finding:

@@ -61,15 +61,12 @@ def _verdict(passport: Passport) -> list[Block]:
         for row in wrong
     ]
     rows = tuple(
-        (
-            row.text("check"),
-            "alarm" if row.text("advice") else "ok",
-            row.text("found"),
-            row.text("allowed"),
-        )
+        (row.text("check"), "alarm" if row.text("advice") else "ok", row.text("found"))
         for row in passport.rows("findings")
     )
-    return [*blocks, Table("Checks", ("check", "result", "found", "allowed"), rows)]
+    rules = tuple(tuple(_texts(row, "check", "allowed")) for row in passport.rows("findings"))
+    blocks.append(Table("Checks", ("check", "result", "found"), rows))
+    return [*blocks, Table("What is allowed", ("check", "no alarm as long as"), rules)]
 
 
 def _speed(passport: Passport) -> list[Block]:

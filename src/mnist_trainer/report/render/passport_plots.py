@@ -21,7 +21,8 @@ def draw_scaling(passport: Passport, figure: Any) -> None:
             text = f"{names[place]} threads: {value:,.1f}"
             axes.bar([place], [value], width=0.6, color=SERIES[color], gid=hover(text))
             label = {"textcoords": "offset points", "ha": "center", "fontsize": 9}
-            axes.annotate(f"{value:,.0f}", (place, value), (0, 3), color=INK, **label)
+            shown = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+            axes.annotate(shown, (place, value), (0, 3), color=INK, **label)
         axes.set_xticks(range(len(names)), names)
         axes.set(title=title, xlabel="threads")
         axes.grid(axis="x", visible=False)
@@ -29,10 +30,10 @@ def draw_scaling(passport: Passport, figure: Any) -> None:
     peak = passport.number("peak", "gflops")
     if peak:
         panels[0].axhline(peak, color=MUTED, linewidth=1, linestyle="--")
-        spot = {"transform": panels[0].get_yaxis_transform(), "va": "bottom", "ha": "left"}
-        panels[0].text(
-            0.01, peak, "peak by clock and instructions", color=MUTED, fontsize=9, **spot
-        )
+        look = {"color": MUTED, "fontsize": 9, "textcoords": "offset points", "va": "bottom"}
+        spot = {"xycoords": panels[0].get_yaxis_transform()}
+        panels[0].annotate("peak by clock and instructions", (0.01, peak), (0, 2), **look, **spot)
+        panels[0].set_ylim(top=1.15 * max(peak, panels[0].get_ylim()[1] / 1.15))
 
 
 def draw_roofline(passport: Passport, figure: Any) -> None:
@@ -52,18 +53,21 @@ def draw_roofline(passport: Passport, figure: Any) -> None:
     slope = {"ha": "left", "va": "top", "fontsize": 9, "color": MUTED}
     axes.text(1.15 * ends[0], ends[0] * memory, f"memory: {memory:,.1f} GB/s", **slope)
     axes.set(xscale="log", yscale="log", xlabel="FLOP/byte", title="GFLOP/s of a training step")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
     for number, row in enumerate(points):
         _draw_point(axes, row, SERIES[number % len(SERIES)])
+    axes.legend(frameon=False, loc="lower right", labelcolor=INK, fontsize=9.5)
 
 
 def _draw_point(axes: Any, row: Passport, color: str) -> None:
     """The training steps of a recipe in the roofline."""
     x, y = (row.number(key) or 1.0 for key in ("flops_per_byte", "gflops"))
     text = f"{row.text('recipe')}: {y:.3g} GFLOP/s at {x:.3g} FLOP/byte"
-    axes.plot([x], [y], "o", color=color, markersize=8, gid=hover(text))
     share = row.number("share_of_roofline")
     label = short(row.text("recipe")) + ("" if share is None else f", {100 * share:.0f} %")
-    axes.annotate(label, (x, y), (8, -12), textcoords="offset points", color=color)
+    look = {"color": color, "markersize": 8, "label": label, "gid": hover(text)}
+    axes.plot([x], [y], "o", **look)
 
 
 def _roofs(passport: Passport) -> tuple[dict[str, float], float]:
