@@ -21,7 +21,7 @@ TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 LARGEST = {"fp32": 15, "bf16": 1, "fp16": 3}
 """Of the factors."""
 MOST_TERMS = {"fp32": 4096, "bf16": 160, "fp16": 200}
-SHAPES = ((64, 784, 512), (192, 160, 128), (127, 200, 65), (256, 1024, 96), (1, 64, 10))
+SHAPES = ((64, 784, 512), (192, 160, 128), (127, 200, 65), (96, 1024, 33), (1, 64, 10))
 """Rows, terms, columns: a layer of docs_fcn, one of fast99, and sizes that fill no block."""
 IMAGES = ((64, 1, 28, 10, 5), (16, 10, 12, 20, 5))
 """Images, channels, side, output channels, kernel: the convolutions of docs_cnn."""

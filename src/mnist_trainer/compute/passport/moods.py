@@ -1,7 +1,5 @@
 """The moods of a machine: one short measurement, repeated over the whole time of the passport."""
 
-import statistics
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,8 +10,6 @@ from mnist_trainer.compute.passport.accounting import Accounts, read_accounts
 SIZE = 256
 SECONDS = 0.03
 """CPU time of one measurement."""
-MAD_TO_SD = 1.4826
-"""Of normally distributed values (Rousseeuw and Croux 1993)."""
 
 
 class Moods:
@@ -72,9 +68,3 @@ def cores_of_others(stretch: Accounts) -> float | None:
     if stretch.others is None or stretch.wall < 0.1:
         return None  # Shorter than what ticks can tell.
     return max(0.0, (stretch.others + (stretch.stolen or 0.0)) / stretch.wall)
-
-
-def relative_spread(values: Sequence[float]) -> float:
-    """Standard deviation over the median, estimated from the median absolute deviation."""
-    middle = statistics.median(values)
-    return MAD_TO_SD * statistics.median(abs(value - middle) for value in values) / middle

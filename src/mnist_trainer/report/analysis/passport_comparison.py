@@ -92,7 +92,7 @@ def speed_sentence(a: Passport, b: Passport, figures: tuple[Figure, ...]) -> str
     found = next((figure for figure in figures if figure.quicker is not None), None)
     if found is None or found.quicker is None:
         return "The passports have no speed in common."
-    spread = max(relative_spread(a), relative_spread(b), SAME)
+    spread = max(spread_of_moods(a), spread_of_moods(b), SAME)
     if abs(found.quicker - 1) <= spread:
         return f"A and B are equally quick ({found.name}, within {100 * spread:.0f} %)."
     slower = found.quicker < 1
@@ -100,7 +100,7 @@ def speed_sentence(a: Passport, b: Passport, figures: tuple[Figure, ...]) -> str
     return f"B is {ratio:.2g} times {'slower' if slower else 'quicker'} than A ({found.name})."
 
 
-def relative_spread(passport: Passport) -> float:
+def spread_of_moods(passport: Passport) -> float:
     """Half the range of the middle half of the repeated measurement, over its median."""
     walls = sorted(value for row in passport.rows("moods") if (value := row.number("wall")))
     if len(walls) < 4 or walls[len(walls) // 2] <= 0:

@@ -16,6 +16,7 @@ TICK = 0.01
 """Seconds: the grain of /proc/stat on nearly every Linux."""
 LEAST_SHARE = 0.05
 """Of a core: the housekeeping of an idle system stays below it."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 CAPABILITIES = ("DEFAULT", "AVX2", "AVX512")
 EXPECTED_99 = (0.9916, 0.0004)
 """Test accuracy of experiment=fast99, mean and standard deviation over seeds 0 to 9."""
@@ -74,9 +75,7 @@ def usable(passport: Mapping[str, Any]) -> int:
 
 def thresholds(samples: Rows, accounts: Mapping[str, Any], cores: int) -> Thresholds:
     """Limits from the spread of the repeated measurement and the grain of the system's clock."""
-    used = [float(sample["cpu"]) for sample in samples]
-    middle = statistics.median(used)
-    spread = MAD_TO_SD * statistics.median(abs(value - middle) for value in used) / middle
+    spread = relative_spread([float(sample["cpu"]) for sample in samples])
     # Each of n stretches begins and ends within a tick, on each core: uniform errors, added.
     walls = sum(float(sample["wall"]) for sample in samples)
     grain = TICK * math.sqrt(2 * cores * len(samples) / 12) / walls
@@ -86,6 +85,13 @@ def thresholds(samples: Rows, accounts: Mapping[str, Any], cores: int) -> Thresh
         others_cores=max(LEAST_SHARE, SIGMAS * spread, 2 * cores * TICK / accounts["wall"]),
         lost_share=max(LEAST_SHARE, SIGMAS * spread, SIGMAS * grain if by_ticks else 0.0),
     )
+
+
+def relative_spread(values: Sequence[float]) -> float:
+    """Standard deviation over median, estimated from the median absolute deviation: a few extreme
+    values do not matter."""
+    middle = statistics.median(values)
+    return MAD_TO_SD * statistics.median(abs(value - middle) for value in values) / middle
 
 
 def wrong_products(rows: Rows) -> Finding:
@@ -166,11 +172,15 @@ def too_many_threads(machine: Mapping[str, Any]) -> Finding:
     """Whether every thread has a core to run on."""
     cores, threads, quota = machine["cores"]["usable"], machine["threads"], machine["quota"]
     room = cores if quota is None else min(cores, max(1, math.ceil(quota)))
-    asked = machine["variables"].get("OMP_NUM_THREADS")
-    cause = f" (OMP_NUM_THREADS={asked})" if asked else ""
     limit = "" if quota is None else f", of which a control group allows {quota:g}"
-    advice = f"unset OMP_NUM_THREADS, or device.threads={room}" if threads > room else None
-    found = f"{threads} threads{cause} on {cores} usable cores{limit}"
+    found = f"PyTorch uses {threads} threads on {cores} usable cores{limit}"
+    too_many = threads > room
+    for name in THREAD_VARIABLES:
+        asked = str(machine["variables"].get(name, "")).partition(",")[0]
+        # Some builds of PyTorch heed it, others take no more threads than there are cores.
+        if asked.isdecimal() and int(asked[:9]) > room:
+            found, too_many = f"{found}; {name}={asked[:9]} asks for more than there are", True
+    advice = f"unset {' '.join(THREAD_VARIABLES)}; device.threads={room}" if too_many else None
     return Finding("threads", found, "there is a usable core for each thread", advice)
 
 
