@@ -77,7 +77,7 @@ def measure_parts(
     measured: Mapping[str, Callable[[], None]], passport: dict[str, Any], moods: Moods, step: Step
 ) -> None:
     """Measure all parts, with the machine's mood before each and after the last."""
-    often = 2 if passport["quick"] else 4
+    often = 2 if passport["quick"] else 10
     for title, measure in measured.items():
         step(title, len(measured))
         moods.sample(often)
