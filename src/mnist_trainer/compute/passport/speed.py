@@ -9,8 +9,10 @@ import torch
 from mnist_trainer.compute.device import has_bf16_arithmetic, unchanged_threads
 from mnist_trainer.compute.passport.exact import TYPES
 
-SIZE = 1024
-"""Side of the matrices whose product is timed."""
+SIZES = {"few": 512, "many": 2048, "device": 4096}
+"""Side of the matrices whose product is timed: on few threads it ends within a time slice, so that
+neighbours leave the best time as it is; many threads, and a GPU, need larger ones to be filled."""
+FEW = 4
 NUMBERS = 16 * 2**20
 """Of each array that is copied: 64 MiB in fp32, more than most caches."""
 FLOPS_PER_CYCLE = {"avx512f": 64, "avx2": 32, "avx": 16, "sse2": 8}
@@ -41,8 +43,9 @@ def waiting(device: str) -> Callable[[], object]:
 
 
 def product_gflops(device: str, precision: str, seconds: float) -> float:
-    """GFLOP/s of a product of two square matrices of 1,024 rows."""
-    size = SIZE if device == "cpu" else 4 * SIZE
+    """GFLOP/s of a product of two square matrices."""
+    name = "few" if torch.get_num_threads() <= FEW else "many"
+    size = SIZES[name if device == "cpu" else "device"]
     left, right = (torch.rand(size, size, device=device).to(TYPES[precision]) for _ in range(2))
     wait = waiting(device)
     return 2e-9 * size**3 / best_seconds(lambda: torch.mm(left, right), seconds, wait)

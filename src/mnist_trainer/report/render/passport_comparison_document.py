@@ -25,6 +25,7 @@ def passport_comparison_document(comparison: PassportComparison) -> Document:
             DASH if figure.quicker is None else f"{figure.quicker:.2f}",
         )
         for figure in comparison.figures
+        if figure.a is not None or figure.b is not None
     )
     columns = ("measured", "A", "B", "B is so many times as quick")
     tables: list[Block] = [Table("Speed", columns, figures, frozenset({1, 2, 3}))]

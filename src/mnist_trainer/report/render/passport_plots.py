@@ -99,7 +99,8 @@ def draw_moods(passport: Passport, figure: Any) -> None:
         panels[0].plot(x, y, "o-", linewidth=1, markersize=3.5, **look)
     panels[0].set(title="ms for the same product of matrices on one thread")
     panels[0].set_ylim(bottom=0)
-    panels[0].legend(frameon=False, loc="lower left", ncols=2, labelcolor=INK, fontsize=9)
+    above = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+    panels[0].legend(frameon=False, ncols=2, labelcolor=INK, fontsize=9, **above)
     if others:
         x, y = [x for x, _ in others], [y for _, y in others]
         panels[1].plot(x, y, drawstyle="steps-pre", color=SERIES[2], linewidth=1.4)
