@@ -115,7 +115,8 @@ def test_interrupt_ends_cleanly(folder: Path) -> None:
         text=True,
     )
     end = time.monotonic() + 100
-    while not list(temporary.glob("mnist-passport-*/run-1")) and time.monotonic() < end:
+    while not list(temporary.glob("mnist-passport-*/run-1")) and process.poll() is None:
+        assert time.monotonic() < end
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=100)[1]

@@ -21,7 +21,7 @@ from mnist_trainer.compute.passport.speed import (
     thread_counts,
 )
 from mnist_trainer.compute.process_state import unchanged_process
-from mnist_trainer.errors import ExitCode, MachineError, UserError
+from mnist_trainer.errors import InterruptedRunError, MachineError, UserError
 from mnist_trainer.launch.passport.reference import (
     Runs,
     reference_runs,
@@ -35,7 +35,6 @@ from mnist_trainer.system.version import __version__
 
 FULL_SECONDS, QUICK_SECONDS = 0.5, 0.15
 """How long each speed is measured."""
-STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.HANGUP)
 Step = Callable[[str, int], None]
 
 
@@ -83,10 +82,11 @@ def measure_parts(
         moods.sample(often)
         try:
             measure()
+        except InterruptedRunError as error:
+            # Its message names the folder of the run, which is temporary.
+            raise InterruptedRunError("stopped: nothing is written.", error.args[1]) from error
         except (UserError, RuntimeError) as error:
             # PyTorch raises RuntimeError where a device cannot do what is asked.
-            if getattr(error, "exit_code", None) in STOPPED:
-                raise
             passport.setdefault("failed", []).append({"part": title, "error": str(error)})
     moods.sample(2 * often)
 

@@ -34,9 +34,11 @@ RECIPE = (
 class Runs:
     """Runs in a temporary folder, of which nothing stays."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache: Path) -> None:
+        """Args:
+        cache: of the data; where it is empty they are unpacked in the folder.
+        """
         self._folder, self._count = folder, 0
-        cache = data_cache_folder()
         self._data = cache if (cache / "MNIST" / "raw").is_dir() else folder / "data"
 
     def make(self, *words: str) -> dict[str, Any]:
@@ -49,7 +51,7 @@ class Runs:
         folder = self._folder / f"run-{self._count}"
         places = (path_override("hydra.run.dir", folder), path_override("data.root", self._data))
         made, config = run_in_process([*words, "tracker=none", *places], quiet=True)
-        losses = hashlib.sha256(_losses(read_file(made.metrics))).hexdigest()
+        losses = hashlib.sha256(loss_records(read_file(made.metrics))).hexdigest()
         result: dict[str, Any] = read_json(made.result)
         result |= {
             "layers": read_json(made.layers)["layers"],
@@ -60,7 +62,7 @@ class Runs:
         return result
 
 
-def _losses(metrics: bytes) -> bytes:
+def loss_records(metrics: bytes) -> bytes:
     """The part of metrics.jsonl that a repetition must give again, which times are not."""
     records = [read_record(line) for line in metrics.decode().splitlines()]
     return "\n".join(repr(record) for record in records).encode()
@@ -77,7 +79,7 @@ def read_record(line: str) -> tuple[object, ...]:
 def temporary_runs() -> Iterator[Runs]:
     """A temporary folder for runs, removed however this ends."""
     with tempfile.TemporaryDirectory(prefix="mnist-passport-") as folder:
-        yield Runs(Path(folder))
+        yield Runs(Path(folder), data_cache_folder())
 
 
 def digests(result: Mapping[str, Any]) -> dict[str, str]:
