@@ -13,6 +13,7 @@ from benchmarks.results import RESULTS, Report, UnavailableError, write_report
 from benchmarks.startup import measure_startup
 from benchmarks.tables import render
 from benchmarks.timing import MIN_ROUNDS
+from benchmarks.trail import measure_trail
 
 EXAMPLES = """\
   python -m benchmarks                                     training, test_pass, quick and startup
@@ -71,13 +72,14 @@ MEASUREMENTS: dict[str, Callable[[Options], Report]] = {
     "quick": lambda options: measure_recipes(
         "quick", [options.quick_experiment], options.runs, 1, options.train_limit, options.overrides
     ),
+    "trail": lambda options: measure_trail(min(3, options.rounds_or(3)), options.train_limit),
     "startup": lambda options: measure_startup(options.rounds_or(11)),
     "experiments": lambda options: measure_recipes(
         "experiments", options.experiments, options.runs, 0, options.train_limit, options.overrides
     ),
 }
-# The experiments are long runs: only on request.
-DEFAULT = [name for name in MEASUREMENTS if name != "experiments"]
+# Long runs: only on request.
+DEFAULT = [name for name in MEASUREMENTS if name not in ("experiments", "trail")]
 
 
 def parse(words: Sequence[str]) -> Options:

@@ -14,6 +14,8 @@ class ExitCode(IntEnum):
     CHECKPOINT = 4
     DIVERGED = 5
     ENVIRONMENT = 6
+    DIFFERENT = 7
+    UNJUDGED = 8
     HANGUP = 129
     INTERRUPTED = 130
     PIPE_CLOSED = 141
@@ -93,6 +95,12 @@ class InterruptedRunError(UserError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class UnjudgedError(UserError):
+    """A run that cannot be compared with its reproduction: data, code or settings are missing."""
+
+    exit_code = ExitCode.UNJUDGED
 
 
 class MachineError(UserError):

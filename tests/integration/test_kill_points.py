@@ -97,6 +97,7 @@ def outcome(run: Path) -> dict[str, Any]:
     return {
         "result": {k: v for k, v in result.items() if k not in ("seconds", "resumed_from")},
         "metrics": points(run),
+        "trail": (run / "trail.bin").read_bytes(),
         "curves": {
             tag: [(event.step, event.value) for event in events.Scalars(tag)]
             for tag in events.Tags()["scalars"]

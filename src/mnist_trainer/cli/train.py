@@ -3,11 +3,16 @@
 import logging
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mnist_trainer.cli.arguments import typed_words
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.cli.help import HELP_OPTIONS, VERSION_OPTIONS, print_help, print_version
 from mnist_trainer.system.openmp import limit_openmp_spinning
+
+if TYPE_CHECKING:
+    from mnist_trainer.compute.ranks import RankInfo
+    from mnist_trainer.launch.command import ResolvedCommand
 
 
 def main() -> None:
@@ -38,9 +43,9 @@ def run_command(argv: Sequence[str], started: float) -> None:
     """
     from mnist_trainer.compute.ranks import find_rank_info
     from mnist_trainer.compute.world import end_at_signals, report_on_local_main
-    from mnist_trainer.launch.command import check_ranks, resolve_command
+    from mnist_trainer.launch.command import resolve_command
     from mnist_trainer.launch.options import delegate_to_hydra, parse_command_line
-    from mnist_trainer.launch.single import run_single
+    from mnist_trainer.launch.torchrun import check_ranks
 
     rank_info = find_rank_info()
     is_main = rank_info.rank == 0
@@ -53,17 +58,29 @@ def run_command(argv: Sequence[str], started: float) -> None:
             return
         command = resolve_command(line, is_main_process=is_main)
         check_ranks(rank_info, command)
-    if line.inspects:
-        if is_main:
-            delegate_to_hydra()
-    elif line.explain:
+    if not (line.inspects or line.explain):
+        train(command, argv, started, rank_info)
+    elif is_main and line.explain:
         from mnist_trainer.cli.explain import print_explanation
 
-        if is_main:
-            print_explanation(command.config, line.explain)
+        print_explanation(command.config, line.explain)
+    elif is_main:
+        delegate_to_hydra()
+
+
+def train(
+    command: "ResolvedCommand", argv: Sequence[str], started: float, rank_info: "RankInfo"
+) -> None:
+    """Train what a command asks for: one run, a sweep, or finished runs once more."""
+    if command.originals:
+        from mnist_trainer.launch.reproduce.command import run_reproductions
+
+        run_reproductions(command, command.originals, started)
     elif command.multirun:
         from mnist_trainer.launch.sweep.command import run_sweep
 
         run_sweep(command, argv)
     else:
+        from mnist_trainer.launch.single import run_single
+
         run_single(command, started, rank_info)

@@ -97,13 +97,18 @@ def _line(path: Path) -> str | None:
 def _has_changes(folder: Path) -> bool:
     """Whether git finds uncommitted changes; False where it is not safe to ask."""
     root = next(parent for parent in (folder, *folder.parents) if (parent / ".git").exists())
-    if not (root / ".git").is_dir() or not is_harmless(_text(root / ".git" / "config") or ""):
+    if not asks_git_safely(root):
         return False
     try:
         asked = subprocess.run(ASK_FOR_CHANGES, cwd=root, capture_output=True, timeout=5)
         return bool(asked.stdout)
     except (OSError, subprocess.SubprocessError):
         return False
+
+
+def asks_git_safely(root: Path) -> bool:
+    """Whether git can be run in a repository without running what its configuration names."""
+    return (root / ".git").is_dir() and is_harmless(_text(root / ".git" / "config") or "")
 
 
 def is_harmless(config: str) -> bool:

@@ -6,7 +6,7 @@ No torch here: a mistake in the configuration is answered before it is imported.
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mnist_trainer.config.allow_list import refusal, refused_targets
 from mnist_trainer.config.engine_rules import engine_problems
 from mnist_trainer.config.hints import unknown_setting
-from mnist_trainer.config.ranges import option_problem
+from mnist_trainer.config.ranges import Range, option_problem
 from mnist_trainer.config.settings import (
     KIND_NAMES,
     NUM_TRAINING_IMAGES,
@@ -47,6 +47,8 @@ TOP_LEVEL = {
     "sweep": str | None,
     "resume": str | None,
     "resume_allow_changes": bool,
+    "reproduce": str | None,
+    "reproduce_seeds": Annotated[int, Range(low=0, most=100)],
 }
 
 

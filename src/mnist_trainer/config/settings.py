@@ -263,6 +263,17 @@ class RunConfig:
         return resume
 
     @property
+    def reproduce(self) -> str | None:
+        """Folder of the run to compare with."""
+        reproduce: str | None = self.plain["reproduce"]
+        return reproduce
+
+    @property
+    def reproduce_seeds(self) -> int:
+        """How many other seeds may be trained where a verdict needs their spread."""
+        return int(self.plain["reproduce_seeds"])
+
+    @property
     def resume_allow_changes(self) -> bool:
         """Whether a resumed run may have other settings than it was started with."""
         return bool(self.plain["resume_allow_changes"])

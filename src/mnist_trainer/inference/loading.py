@@ -129,9 +129,11 @@ def read_saved_config(path: Path, state: dict[str, Any]) -> RunConfig:
             f"{path}: not a checkpoint of mnist-train: its choices are not names."
         )
     try:
-        # How that run was watched does not matter here, nor need a tracker of its own be trusted.
+        # How that run was watched and compared does not matter here, nor need a tracker of its own
+        # be trusted.
         untracked = OmegaConf.load(config_dir() / "tracker" / "none.yaml")
-        return read_config(OmegaConf.create({**state["config"], "tracker": untracked}), choices)
+        alone = {"tracker": untracked, "reproduce": None, "reproduce_seeds": 0}
+        return read_config(OmegaConf.create({**state["config"], **alone}), choices)
     except ConfigError as error:
         raise CheckpointError(f"{path}: the settings inside it are refused: {error}") from error
     except (OmegaConfBaseException, ValueError, TypeError, AttributeError, KeyError) as error:

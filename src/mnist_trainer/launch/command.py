@@ -4,7 +4,7 @@ No torch here: a mistake is answered before it is imported.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mnist_trainer.compute.ranks import RankInfo
-from mnist_trainer.config.reader import read_config
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.errors import ConfigError, RefusedError
+from mnist_trainer.launch.composed import read_composed
 from mnist_trainer.launch.hydra.launchers import (
     BASIC_SWEEPER,
     refuse_launcher_without_sweep,
@@ -25,6 +24,12 @@ from mnist_trainer.launch.hydra.launchers import (
 from mnist_trainer.launch.hydra.loader import CheckedConfigLoader, open_loader, typed_keys
 from mnist_trainer.launch.options import CommandLine
 from mnist_trainer.launch.overrides import check_groups, each_value, parse_overrides, refuse_empty
+from mnist_trainer.launch.reproduce.original import (
+    Originals,
+    compose_original,
+    find_originals,
+    load_original,
+)
 from mnist_trainer.runs.folder import is_run_folder
 from mnist_trainer.runs.resume import (
     Resumption,
@@ -56,6 +61,10 @@ class ResolvedCommand:
     multirun: bool
     resumption: Resumption | None
     """The run to resume, if one was named."""
+    originals: Originals | None = None
+    """The runs to compare with, if any were named; ``config`` is that of the first."""
+    notes: tuple[str, ...] = ()
+    """What of the original's settings is not taken over, or is no default any more."""
 
     @property
     def words(self) -> list[str]:
@@ -105,6 +114,8 @@ def resolve_command(line: CommandLine, *, is_main_process: bool = True) -> Resol
     """
     loader = open_loader(line)
     typed = parse_overrides(line.overrides, loader)
+    if originals := find_originals(typed):
+        return _checked(_resolve_reproduction(line, loader, typed, originals))
     resumption = _resumed_run(typed)
     saved = parse_overrides(resumption.overrides, loader) if resumption else []
     overrides = [*saved, *typed]
@@ -119,37 +130,46 @@ def resolve_command(line: CommandLine, *, is_main_process: bool = True) -> Resol
             raise ConfigError(
                 "resume= goes on with one run; -m starts many. Leave one of them out."
             )
+    return _checked(
+        ResolvedCommand(line, loader, composed, config, overrides, multirun, resumption)
+    )
+
+
+def _resolve_reproduction(
+    line: CommandLine, loader: CheckedConfigLoader, typed: list[Override], originals: Originals
+) -> ResolvedCommand:
+    """Compose the settings of the first of the runs that are trained once more.
+
+    Raises:
+        UnjudgedError: they cannot be composed here.
+        ConfigError: what is wrong with the words that were typed.
+    """
+    if line.multirun or _asks_for_multirun(typed):
+        raise ConfigError("reproduce= trains runs once more, one after the other: leave out -m.")
+    _check_overrides(line, typed, loader, multirun=False)
+    keys = {str(override.key_or_group) for override in typed}
+    saved, notes = load_original(originals.first, keys, loader)
+    composed, config, changed = compose_original(loader, saved, typed, originals.first)
+    command = ResolvedCommand(
+        line, loader, composed, config, [*saved, *typed], False, _resumed_run(typed)
+    )
+    return replace(command, originals=originals, notes=(*notes, *changed))
+
+
+def _checked(command: ResolvedCommand) -> ResolvedCommand:
+    """Check what composition does not: that a resumed run is the same one, and the places.
+
+    Raises:
+        CheckpointError: settings differ that must stay the same on resume.
+        ConfigError: a place that cannot be one.
+    """
+    config, resumption = command.config, command.resumption
     if resumption and not config.resume_allow_changes:
         check_config_unchanged(resumption.folder, config.plain)
-    command = ResolvedCommand(line, loader, composed, config, overrides, multirun, resumption)
-    command.typed_folder("hydra.sweep.dir" if multirun else "hydra.run.dir")
+    command.typed_folder("hydra.sweep.dir" if command.multirun else "hydra.run.dir")
     if root := config.data.root:
         user_path(root, f"data.root={root}")
     return command
-
-
-def check_ranks(rank_info: RankInfo, command: ResolvedCommand) -> None:
-    """Refuse what several processes cannot do together.
-
-    Raises:
-        ConfigError: a sweep under torchrun, or fewer images in an update than processes.
-    """
-    if rank_info.size == 1:
-        return
-    if command.multirun:
-        raise ConfigError(
-            f"-m: a sweep under torchrun: its {rank_info.size} processes would each start the whole"
-            " sweep.\nSweep without torchrun: mnist-train -m ...; jobs beside each other:"
-            " hydra/launcher=joblib"
-        )
-    trainer = command.config.trainer
-    size = trainer.batch_size * trainer.accumulation
-    if size < rank_info.size:
-        raise ConfigError(
-            f"trainer.batch_size={trainer.batch_size}: the {size} images of an update are too few"
-            f" for {rank_info.size} processes. It counts the images of all of them together: at"
-            f" least {rank_info.size}."
-        )
 
 
 def _asks_for_multirun(overrides: Iterable[Override]) -> bool:
@@ -207,22 +227,6 @@ def _first_valid_config(
         except ConfigError as error:
             problem = problem or error
     raise problem or ConfigError("Nothing is left to run: a swept setting has no values.")
-
-
-def read_composed(config: DictConfig) -> RunConfig:
-    """The settings of a composed configuration, Hydra's section left out.
-
-    Raises:
-        ConfigError: names every setting that is wrong.
-    """
-    own = OmegaConf.masked_copy(config, [str(name) for name in config if name != "hydra"])
-    return read_settings(own, config.hydra)
-
-
-def read_settings(config: DictConfig, hydra: Any) -> RunConfig:
-    """As ``read_composed``, where Hydra has parted its section from the rest."""
-    choices = hydra.runtime.choices.items()
-    return read_config(config, {group: each for group, each in choices if isinstance(each, str)})
 
 
 def _check_sweeper(sweeper: str, config: RunConfig, overrides: Sequence[Override]) -> None:

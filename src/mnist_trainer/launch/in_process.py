@@ -64,6 +64,11 @@ def resolve_in_process(overrides: str | Iterable[str]) -> ResolvedCommand:
             f" --nproc-per-node {size} -m mnist_trainer {typed}"
         )
     command = resolve_command(parse_command_line(words))
+    if command.originals:
+        raise ConfigError(
+            "reproduce=: from Python a run is trained, and no verdict is given. Type in a shell:"
+            f" mnist-train {typed}"
+        )
     if command.multirun:
         raise ConfigError(
             "hydra.mode=MULTIRUN: a sweep is the command's. Type in a shell: mnist-train -m"

@@ -21,7 +21,7 @@ EXPLAIN = "--explain"
 # What can be explained of a model; the first is what --explain alone asks for.
 EXPLANATIONS = ("layers", "backward")
 # Settings that hold the name of a file or folder.
-PATH_KEYS = ("resume", "hydra.run.dir", "hydra.sweep.dir", "data.root")
+PATH_KEYS = ("resume", "reproduce", "hydra.run.dir", "hydra.sweep.dir", "data.root")
 MAX_REASON = 5
 """Lines of Hydra's reason that are shown."""
 

@@ -16,6 +16,7 @@ from mnist_trainer.compute.world import World, report_on_local_main
 from mnist_trainer.config.engine_rules import device_for
 from mnist_trainer.errors import DivergedError, ExitCode, UserError
 from mnist_trainer.launch.command import ResolvedCommand
+from mnist_trainer.launch.hydra.config_files import copy_config_files
 from mnist_trainer.launch.hydra.private import hydra_context
 from mnist_trainer.launch.options import path_override
 from mnist_trainer.runs.faults import faults_of_the_machine
@@ -159,6 +160,10 @@ def _train(
     terminal = Terminal() if quiet else None
     failure: UserError | None = None
 
+    composed = _in_folder(command, folder)
+    if world.is_main_process:
+        copy_config_files(composed.hydra, folder)
+
     def job(_: DictConfig) -> float | None:
         nonlocal failure
         try:
@@ -169,7 +174,6 @@ def _train(
             failure = world.deduplicate_error(error)
             return None
 
-    composed = _in_folder(command, folder)
     config = command.config.resumed_from(folder.path) if command.resumption else command.config
     if owns_process:
         configure_log(composed.hydra.hydra_logging, composed.hydra.verbose)

@@ -13,6 +13,7 @@ from mnist_trainer.runs.read import read_file, read_json
 from mnist_trainer.system.files import write_json
 
 NAMES = (
+    "code.patch",
     "config.yaml",
     "environment.json",
     "evaluation.json",
@@ -20,6 +21,7 @@ NAMES = (
     "metrics.jsonl",
     "predictions.npz",
     "result.json",
+    "trail.bin",
     ".hydra/config.yaml",
     ".hydra/hydra.yaml",
     ".hydra/overrides.yaml",

@@ -51,6 +51,22 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def config_files(self) -> Path:
+        return self.path / "config_files"
+
+    @property
+    def patch(self) -> Path:
+        return self.path / "code.patch"
+
+    @property
+    def reproduction(self) -> Path:
+        return self.path / "reproduction.json"
+
+    @property
+    def trail(self) -> Path:
+        return self.path / "trail.bin"
+
+    @property
     def result(self) -> Path:
         return self.path / "result.json"
 
@@ -231,8 +247,12 @@ def discard_if_unused(folder: RunFolder) -> None:
     has_metrics = folder.metrics.exists() and folder.metrics.stat().st_size > 0
     if folder.result.exists() or has_metrics or folder.checkpoints.exists():
         return
-    shutil.rmtree(folder.path / ".hydra", ignore_errors=True)
-    written = (folder.log, folder.config, folder.environment, folder.layers, folder.metrics)
+    for place in (folder.path / ".hydra", folder.config_files):
+        shutil.rmtree(place, ignore_errors=True)
+    written = (
+        *(folder.log, folder.config, folder.environment, folder.layers, folder.metrics),
+        *(folder.trail, folder.patch),
+    )
     for path in (*written, folder.path / LOCK_FILE):
         path.unlink(missing_ok=True)
     for path in folder.path.glob("events.out.tfevents.*"):

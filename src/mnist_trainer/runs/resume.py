@@ -31,7 +31,8 @@ MUTABLE_KEYS = (
     "trainer.epochs", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size",
     "trainer.patience", "device.type", "device.threads", "device.channels_last",
     "device.deterministic", "device.graph", "tracker", "data.root", "data.download", "data.mirror",
-    "data.num_workers", "name", "sweep", "resume", "resume_allow_changes",
+    "data.num_workers", "name", "sweep", "resume", "resume_allow_changes", "reproduce",
+    "reproduce_seeds",
 )  # fmt: skip
 # Of these, the ones that change rounding; training/restore.py says so.
 ROUNDING_KEYS = ("device.threads", "device.channels_last", "device.deterministic")
@@ -43,7 +44,7 @@ MAX_OVERRIDES = 64 * 1024
 FILE_SUFFIXES = (".json", ".jsonl", ".log", ".npz", ".yaml")
 
 # A run folder may come from somebody else: where data are kept or fetched is typed anew.
-PLACES = {"data.root", "data.mirror", "tracker.extra.uri"}
+PLACES = {"data.root", "data.mirror", "tracker.extra.uri", "reproduce"}
 NOT_TAKEN_OVER = {"resume", "resume_allow_changes", *PLACES}
 
 
@@ -121,8 +122,8 @@ def _refuse_foreign_files(folder: RunFolder) -> None:
             if not inside or not (path.is_file() or (may_be_folder and path.is_dir())):
                 what = "not a file" if inside else "a link that leads out of the folder"
                 raise CheckpointError(
-                    f"{path}: {what}, and a run is resumed only in a folder of plain files. Replace"
-                    " it by a copy of what it stands for, or remove it."
+                    f"{path}: {what}, and the settings of a run are taken only from a folder of"
+                    " plain files. Replace it by a copy of what it stands for, or remove it."
                 )
 
 

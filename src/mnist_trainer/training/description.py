@@ -7,6 +7,7 @@ from torch import nn
 
 from mnist_trainer.compute.device import Device
 from mnist_trainer.compute.environment import describe_environment
+from mnist_trainer.compute.source import source_patch
 from mnist_trainer.compute.world import World
 from mnist_trainer.config.engine_rules import BY_HAND
 from mnist_trainer.config.settings import RunConfig
@@ -28,10 +29,15 @@ def write_description(
     folder: RunFolder,
     world: World,
 ) -> None:
-    """Write config.yaml (every setting, resolved), environment.json and layers.json."""
+    """Write config.yaml (every setting, resolved), environment.json, layers.json, and code.patch
+    where this package's own files differ from their revision."""
     with atomic_write(folder.config) as file:
         file.write(config.yaml.encode())
     write_json(folder.environment, describe_environment(device, splits.sha256, world.describe()))
+    folder.patch.unlink(missing_ok=True)  # Of an earlier session.
+    if patch := source_patch():
+        with atomic_write(folder.patch) as file:
+            file.write(patch)
     write_json(folder.layers, {"layers": [asdict(layer) for layer in layers]})
 
 

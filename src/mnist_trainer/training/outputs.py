@@ -12,6 +12,7 @@ from mnist_trainer.training.state import Progress
 from mnist_trainer.training.tracking.composite import CompositeTracker
 from mnist_trainer.training.tracking.profiling import Profile
 from mnist_trainer.training.tracking.terminal import EpochReport, Terminal
+from mnist_trainer.training.trail import TrailRecorder
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class RunOutputs:
     tracker: CompositeTracker
     profile: Profile
     terminal: Terminal
+    trail: TrailRecorder
 
     def on_step(self, num_images: int) -> None:
         self.terminal.on_step(num_images)

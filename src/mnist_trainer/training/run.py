@@ -38,6 +38,7 @@ from mnist_trainer.training.final_test import run_final_test
 from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
 from mnist_trainer.training.outputs import RunOutputs
+from mnist_trainer.training.reproduction import require_same_data
 from mnist_trainer.training.restore import (
     FRESH_START,
     ResumePoint,
@@ -50,6 +51,7 @@ from mnist_trainer.training.step import Step, TrainStep
 from mnist_trainer.training.tracking.composite import open_trackers
 from mnist_trainer.training.tracking.profiling import open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
+from mnist_trainer.training.trail import open_trail
 from mnist_trainer.training.trainer import ShouldPrune, Trainer
 
 
@@ -107,7 +109,7 @@ def prepare(
     that is configured, or from given splits."""
     device = device or configured_device(config, world)
     seed_everything(config.seed)
-    splits = splits or load_splits(config.data)
+    splits = splits or load_data(config)
     transforms = build_transforms(config.transforms.fixed, config.transforms.random)
     data = make_training_images(config, splits, transforms, device, world)
     criterion = build_loss(config.loss).to(device.torch_device)
@@ -134,6 +136,14 @@ def prepare(
     return Trainer(
         config, state, data, step, detector, evaluator, outputs, clock, resume_point, world
     )
+
+
+def load_data(config: RunConfig) -> Splits:
+    """The images of the run; of one that is compared with another, the same ones."""
+    splits = load_splits(config.data)
+    if config.reproduce:
+        require_same_data(config, splits.sha256)
+    return splits
 
 
 def configured_device(config: RunConfig, world: World) -> Device:
@@ -256,4 +266,5 @@ def open_outputs(
         is_main_process=world.is_main_process,
     )
     profile = open_profile(config.tracker, folder, device, terminal, world.is_main_process)
-    return RunOutputs(folder, checkpoints, tracker, profile, terminal)
+    trail = open_trail(folder, resume_point.step or 0, config.reproduce, world.is_main_process)
+    return RunOutputs(folder, checkpoints, tracker, profile, terminal, trail)

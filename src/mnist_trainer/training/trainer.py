@@ -129,6 +129,7 @@ class Trainer:
         if self.detector.found:
             self.require_finite()
         self.state.scheduler.step()
+        self.outputs.trail.add(self.progress.step, output.loss, self.state.model)
         return output
 
     def require_finite(self) -> None:
@@ -167,6 +168,7 @@ class Trainer:
     def log_interval(self, output: StepOutput) -> None:
         """Record the metrics since the last log point."""
         self.require_finite()
+        self.outputs.trail.flush()
         metrics = self.state.interval_accumulator.read()
         now = self.clock.now()
         norm = None if output.gradient_norm is None else float(output.gradient_norm)
@@ -247,6 +249,7 @@ class Trainer:
     def save(self, is_best: bool = False) -> None:
         """Save the last checkpoint, and the best one where this is the best."""
         self.require_finite()
+        self.outputs.trail.flush(on_disk=True)
         state = {
             **self.state.state_dict(),
             "weights": self.state.weights(),

@@ -47,6 +47,7 @@ PLACES = (
     "data.mirror",
     "tracker.extra.uri",
     "resume",
+    "reproduce",
 )
 SHIPPED = {
     "hydra.output_subdir": ".hydra",

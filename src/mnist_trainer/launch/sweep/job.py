@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.errors import InterruptedRunError, PrunedError, UserError
-from mnist_trainer.launch.command import read_settings
+from mnist_trainer.launch.composed import read_settings
+from mnist_trainer.launch.hydra.config_files import copy_config_files
 from mnist_trainer.launch.hydra.launchers import share_machine
 from mnist_trainer.launch.sweep.progress import (
     POLL_SECONDS,
@@ -141,5 +142,6 @@ def _train(settings: RunConfig, job: Job, sweep: Sweep, started: float, *, resum
     hydra, path = HydraConfig.get(), job.folder.path
     settings = settings.resumed_from(path) if resuming else settings
     should_prune = make_should_prune(sweep.folder, hydra.sweeper, list(hydra.overrides.task))
+    copy_config_files(hydra, job.folder)
     terminal = terminal_of_a_job(sweep)
     train(settings, job.folder, started, terminal, should_prune=should_prune)

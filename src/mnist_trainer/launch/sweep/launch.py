@@ -16,7 +16,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
 from mnist_trainer.errors import ConfigError, InterruptedRunError, MachineError, RefusedError
-from mnist_trainer.launch.command import ResolvedCommand, read_composed
+from mnist_trainer.launch.command import ResolvedCommand
+from mnist_trainer.launch.composed import read_composed
 from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER
 from mnist_trainer.launch.options import path_override
 from mnist_trainer.launch.sweep.job import SweepStopped

@@ -93,6 +93,30 @@ def welch(a: Sequence[float], b: Sequence[float], resolution: float) -> Differen
     return Difference(left, right, value, value - half, value + half, p, degrees)
 
 
+def prediction_interval(
+    values: Sequence[float], confidence: float, resolution: float
+) -> tuple[float, float]:
+    """The interval that one further value of the same normal distribution falls into.
+
+    ``mean +- t((1 + confidence) / 2, n - 1) * sd * sqrt(1 + 1/n)``.
+
+    Args:
+        values: at least 2.
+        resolution: as of ``welch``.
+
+    Raises:
+        ValueError: there are fewer than two values.
+    """
+    from scipy.stats import t as student
+
+    found = spread(values)
+    if found is None or found.sd is None:
+        raise ValueError("an interval takes at least two values")
+    half = float(student.ppf((1 + confidence) / 2, found.n - 1)) * max(found.sd, resolution)
+    half *= math.sqrt(1 + 1 / found.n)
+    return found.mean - half, found.mean + half
+
+
 def mcnemar(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> McNemar:
     """McNemar's test (1947), exact by the binomial distribution.
 
