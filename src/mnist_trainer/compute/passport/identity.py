@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from mnist_trainer.compute.device import available_devices, cpu_name
+from mnist_trainer.compute.environment import arithmetic_variables
 from mnist_trainer.system.version import package_version
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -27,13 +28,7 @@ SHOWN_FLAGS = (
     "sse4_2", "avx", "fma", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16",
     "amx_tile", "amx_bf16", "asimd", "bf16", "sve", "i8mm",
 )  # fmt: skip
-VARIABLES = re.compile(
-    r"ATEN_CPU_CAPABILITY|(MKL|OMP|KMP|ONEDNN|DNNL|OPENBLAS|GOTO|BLIS|VECLIB|NUMEXPR|GOMP)_\w+"
-    r"|CUBLAS\w*|CUDNN_\w+|NVIDIA_TF32_OVERRIDE|TORCH_ALLOW_TF32\w*|CUDA_LAUNCH_BLOCKING"
-    r"|CUDA_VISIBLE_DEVICES|PYTORCH_\w+"
-)
-"""Environment variables that change arithmetic, or where it is made."""
-# What mnist-train sets itself, and what changes no sum.
+# Set by the commands themselves, and changes no sum.
 OURS = {"GOMP_SPINCOUNT"}
 
 
@@ -57,7 +52,9 @@ def describe_machine() -> dict[str, Any]:
         },
         "torch": describe_torch(torch.__config__.show()),
         "threads": torch.get_num_threads(),
-        "variables": arithmetic_variables(os.environ),
+        "variables": {
+            name: value for name, value in arithmetic_variables().items() if name not in OURS
+        },
         "devices": available_devices(),
     }
 
@@ -145,12 +142,6 @@ def describe_torch(config: str) -> dict[str, str | None]:
     return {"version": torch.__version__} | {
         name: match and match[1] for name, match in found.items()
     }
-
-
-def arithmetic_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment variables that change arithmetic, sorted."""
-    names = (name for name in environment if VARIABLES.fullmatch(name) and name not in OURS)
-    return {name: environment[name][:200] for name in sorted(names)}
 
 
 def kind_of(machine: Mapping[str, Any], threads: int) -> dict[str, Any]:
