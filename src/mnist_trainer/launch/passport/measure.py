@@ -165,12 +165,9 @@ def roofs(passport: Mapping[str, Any]) -> dict[str, float]:
     if not rows:
         raise MachineError("The speed of the processor is unknown, so there is no roofline.")
     memory = max(max(row["copy"], row["triad"]) for row in rows)
-    low = {
-        row["precision"]: row["gflops"]
-        for row in passport["low_precision"]
-        if row["device"] == "cpu"
-    }
-    return {"fp32": max(row["gflops"] for row in rows), "memory": memory, **low}
+    lows = [row for row in passport["low_precision"] if row["device"] == "cpu"]
+    full = [row["gflops"] for row in rows] + [row["fp32_gflops"] for row in lows]
+    return {"fp32": max(full), "memory": memory} | {row["precision"]: row["gflops"] for row in lows}
 
 
 def describe_accounts(accounts: Accounts) -> dict[str, Any]:

@@ -73,10 +73,10 @@ def _draw_point(axes: Any, row: Passport, color: str) -> None:
 def _roofs(passport: Passport) -> tuple[dict[str, float], float]:
     """The quickest product by precision, and the quickest copy or triad."""
     scaling = passport.rows("scaling")
-    roofs = {"fp32": max((row.number("gflops") or 0.0 for row in scaling), default=0.0)}
-    for row in passport.rows("low_precision"):
-        if row.text("device") == "cpu":
-            roofs[row.text("precision")] = row.number("gflops") or 0.0
+    lows = [row for row in passport.rows("low_precision") if row.text("device") == "cpu"]
+    full = [row.number("gflops") or 0.0 for row in scaling]
+    roofs = {"fp32": max([*full, *(row.number("fp32_gflops") or 0.0 for row in lows)], default=0.0)}
+    roofs |= {row.text("precision"): row.number("gflops") or 0.0 for row in lows}
     speeds = (row.number(name) or 0.0 for row in scaling for name in ("copy", "triad"))
     return {name: roof for name, roof in roofs.items() if roof > 0}, max(speeds, default=0.0)
 

@@ -38,6 +38,6 @@ def test_no_roofline_without_a_speed() -> None:
     with pytest.raises(MachineError, match="no roofline"):
         roofs({"scaling": []})
     scaling = [{"gflops": 10.0, "copy": 3.0, "triad": 2.0}, {"gflops": 20.0, "copy": 1, "triad": 4}]
-    low = [{"device": "cpu", "precision": "bf16", "gflops": 80.0}]
+    low = [{"device": "cpu", "precision": "bf16", "gflops": 80.0, "fp32_gflops": 25.0}]
     found = roofs({"scaling": scaling, "low_precision": low})
-    assert found == {"fp32": 20.0, "bf16": 80.0, "memory": 4}
+    assert found == {"fp32": 25.0, "bf16": 80.0, "memory": 4}
