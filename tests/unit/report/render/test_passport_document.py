@@ -57,7 +57,7 @@ def mutated(value: Any, source: random.Random) -> Any:
     return value
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(12))
 def test_any_values_make_a_page_without_markup_of_their_own(seed: int) -> None:
     foreign = Passport(mutated(complete(), random.Random(seed)))  # noqa: S311
     compared = compare_passports(foreign, Passport(complete()), (EVIL, "b"))
