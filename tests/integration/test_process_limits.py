@@ -18,7 +18,12 @@ MODULES = (
     "mnist_trainer",
     *(f"mnist_trainer.cli.{name}" for name in ("eval", "export", "predict")),
 )
-EVERY_MODULE = (*MODULES, "mnist_trainer.cli.report", "mnist_trainer.doctor")
+EVERY_MODULE = (
+    *MODULES,
+    "mnist_trainer.cli.report",
+    "mnist_trainer.cli.passport",
+    "mnist_trainer.doctor",
+)
 TINY = (*QUICK, "model=linear")
 
 

@@ -14,8 +14,9 @@ SOURCE = Path(mnist_trainer.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 # These answer mistakes, so they are there before torch is.
 EARLY = (
-    "cli.arguments", "cli.eval", "cli.exit", "cli.export", "cli.help", "cli.predict",
-    "cli.train", "compute.distributed", "compute.ranks", "compute.world", "config.allow_list",
+    "cli.arguments", "cli.eval", "cli.exit", "cli.export", "cli.help", "cli.passport",
+    "cli.predict", "cli.train", "compute.distributed", "compute.ranks", "compute.world",
+    "config.allow_list",
     "runs.config_hash", "config.engine_rules", "config.ranges", "config.reader",
     "config.settings", "config.shipped", "errors", "inference.export.formats",
     "launch.command", "launch.options", "launch.hydra.guard", "launch.hydra.launchers",

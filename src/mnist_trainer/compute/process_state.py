@@ -18,8 +18,7 @@ def unchanged_process() -> Iterator[None]:
     other things too."""
     random_state, cudnn = rng_state(), torch.backends.cudnn
     chosen = cudnn.deterministic, cudnn.benchmark
-    is_deterministic = torch.are_deterministic_algorithms_enabled()
-    warns_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    algorithms = _algorithms()
     fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     workspace = os.environ.get(CUBLAS)
     try:
@@ -28,7 +27,17 @@ def unchanged_process() -> Iterator[None]:
     finally:
         restore_rng_state(random_state)
         cudnn.deterministic, cudnn.benchmark = chosen
-        torch.use_deterministic_algorithms(is_deterministic, warn_only=warns_only)
+        if _algorithms() != algorithms:
+            # The call loads PyTorch's compiler, which takes as long as all the rest of torch.
+            torch.use_deterministic_algorithms(algorithms[0], warn_only=algorithms[1])
         torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
         if workspace is None:
             os.environ.pop(CUBLAS, None)
+
+
+def _algorithms() -> tuple[bool, bool]:
+    """Whether algorithms must be deterministic, and whether others only give a warning."""
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -189,6 +189,6 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if text[:1] in ("=", "@") else text
 
 
-def json_text(values: dict[str, Any]) -> str:
+def json_text(values: Mapping[str, Any]) -> str:
     """Values as a JSON document."""
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

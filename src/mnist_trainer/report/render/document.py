@@ -140,6 +140,8 @@ class Document:
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+    made_by: str = "mnist-report"
+    """The command."""
 
 
 def sections_of(named: Mapping[str, Sequence[Block]]) -> tuple[Section, ...]:

@@ -2,15 +2,24 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from mnist_trainer.report.analysis.comparison import Comparison
+from mnist_trainer.report.analysis.passport_comparison import PassportComparison
 from mnist_trainer.report.analysis.run_difference import RunDifference, difference_of
 from mnist_trainer.report.read.destination import STDOUT
+from mnist_trainer.report.read.passport import Passport
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.comparison_document import comparison_document
-from mnist_trainer.report.render.data import comparison_csv, comparison_json, runs_csv, runs_json
+from mnist_trainer.report.render.data import (
+    comparison_csv,
+    comparison_json,
+    json_text,
+    runs_csv,
+    runs_json,
+)
 from mnist_trainer.report.render.difference_data import difference_csv, difference_json
 from mnist_trainer.report.render.difference_document import (
     difference_document,
@@ -19,6 +28,10 @@ from mnist_trainer.report.render.difference_document import (
 from mnist_trainer.report.render.document import Document
 from mnist_trainer.report.render.html import page
 from mnist_trainer.report.render.markdown import markdown
+from mnist_trainer.report.render.passport_comparison_document import (
+    passport_comparison_document,
+)
+from mnist_trainer.report.render.passport_document import passport_document
 from mnist_trainer.report.render.run_document import run_document
 from mnist_trainer.report.render.sweep_document import sweep_document
 from mnist_trainer.report.render.terminal import print_document
@@ -77,6 +90,20 @@ def _with_difference(document: Document, runs: Sequence[RunRecord]) -> Document:
         return document
     section = difference_section(difference_of(*runs))
     return replace(document, sections=(*document.sections, section))
+
+
+def show_passport(values: Mapping[str, Any], targets: Mapping[str, str]) -> None:
+    """The passport of a machine: printed, unless standard output is a file of it, and written."""
+    document = passport_document(Passport(values))
+    if targets and STDOUT not in targets.values():
+        print_document(document)
+    _deliver(targets, lambda _: document, {"json": lambda: json_text(values)})
+
+
+def show_passport_comparison(comparison: PassportComparison, targets: Mapping[str, str]) -> None:
+    """The report of two passports."""
+    data = {"json": lambda: json_text(asdict(comparison))}
+    _deliver(targets, lambda _: passport_comparison_document(comparison), data)
 
 
 def _deliver(

@@ -22,6 +22,8 @@ MOST_MISTAKES = 10
 STATUS_STYLES = {
     "failed": "red",
     "diverged": "red",
+    "alarm": "red",
+    "different": "red",
     "interrupted": "yellow",
     "running": "cyan",
     "not started": "yellow",
