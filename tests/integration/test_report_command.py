@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -86,6 +87,7 @@ def test_from_training_to_every_form_of_report(mnist_train: Command, tmp_path: P
         (("nowhere",), 2, "nowhere: there is no such folder"),
         ((".",), 2, "holds no run"),
         ((), 2, "no folder was named"),
+        (("a", "b", "--compare", "--diff"), 2, "--diff: not allowed with argument --compare"),
         ((".", "--wrong"), 2, "--wrong"),
         (("--help",), 0, "mnist-report A B --compare"),
         (("--version",), 0, "mnist-report"),
@@ -98,3 +100,46 @@ def test_mistakes_and_questions(
     assert ended.returncode == code
     assert said in (ended.stderr if code else ended.stdout)
     assert "Traceback" not in ended.stderr
+
+
+def test_two_runs_of_one_command_and_what_tells_them_apart(
+    mnist_train: Command, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        train = ("model=linear", "seed=1", f"hydra.run.dir=outputs/{name}", *QUICK)
+        assert mnist_train(*train, OMP_NUM_THREADS="1").code == 0
+    shown = report(tmp_path, "outputs/a", "latest", "--diff")
+    assert shown.returncode == 0, shown.stderr
+    assert (
+        "The two runs are equal bit for bit: every loss that was kept of 10 steps" in shown.stdout
+    )
+    assert "Settings, environment and code are equal." in shown.stdout
+
+    # The loss of step 7 differs in its last bit, and one setting differs: no torch is needed.
+    a, b = (tmp_path / "outputs" / name for name in "ab")
+    trail = (b / "trail.bin").read_bytes()
+    place = 8 + 16 * 6
+    changed = bytes([trail[place] ^ 1])
+    (b / "trail.bin").write_bytes(trail[:place] + changed + trail[place + 1 :])
+    config = b / "config.yaml"
+    config.write_text(config.read_text().replace("seed: 1\n", "seed: 2\n"))
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text(WITHOUT_TORCH)
+    path = f"{tmp_path / 'without'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    words = ("outputs/a", "outputs/b", "--diff", "--json", "-", "--html", "d.html")
+    ended = report(tmp_path, *words, PYTHONPATH=path)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    curves = found["results"]["curves"]
+    assert (found["verdict"], curves["parting_step"], curves["same_until"]) == ("curves part", 7, 6)
+    of_a, of_b = (float.fromhex(text) for text in curves["hexadecimal"])
+    assert math.nextafter(of_a, of_b) == of_b
+    assert [each["key"] for each in found["settings"]] == ["seed"]
+    assert found["environment"] == found["code"]["differences"] == []
+    assert "The curves part at step 7" in (tmp_path / "d.html").read_text()
+
+    # Without the trails of a later version, the records of metrics.jsonl are equal.
+    (a / "trail.bin").unlink()
+    older = report(tmp_path, "outputs/a", "outputs/b", "--diff", "--markdown")
+    assert "A does not record trail.bin" in older.stdout
+    assert "have the same weights, bit for bit" in older.stdout

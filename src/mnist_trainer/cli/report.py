@@ -1,4 +1,4 @@
-"""``mnist-report``: report on a run, a sweep, or two recipes."""
+"""``mnist-report``: report on a run, a sweep, two recipes, or what differs between two runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,13 @@ from mnist_trainer.system.paths import user_path
 BESIDE = ""
 """A format without a FILE; the default place is filled in later."""
 REPORT_NAME = "report.html"
+COMPARE, DIFF = "--compare", "--diff"
 EPILOG = """\
   mnist-report outputs/latest            one run: result, curves, mistakes, configuration
   mnist-report outputs/multirun/NAME     a sweep: ranking, effect of each setting, every run
   mnist-report outputs/multirun/NAME --html          the same with pictures, as one file to mail
   mnist-report A B --compare             is one better? interval over seeds, test over images
+  mnist-report A B --diff                only what differs between two runs, and from which step
   mnist-report 'outputs/multirun/s/*cnn*' B --compare    a pattern in quotes: runs of one recipe
 
 A DIR is the folder of a run, a folder with runs below it, or a pattern.
@@ -31,7 +33,8 @@ class Request:
     """The parsed command line."""
 
     folders: tuple[str, ...]
-    compare: bool
+    about_two: str
+    """--compare, --diff, or empty."""
     targets: dict[str, str]
     """Format to file; empty for a report on the terminal."""
 
@@ -53,12 +56,15 @@ def main() -> None:
 def report(request: Request) -> None:
     """Read the runs, and print or write the report."""
     from mnist_trainer.report.analysis.comparison import compare_named
+    from mnist_trainer.report.analysis.run_difference import difference_of_named
     from mnist_trainer.report.read.discovery import find_runs, merge
-    from mnist_trainer.report.render.outputs import show_comparison, show_runs
+    from mnist_trainer.report.render.outputs import show_comparison, show_difference, show_runs
 
     parts = [find_runs(folder) for folder in request.folders]
-    if request.compare:
+    if request.about_two == COMPARE:
         show_comparison(compare_named(request.folders, parts), request.targets)
+    elif request.about_two == DIFF:
+        show_difference(difference_of_named(request.folders, parts), request.targets)
     else:
         show_runs(merge(parts), request.folders, request.targets)
 
@@ -67,7 +73,8 @@ def parse(words: Sequence[str]) -> Request:
     """Parse the command line.
 
     Raises:
-        ConfigError: an unknown option, no folder, two formats for one place.
+        ConfigError: an unknown option, no folder, two formats for one place, or
+            --diff with --compare.
     """
     parser = _parser()
     given = parser.parse_intermixed_args(list(words))
@@ -76,7 +83,7 @@ def parse(words: Sequence[str]) -> Request:
         target = getattr(given, form)
         if target and target in words and run_path(target).is_dir():
             # `--html DIR` names a folder to report on. Beside another it can be meant as either.
-            if len(given.folders) > given.compare:
+            if len(given.folders) > bool(given.about_two):
                 raise _ambiguous(form, target, given.folders)
             folders.append(target)
             target = BESIDE
@@ -87,14 +94,21 @@ def parse(words: Sequence[str]) -> Request:
     folders.sort(key=words.index)
     if not folders:
         parser.error("no folder was named")
-    return Request(tuple(folders), given.compare, checked(targets, folders))
+    return Request(tuple(folders), given.about_two, checked(targets, folders))
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("mnist-report", "Report on runs: one, a sweep, or two recipes.", EPILOG)
+    parser = ArgumentParser("mnist-report", "Report on runs: one, two, or a sweep.", EPILOG)
     folders = "folder of a run or of a sweep"
     parser.add_argument("folders", nargs="*", type=_possible, metavar="DIR", help=folders)
-    parser.add_argument("--compare", action="store_true", help="compare two recipes, A and B")
+    about_two = parser.add_mutually_exclusive_group()
+    for name, text in (
+        (COMPARE, "compare two recipes, A and B"),
+        (DIFF, "what differs between two runs, A and B"),
+    ):
+        about_two.add_argument(
+            name, dest="about_two", action="store_const", const=name, default="", help=text
+        )
     for form in SUFFIXES:
         default = f"{REPORT_NAME} in DIR" if form == "html" else "standard output"
         parser.add_argument(

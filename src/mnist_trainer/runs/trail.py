@@ -80,7 +80,8 @@ def first_parting(a: Trail, b: Trail) -> Parting | None:
     same_until = 0
     for step in sorted(a.losses.keys() & b.losses.keys()):
         losses = (a.losses[step], b.losses[step])
-        if losses[0] != losses[1]:
+        # As bits: NaN equals NaN, which it does not as a number.
+        if losses[0].hex() != losses[1].hex():
             return Parting(step, losses, same_until, weights_step)
         same_until = step
     return None if weights_step is None else Parting(weights_step, None, same_until, weights_step)

@@ -266,5 +266,6 @@ def open_outputs(
         is_main_process=world.is_main_process,
     )
     profile = open_profile(config.tracker, folder, device, terminal, world.is_main_process)
-    trail = open_trail(folder, resume_point.step or 0, config.reproduce, world.is_main_process)
+    step, is_main = resume_point.step or 0, world.is_main_process
+    trail = open_trail(folder, step, config.reproduce, terminal, is_main)
     return RunOutputs(folder, checkpoints, tracker, profile, terminal, trail)

@@ -4,6 +4,7 @@ Nothing waits for the device until the numbers are written, at the log points.
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.trail import Trail, TrailFile, keeps_digest, keeps_loss, read_trail
+from mnist_trainer.training.tracking.terminal import Terminal
 from mnist_trainer.training.tracking.tracker import disk_failures
 
 log = logging.getLogger(__name__)
@@ -59,13 +61,20 @@ def _words(parameter: Tensor) -> Tensor:
 class TrailRecorder:
     """Keeps the numbers of the steps on the device, and appends them to the file at log points."""
 
-    def __init__(self, file: TrailFile | None, reference: Trail | None = None) -> None:
+    def __init__(
+        self,
+        file: TrailFile | None,
+        reference: Trail | None = None,
+        report: Callable[[str], None] = log.info,
+    ) -> None:
         """Args:
         file: where the trail goes; None: nowhere, in other processes than the main one.
-        reference: trail of the run that is reproduced; the first difference is reported at once.
+        reference: trail of the run that is reproduced.
+        report: called at once with a sentence on the first loss that differs from it.
         """
         self.file = file
         self.reference = reference
+        self.report = report
         self.digest = WeightsDigest()
         self.pending: list[tuple[int, bool, Tensor]] = []
 
@@ -120,27 +129,30 @@ class TrailRecorder:
         for step, loss in values:
             there = reference.losses.get(step)
             if isinstance(loss, float) and there not in (None, loss):
-                log.warning(
-                    "Losses part at step %d: %s in the original, %s here.",
-                    step,
-                    float(there or 0).hex(),
-                    loss.hex(),
+                original = float(there or 0).hex()
+                self.report(
+                    f"losses part at step {step}: {original} in the original, {loss.hex()} here"
                 )
                 self.reference = None
                 return
 
 
 def open_trail(
-    folder: RunFolder, last_step: int, original: str | None, is_main_process: bool
+    folder: RunFolder,
+    last_step: int,
+    original: str | None,
+    terminal: Terminal,
+    is_main_process: bool,
 ) -> TrailRecorder:
     """Open the trail of a run; nothing is recorded in other than the main process.
 
     Args:
         last_step: that the run is resumed from, 0 at its start.
         original: folder of the run to compare with.
+        terminal: shows where the two part.
     """
     if not is_main_process:
         return TrailRecorder(None)
     reference = None if original is None else read_trail(RunFolder(Path(original)).trail)
     with disk_failures(folder.trail):
-        return TrailRecorder(TrailFile(folder.trail, last_step), reference)
+        return TrailRecorder(TrailFile(folder.trail, last_step), reference, terminal.note)

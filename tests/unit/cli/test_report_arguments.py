@@ -33,6 +33,13 @@ def test_folder_after_a_format_is_reported_on() -> None:
     assert asked.folders == ("a", "b")
     assert asked.targets == {"html": "report.html"}
     assert parse(["--csv", "a"]).folders == ("a",)
+    assert parse(["a", "--diff", "--json", "b"]).folders == ("a", "b")
+
+
+def test_what_is_asked_about_two_runs() -> None:
+    assert parse(["a", "b"]).about_two == ""
+    assert parse(["a", "b", "--diff"]).about_two == "--diff"
+    assert parse(["--compare", "a", "b"]).about_two == "--compare"
 
 
 @pytest.mark.parametrize(
@@ -41,6 +48,7 @@ def test_folder_after_a_format_is_reported_on() -> None:
         ([], "no folder"),
         (["a", "--htm"], "--htm"),
         (["a", "--pdf"], "--pdf"),
+        (["a", "b", "--diff", "--compare"], "--compare: not allowed with argument --diff"),
         (["a", "--csv", "--json"], "same place"),
         (["a", "--csv", "x", "--json", "x"], "same place"),
         (["a", "--json", "a/result.json"], "belongs to the run"),

@@ -9,11 +9,36 @@ import numpy as np
 import pytest
 import yaml
 
+from mnist_trainer.report.analysis.run_difference import RunDifference, difference_of
 from mnist_trainer.report.read.records import RunRecord, read_run
 from mnist_trainer.runs.predictions import Predictions, write_predictions
+from mnist_trainer.runs.trail import TrailFile
 
 IMAGES = 1000
 MakeRun = Callable[..., Path]
+Pair = Callable[..., RunDifference]
+BUILD = [
+    "PyTorch built with:",
+    "  - GCC 13.3",
+    "  - CPU capability usage: AVX512",
+    "  - Build settings: BLAS_INFO=mkl, BUILD_TYPE=Release, USE_CUDA=0, ",
+]
+ENVIRONMENT: dict[str, Any] = {
+    "command": ["mnist-train", "hydra.run.dir=a"],
+    "python": "3.11.4",
+    "platform": "Linux",
+    "packages": {"torch": "2.7.1", "hydra-core": "1.3.2"},
+    "installed": {"torch": "2.7.1", "hydra-core": "1.3.2", "pyyaml": "6.0"},
+    "device": {"type": "cpu", "name": "some", "precision": "float32"},
+    "cpu": {"name": "some", "threads": 2, "capability": "AVX512"},
+    "cuda": None,
+    "world": {"processes": 1},
+    "variables": {"OMP_NUM_THREADS": "2"},
+    "torch_build": BUILD,
+    "data_sha256": {"t10k-images.gz": "a" * 64},
+    "source": {"revision": "1" * 40, "sha256": "2" * 64, "trusted": {"mine": {"net.py": "3"}}},
+    "git_revision": "1" * 40,
+}
 
 
 def scored(accuracy: float, images: int = IMAGES) -> dict[str, Any]:
@@ -128,5 +153,47 @@ def runs_of(make_run: MakeRun) -> Callable[..., list[RunRecord]]:
             read_run(make_run(f"{name}-{seed}", seed=seed, test=test, **options))
             for seed, test in zip(seeds, accuracies, strict=True)
         ]
+
+    return made
+
+
+@pytest.fixture
+def pair(make_run: MakeRun) -> Pair:
+    """Compare two runs of equal weights.
+
+    Args:
+        trails: losses of each; None for no trail.
+        digests: of the weights, after each loss.
+        environment, settings, weights, files, test: of the second run.
+        of_both: environment of both.
+    """
+
+    def made(
+        trails: tuple[list[float] | None, list[float] | None] = ([0.5, 0.25], [0.5, 0.25]),
+        environment: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+        weights: str = "w",
+        files: dict[str, str] | None = None,
+        digests: tuple[tuple[int, ...], tuple[int, ...]] = ((1, 2), (1, 2)),
+        names: str = "ab",
+        of_both: dict[str, Any] | None = None,
+        test: float = 0.9,
+    ) -> RunDifference:
+        paths = []
+        for name, losses, after in zip(names, trails, digests, strict=True):
+            is_b = name == names[1]
+            options: dict[str, Any] = {"settings": settings, "test": test} if is_b else {}
+            result = {"weights_sha256": weights if is_b else "w"}
+            path = make_run(name, result=result, **options)
+            here = (environment if is_b else None) or of_both or ENVIRONMENT
+            (path / "environment.json").write_text(json.dumps(here))
+            if losses is not None:
+                values = [each for pair in zip(losses, after, strict=False) for each in pair]
+                TrailFile(path / "trail.bin").append(values)
+            for file, text in (files or {}).items() if is_b else ():
+                (path / file).parent.mkdir(exist_ok=True)
+                (path / file).write_text(text)
+            paths.append(path)
+        return difference_of(*map(read_run, paths))
 
     return made

@@ -100,3 +100,11 @@ def test_trails_part_at_the_first_number_that_differs() -> None:
 def test_a_trail_that_ends_early_is_compared_as_far_as_it_goes() -> None:
     short = Trail({1: 1.0}, {})
     assert first_parting(short, Trail({1: 1.0, 2: 3.0}, {1: 4})) is None
+
+
+def test_losses_that_are_not_finite_are_compared_by_their_bits() -> None:
+    a = Trail({1: 1.0, 2: float("nan"), 3: float("inf")}, {})
+    assert first_parting(a, Trail(dict(a.losses), {})) is None
+    assert first_parting(Trail({1: 0.0}, {}), Trail({1: -0.0}, {})) == Parting(
+        1, (0.0, -0.0), 0, None
+    )

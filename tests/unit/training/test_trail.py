@@ -1,6 +1,6 @@
 """What is recorded of each training step."""
 
-import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,14 @@ def digest(model: nn.Module) -> int:
     return int(WeightsDigest()(model))
 
 
-def recorded(path: Path, losses: list[float], reference: Trail | None = None) -> Trail:
+def recorded(
+    path: Path,
+    losses: list[float],
+    reference: Trail | None = None,
+    report: Callable[[str], None] = print,
+) -> Trail:
     model, loss = network(), torch.zeros(())
-    recorder = TrailRecorder(TrailFile(path), reference)
+    recorder = TrailRecorder(TrailFile(path), reference, report)
     for step, value in enumerate(losses, start=1):
         loss.fill_(value)  # A graph overwrites its output in place.
         recorder.add(step, loss, model)
@@ -76,16 +81,14 @@ def test_losses_are_kept_exactly_though_the_step_overwrites_them(tmp_path: Path)
     assert set(trail.digests.values()) == {digest(network()) % 2**64}
 
 
-def test_the_first_difference_is_reported_once_and_in_hexadecimal(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_first_difference_is_reported_once_and_in_hexadecimal(tmp_path: Path) -> None:
     reference = recorded(tmp_path / "a.bin", [0.5, 0.25, 0.125, 0.0625])
-    with caplog.at_level(logging.WARNING):
-        recorded(tmp_path / "same.bin", [0.5, 0.25, 0.125, 0.0625], reference)
-        assert not caplog.messages
-        recorded(tmp_path / "b.bin", [0.5, 0.375, 0.1, 0.0625], reference)
-    assert len(caplog.messages) == 1
-    assert "at step 2: 0x1.0000000000000p-2 in the original, 0x1.8000000000000p-2" in caplog.text
+    reports: list[str] = []
+    recorded(tmp_path / "same.bin", [0.5, 0.25, 0.125, 0.0625], reference, reports.append)
+    assert not reports
+    recorded(tmp_path / "b.bin", [0.5, 0.375, 0.1, 0.0625], reference, reports.append)
+    assert len(reports) == 1
+    assert "step 2: 0x1.0000000000000p-2 in the original, 0x1.8000000000000p-2" in reports[0]
 
 
 def test_other_processes_than_the_main_one_record_nothing() -> None:

@@ -4,7 +4,7 @@ The values come from files of unknown origin, so they may be of any type that JS
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -12,12 +12,14 @@ from mnist_trainer.runs.config_hash import is_unhashed
 from mnist_trainer.runs.read import flatten, number
 
 ENVIRONMENT = (
-    *("python", "platform", "packages", "installed", "device", "cpu", "cuda", "world"),
-    *("variables", "torch_build", "data_sha256"),
+    *("python", "platform", "device", "cpu", "cuda", "world", "variables", "data_sha256"),
+    *("torch_build", "packages", "installed"),
 )
-"""Sections of environment.json that are about the machine, its software and the data."""
+"""Sections of environment.json that are about the machine, its software and the data; those of
+which many lines can differ come last."""
 SOURCE = ("source", "git_revision")
 """Sections that are about the code."""
+REVISIONS = ("source.revision", "git_revision")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Difference:
     """None where the first run has no such key, or null."""
     b: Any
     matters: bool = True
-    """False for a setting on which the outcome does not depend, such as a name or a folder."""
+    """False for that on which the outcome does not depend, such as the name of a folder."""
 
 
 def settings_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
@@ -56,10 +58,18 @@ def environment_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[
 
 
 def source_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
-    """Differences of two environment.json in the code: revisions, digest of the package's source,
-    digests of the files of trusted packages."""
+    """Differences of two environment.json in the code: digest of the package's source, digests of
+    the files of trusted packages, revisions. These do not matter where the digests are equal: then
+    the commits between them touch other files."""
     keys = [key for key in SOURCE if key in a and key in b]
-    return _differ(_flat(a, keys), _flat(b, keys))
+    flat_a, flat_b = _flat(a, keys), _flat(b, keys)
+    digest = flat_a.get("source.sha256")
+    is_same_source = digest is not None and digest == flat_b.get("source.sha256")
+    found = [
+        replace(each, matters=not (is_same_source and each.key in REVISIONS))
+        for each in _differ(flat_a, flat_b)
+    ]
+    return sorted(found, key=lambda each: not each.matters)
 
 
 def unrecorded(environment: Mapping[str, Any]) -> list[str]:
@@ -132,4 +142,4 @@ def _build_parts(build: Any) -> tuple[dict[str, Any], list[str]]:
 def _section(key: str, keys: Sequence[str]) -> str:
     """The section that a flat key belongs to; names of files may hold dots, sections do not."""
     section = key.partition(".")[0]
-    return section if section in keys else keys[0]
+    return section if section in keys else keys[-1]

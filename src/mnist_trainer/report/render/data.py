@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -52,7 +52,7 @@ def runs_json(runs: Sequence[RunRecord]) -> str:
     groups, split = group_runs(runs), split_to_judge_by(runs)
     apart = apart_from_best([group for group in groups if group.validation])
     effects = main_effects(groups, split) if len(groups) > 1 else []
-    return dump(
+    return json_text(
         {
             "runs": [run_values(run) for run in runs],
             "groups": [_group_values(group, place, apart) for place, group in enumerate(groups)],
@@ -72,7 +72,7 @@ def runs_json(runs: Sequence[RunRecord]) -> str:
 
 
 def comparison_json(comparison: Comparison) -> str:
-    return dump(comparison_values(comparison))
+    return json_text(comparison_values(comparison))
 
 
 def run_values(run: RunRecord) -> dict[str, Any]:
@@ -169,10 +169,15 @@ def _row(run: RunRecord, keys: Sequence[str]) -> dict[str, Any]:
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
+    return csv_text(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table as CSV, with its head."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow([clean(name) for name in rows[0]])
-    writer.writerows([[_cell(value) for value in row.values()] for row in rows])
+    writer.writerow([clean(name) for name in columns])
+    writer.writerows([[_cell(value) for value in row] for row in rows])
     return written.getvalue()
 
 
@@ -184,6 +189,6 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if text[:1] in ("=", "@") else text
 
 
-def dump(values: Mapping[str, Any]) -> str:
-    """A JSON document as the reports write it."""
+def json_text(values: Mapping[str, Any]) -> str:
+    """Values as a JSON document."""
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

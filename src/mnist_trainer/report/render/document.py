@@ -118,6 +118,8 @@ class Listing:
 
     caption: str
     text: str
+    language: str = "yaml"
+    """For formats that colour by it."""
 
 
 Block = Paragraph | Table | Matrix | Gallery | Picture | Listing

@@ -34,7 +34,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Listing):
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", block.text)), default=0))
         lines = "\n".join(map(clean, block.text.rstrip().splitlines()))
-        return f"{_text(block.caption)}:\n\n{fence}yaml\n{lines}\n{fence}"
+        return f"{_text(block.caption)}:\n\n{fence}{block.language}\n{lines}\n{fence}"
     return ""
 
 

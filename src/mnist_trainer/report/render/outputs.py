@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from mnist_trainer.report.analysis.comparison import Comparison
 from mnist_trainer.report.analysis.passport_comparison import PassportComparison
+from mnist_trainer.report.analysis.run_difference import RunDifference, difference_of
 from mnist_trainer.report.read.destination import STDOUT
 from mnist_trainer.report.read.passport import Passport
 from mnist_trainer.report.read.records import RunRecord
@@ -15,9 +16,14 @@ from mnist_trainer.report.render.comparison_document import comparison_document
 from mnist_trainer.report.render.data import (
     comparison_csv,
     comparison_json,
-    dump,
+    json_text,
     runs_csv,
     runs_json,
+)
+from mnist_trainer.report.render.difference_data import difference_csv, difference_json
+from mnist_trainer.report.render.difference_document import (
+    difference_document,
+    difference_section,
 )
 from mnist_trainer.report.render.document import Document
 from mnist_trainer.report.render.html import page
@@ -51,7 +57,8 @@ def show_runs(
             return run_document(runs[0], with_images=form == "html")
         title = Path(folders[0]).resolve().name if len(folders) == 1 else ""
         place = Path(targets[form]).resolve().parent if form == "html" else None
-        return sweep_document(runs, title or counted(len(runs), "run"), place)
+        found = sweep_document(runs, title or counted(len(runs), "run"), place)
+        return _with_difference(found, runs) if form == "html" else found
 
     _deliver(targets, document, {"csv": lambda: runs_csv(runs), "json": lambda: runs_json(runs)})
 
@@ -62,7 +69,27 @@ def show_comparison(comparison: Comparison, targets: Mapping[str, str]) -> None:
         "csv": lambda: comparison_csv(comparison),
         "json": lambda: comparison_json(comparison),
     }
-    _deliver(targets, lambda _: comparison_document(comparison), data)
+
+    def document(form: str) -> Document:
+        found = comparison_document(comparison)
+        runs = (*comparison.a.runs, *comparison.b.runs)
+        return _with_difference(found, runs) if form == "html" else found
+
+    _deliver(targets, document, data)
+
+
+def show_difference(found: RunDifference, targets: Mapping[str, str]) -> None:
+    """The report of what differs between two runs."""
+    data = {"csv": lambda: difference_csv(found), "json": lambda: difference_json(found)}
+    _deliver(targets, lambda _: difference_document(found), data)
+
+
+def _with_difference(document: Document, runs: Sequence[RunRecord]) -> Document:
+    """The document with what differs between its runs, where it is about two."""
+    if len(runs) != 2:
+        return document
+    section = difference_section(difference_of(*runs))
+    return replace(document, sections=(*document.sections, section))
 
 
 def show_passport(values: Mapping[str, Any], targets: Mapping[str, str]) -> None:
@@ -70,12 +97,12 @@ def show_passport(values: Mapping[str, Any], targets: Mapping[str, str]) -> None
     document = passport_document(Passport(values))
     if targets and STDOUT not in targets.values():
         print_document(document)
-    _deliver(targets, lambda _: document, {"json": lambda: dump(values)})
+    _deliver(targets, lambda _: document, {"json": lambda: json_text(values)})
 
 
 def show_passport_comparison(comparison: PassportComparison, targets: Mapping[str, str]) -> None:
     """The report of two passports."""
-    data = {"json": lambda: dump(asdict(comparison))}
+    data = {"json": lambda: json_text(asdict(comparison))}
     _deliver(targets, lambda _: passport_comparison_document(comparison), data)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mnist_trainer.report.analysis.comparison import Comparison
+from mnist_trainer.report.analysis.curves import Curves
 from mnist_trainer.report.analysis.statistics import Difference
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.document import clean
@@ -104,6 +105,31 @@ def draw_curves(run: RunRecord, figure: Any) -> None:
         axes.set(title=TITLES[name], xlabel=unit)
         axes.locator_params(axis="x", integer=unit == "epoch" and max(ends)[0] > 1)
         label_ends(axes, ends)
+
+
+def draw_distances(curves: Curves, figure: Any) -> None:
+    """Distance of the training losses of two runs by step, and a line where the runs part."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    figure.set_size_inches(WIDTH, 2.6)
+    axes = figure.subplots()
+    steps, distances = zip(*curves.distances, strict=True)
+    axes.plot(steps, distances, color=SERIES[0], linewidth=1.1, marker=".", markersize=4)
+    axes.axvline(curves.step, color=MUTED, linewidth=1)
+    axes.text(curves.step, 1.02, f" step {curves.step:,}", color=MUTED, **_above(axes))
+    axes.set_yscale("log")
+    # The powers of ten as plain text: markup of mathematics does not reach the page.
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlim(0, max(curves.last_steps))
+    axes.locator_params(axis="x", integer=True)
+    axes.set(xlabel="update")
+    axes.set_title("|training loss of A - training loss of B|", pad=18)
+
+
+def _above(axes: Any) -> dict[str, Any]:
+    """Where a text stands above the axes, at an x of the data."""
+    return {"transform": axes.get_xaxis_transform(), "fontsize": 9.5, "va": "bottom"}
 
 
 def draw_comparison(comparison: Comparison, figure: Any) -> None:

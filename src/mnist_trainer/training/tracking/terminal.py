@@ -44,6 +44,9 @@ class Terminal:
     def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
         """The run begins; the lines describe it."""
 
+    def note(self, text: str) -> None:
+        """Show a line; above the bars, where there are any."""
+
     def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
         """An epoch of so many steps begins."""
 
@@ -137,16 +140,16 @@ def profile_lines(table: str, trace: Path) -> list[str]:
 class PlainTerminal(Terminal):
     """One line per event, for logs and other programs."""
 
-    def _say(self, text: str) -> None:
+    def note(self, text: str) -> None:
         # A terminal that cannot show a character must not end the run.
         print(printable(text), flush=True)
 
     def started(self, lines: Sequence[str], layers: Sequence[LayerSummary]) -> None:
         for line in lines:
-            self._say(line)
+            self.note(line)
         for layer in layers:
             shape = "x".join(map(str, layer.output_shape))
-            self._say(
+            self.note(
                 f"  {layer.name:<16} {layer.kind:<12} {shape:<12} {layer.parameters:>10,}"
                 f" {layer.macs:>12,}"
             )
@@ -157,18 +160,18 @@ class PlainTerminal(Terminal):
             if metrics:
                 parts.append(f"{name} loss {metrics.loss:.4f} accuracy {percent(metrics)}")
         parts.append(f"{report.images_per_second:,.0f} images/s")
-        self._say(
+        self.note(
             f"epoch {report.epoch}/{report.epochs} "
             f" {'  '.join(parts)}{'  best' if report.is_best else ''}"
         )
 
     def profiled(self, table: str, trace: Path) -> None:
         for line in profile_lines(table, trace):
-            self._say(line)
+            self.note(line)
 
     def finished(self, result: Result, folder: str) -> None:
         for name, text in closing_lines(result, folder):
-            self._say(f"{name + ':':<12} {text}")
+            self.note(f"{name + ':':<12} {text}")
 
 
 class RichTerminal(Terminal):
@@ -271,9 +274,12 @@ class RichTerminal(Terminal):
         )
         self.console.print(row + ("  [green]best[/green]" if report.is_best else ""))
 
+    def note(self, text: str) -> None:
+        self.console.print(printable(text), markup=False, soft_wrap=True)
+
     def profiled(self, table: str, trace: Path) -> None:
         for line in profile_lines(table, trace):
-            self.console.print(line, markup=False, soft_wrap=True)
+            self.note(line)
 
     def finished(self, result: Result, folder: str) -> None:
         from rich.panel import Panel

@@ -12,29 +12,7 @@ from mnist_trainer.report.analysis.differences import (
     source_differences,
     unrecorded,
 )
-
-BUILD = [
-    "PyTorch built with:",
-    "  - GCC 13.3",
-    "  - CPU capability usage: AVX512",
-    "  - Build settings: BLAS_INFO=mkl, BUILD_TYPE=Release, USE_CUDA=0, ",
-]
-ENVIRONMENT: dict[str, Any] = {
-    "command": ["mnist-train", "hydra.run.dir=a"],
-    "python": "3.11.4",
-    "platform": "Linux",
-    "packages": {"torch": "2.7.1", "hydra-core": "1.3.2"},
-    "installed": {"torch": "2.7.1", "hydra-core": "1.3.2", "pyyaml": "6.0"},
-    "device": {"type": "cpu", "name": "some", "precision": "float32"},
-    "cpu": {"name": "some", "threads": 2, "capability": "AVX512"},
-    "cuda": None,
-    "world": {"processes": 1},
-    "variables": {"OMP_NUM_THREADS": "2"},
-    "torch_build": BUILD,
-    "data_sha256": {"t10k-images.gz": "a" * 64},
-    "source": {"revision": "1" * 40, "sha256": "2" * 64, "trusted": {"mine": {"net.py": "3"}}},
-    "git_revision": "1" * 40,
-}
+from tests.unit.report.conftest import BUILD, ENVIRONMENT
 
 
 def changed(**sections: Any) -> dict[str, Any]:
@@ -53,6 +31,7 @@ def test_each_difference_has_its_key_and_both_values_in_the_order_of_the_file() 
     other = changed(
         cpu={"name": "some", "threads": 1, "capability": "AVX512"},
         cuda="12.6",
+        installed={**ENVIRONMENT["installed"], "pyyaml": "6.1"},
         variables={"OMP_NUM_THREADS": "2", "MKL_CBWR": "AVX2"},
         data_sha256={"t10k-images.gz": "b" * 64},
     )
@@ -61,6 +40,7 @@ def test_each_difference_has_its_key_and_both_values_in_the_order_of_the_file() 
         Difference("cuda", None, "12.6"),
         Difference("variables.MKL_CBWR", None, "AVX2"),
         Difference("data_sha256.t10k-images.gz", "a" * 64, "b" * 64),
+        Difference("packages.pyyaml", "6.0", "6.1"),
     ]
 
 
@@ -94,7 +74,14 @@ def test_an_older_folder_lacks_sections_and_that_is_no_difference() -> None:
 def test_files_of_trusted_packages_and_revisions_are_source() -> None:
     source = {"revision": "4" * 40, "sha256": "2" * 64, "trusted": {"mine": {"net.py": "5"}}}
     found = source_differences(ENVIRONMENT, changed(source=source))
-    assert [each.key for each in found] == ["source.revision", "source.trusted.mine.net.py"]
+    # The source is the same, so the revisions tell of changes to other files.
+    assert found == [
+        Difference("source.trusted.mine.net.py", "3", "5"),
+        Difference("source.revision", "1" * 40, "4" * 40, matters=False),
+    ]
+    for digest in ("6" * 64, None):
+        found = source_differences(ENVIRONMENT, changed(source={**source, "sha256": digest}))
+        assert all(each.matters for each in found)
 
 
 @pytest.mark.parametrize("section", list(ENVIRONMENT))
