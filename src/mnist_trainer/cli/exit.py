@@ -101,6 +101,19 @@ def require_output() -> None:
         raise MachineError(f"what it prints cannot be written: {lost.strerror}.")
 
 
+@contextmanager
+def output_named() -> Iterator[None]:
+    """Name the file of an OSError; one without a name is of standard output."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise MachineError(
+            f"{error.filename or 'standard output'}: {error.strerror or error}."
+        ) from error
+
+
 def bug_message(error: Exception) -> str:
     """What went wrong, that it is a bug, and the file that its traceback is written to."""
     text = "".join(traceback.format_exception(error))

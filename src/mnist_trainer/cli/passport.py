@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_trainer.cli.arguments import ArgumentParser, typed_words
-from mnist_trainer.cli.exit import exit_codes
-from mnist_trainer.errors import ConfigError, ExitCode, MachineError
+from mnist_trainer.cli.exit import exit_codes, output_named
+from mnist_trainer.errors import ConfigError, ExitCode
 from mnist_trainer.report.read.destination import STDOUT, check_destination
 from mnist_trainer.system.openmp import limit_openmp_spinning
 from mnist_trainer.system.paths import user_path
@@ -43,14 +43,9 @@ class Request:
 def main() -> None:
     """Entry point of the console script."""
     with exit_codes("mnist-passport"):
-        try:
-            sys.exit(run(parse(typed_words())))
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise MachineError(
-                f"{error.filename or 'standard output'}: {error.strerror or error}."
-            ) from error
+        request = parse(typed_words())
+        with output_named():
+            sys.exit(run(request))
 
 
 def run(request: Request) -> ExitCode:

@@ -6,8 +6,8 @@ from pathlib import Path
 from shlex import quote
 
 from mnist_trainer.cli.arguments import ArgumentParser, typed_words
-from mnist_trainer.cli.exit import exit_codes
-from mnist_trainer.errors import ConfigError, MachineError
+from mnist_trainer.cli.exit import exit_codes, output_named
+from mnist_trainer.errors import ConfigError
 from mnist_trainer.report.read.destination import STDOUT, SUFFIXES, check_destination
 from mnist_trainer.runs.latest import run_path
 from mnist_trainer.system.paths import user_path
@@ -42,15 +42,9 @@ class Request:
 def main() -> None:
     """Entry point of the console script."""
     with exit_codes("mnist-report"):
-        try:
-            report(parse(typed_words()))
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            # An error without a file name is of standard output.
-            raise MachineError(
-                f"{error.filename or 'standard output'}: {error.strerror or error}."
-            ) from error
+        request = parse(typed_words())
+        with output_named():
+            report(request)
 
 
 def report(request: Request) -> None:
