@@ -1,283 +1,293 @@
-"""How well people's pictures are read: MNIST digits turned into photographs, scans and drawings,
-then read as any picture is.
+"""How well people's pictures are read: digits turned into photographs, scans and drawings, then
+read as any picture is.
 
     python -m benchmarks.people_pictures outputs/latest              60 test digits of each kind
     python -m benchmarks.people_pictures RUN --split validation      for whoever changes the
-    preprocessing: never on the test
+    preprocessing or a recipe: never on the test
+    python -m benchmarks.people_pictures RUN --worst 40 worst.png    what went wrong, as a picture
 
-Every picture goes through a file format and back. Same seed, same pictures.
+Every picture goes through a file format and back. Handwritten digits are those of MNIST, printed
+ones those of the fonts of this machine (DejaVu left out, which a network may be trained with), so
+that other fonts give other pictures: how many were found is printed. Same seed and fonts, same
+pictures.
 """
 
 import argparse
 import io
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
+from scipy.special import softmax
 
+from benchmarks.photographs.glyphs import (
+    Glyph,
+    Picture,
+    find_fonts,
+    fonts_named,
+    handwritten,
+    pick_font,
+    printed,
+)
+from benchmarks.photographs.kinds import PHOTOGRAPHS, PhotographKind, photograph
+from benchmarks.photographs.plain import KINDS as PLAIN
+from benchmarks.photographs.plain import Kind as PlainKind
+from benchmarks.photographs.plain import people_picture
 from mnist_trainer import load_run
+from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
 from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.data.loading import load_dataset
 from mnist_trainer.data.split import stratified_holdout
-from mnist_trainer.inference.digit_images.components import label_components
+from mnist_trainer.inference.digit_images.boxes import Box
 from mnist_trainer.inference.digit_images.read_image import ImageError, read_image
 from mnist_trainer.inference.digit_images.segment import find_digit
+from mnist_trainer.inference.scoring.calibration import calibrate_logits
 from mnist_trainer.inference.trained_model import TrainedModel
+from mnist_trainer.runs.calibration import write_calibration
 from mnist_trainer.runs.metrics import wilson_interval
 
-Grey = NDArray[np.float64]
-PAPERS = (
-    (250, 247, 238),
-    (238, 232, 210),
-    (225, 226, 228),
-    (255, 255, 255),
-    (244, 236, 190),
-    (214, 226, 236),
-)
-INKS = ((25, 25, 30), (20, 35, 120), (60, 60, 62), (15, 70, 40), (130, 20, 25))
-RULES = ((120, 160, 215), (215, 120, 125), (165, 165, 165), (90, 120, 190))
+AnyKind = PlainKind | PhotographKind
+KINDS: tuple[AnyKind, ...] = (*PLAIN, *PHOTOGRAPHS)
+
+NOTHING_FOUND = "nothing found"
+ANOTHER_THING = "another thing"
+CUT_OFF = "a piece lost"
+MORE_THAN_IT = "a line kept"
+MISREAD = "misread"
+"""Classes of failure: no ink was found; what was read lies elsewhere; only a piece of the digit was
+read; the digit with something else; the digit was shown as it is and named wrongly."""
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of picture that people bring; each flag a thing that is done to it."""
-
-    name: str
-    ruled: bool = False
-    margin: bool = False
-    grid: bool = False
-    shaded: bool = False
-    noise: bool = True
-    frame: bool = False
-    inverted: bool = True
-    photograph: bool = True
-    pen: str = "any"
-    share: tuple[float, float] = (0.2, 0.9)
-    """Longer side of the digit as a share of the shorter side of the picture."""
-
-
-KINDS = (
-    Kind("drawing", photograph=False, noise=False),
-    Kind("plain paper"),
-    Kind("ruled paper", ruled=True),
-    Kind("ruled, margin, shaded", ruled=True, margin=True, shaded=True),
-    Kind("squared paper", grid=True, ruled=True),
-    Kind("shaded photograph", shaded=True),
-    Kind("board (light on dark)", inverted=False, shaded=True),
-    Kind("thin pen, ruled", ruled=True, pen="thin"),
-    Kind("thick pen, shaded", shaded=True, pen="thick"),
-    Kind("framed", frame=True),
-    Kind("small", ruled=True, shaded=True, share=(0.2, 0.3)),
-    Kind("large", ruled=True, shaded=True, share=(0.8, 0.9)),
-)
-
-
-def people_picture(digit: NDArray[np.uint8], kind: Kind, rng: np.random.Generator) -> bytes:
-    """A digit of (28, 28) as the bytes of a picture file of that kind."""
-    coverage = written(digit, kind, rng)  # 0..1, cropped to the ink
-    share = rng.uniform(*kind.share)
-    shorter = max(max(coverage.shape) / share, max(coverage.shape) + 8)
-    height, width = (
-        int(shorter * (1 if rng.random() < 0.5 else rng.uniform(1, 1.4))) for _ in range(2)
-    )
-    top = int((height - coverage.shape[0]) * rng.uniform(0.06, 0.94))
-    left = int((width - coverage.shape[1]) * rng.uniform(0.06, 0.94))
-    ink = np.zeros((height, width))
-    ink[top : top + coverage.shape[0], left : left + coverage.shape[1]] = coverage
-    if not kind.photograph:
-        return drawing(ink, rng)
-    sheet = paper(height, width, kind, rng)
-    colour = np.array(INKS[rng.integers(len(INKS))], float)
-    if not kind.inverted:
-        sheet, colour = sheet * rng.uniform(0.12, 0.3), np.array((235, 235, 225.0))
-    picture = sheet * (1 - ink[..., None]) + colour * ink[..., None] * rng.uniform(0.9, 1)
-    if kind.shaded:
-        picture *= shading(height, width, rng)[..., None]
-    if kind.noise:
-        picture += rng.normal(0, rng.uniform(1, 7), picture.shape)
-    image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=int(rng.integers(30, 96)))
-    return file.getvalue()
-
-
-def written(digit: NDArray[np.uint8], kind: Kind, rng: np.random.Generator) -> Grey:
-    """The digit enlarged 3 to 20 times, turned by up to 10 degrees, in another pen; cropped, 0 to
-    1."""
-    scale = rng.uniform(3, 20)
-    side = int(28 * scale)
-    large = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
-    large = large.rotate(rng.uniform(-10, 10), Image.Resampling.BICUBIC, expand=True)
-    if scale > 8 and rng.random() < 0.5:  # A pen has sharper edges than an enlarged image.
-        large = large.point(
-            [
-                0 if level < 100 else 255 if level > 155 else int((level - 100) * 255 / 55)
-                for level in range(256)
-            ]
-        )
-    reach = int(scale * 0.45) * 2 + 1
-    if kind.pen == "thin" and reach > 1:
-        thinner = large.filter(ImageFilter.MinFilter(reach))
-        large = (
-            thinner
-            if np.asarray(thinner).max() > 200 and broken(thinner) <= broken(large)
-            else large
-        )
-    elif kind.pen == "thick" and reach > 1:
-        large = large.filter(ImageFilter.MaxFilter(reach))
-    ink = np.asarray(large, float) / 255
-    rows, columns = np.nonzero(ink > 0.1)
-    return ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-
-
-def broken(image: Image.Image) -> int:
-    """In how many pieces a digit is."""
-    return len(label_components(np.asarray(image) > 100)[1])
-
-
-def drawing(ink: Grey, rng: np.random.Generator) -> bytes:
-    """As a paint program saves it: one colour on another, PNG, perhaps with transparent paper."""
-    dark_on_light = rng.random() < 0.5
-    paper_grey, ink_grey = (255.0, 0.0) if dark_on_light else (0.0, 255.0)
-    levels = np.round(paper_grey + (ink_grey - paper_grey) * ink).astype(np.uint8)
-    image = Image.fromarray(np.pad(levels, 3, constant_values=int(paper_grey)))
-    if rng.random() < 0.3:
-        alpha = Image.fromarray(np.pad(np.round(255 * ink).astype(np.uint8), 3))
-        image = Image.merge("LA", (Image.new("L", alpha.size, int(ink_grey)), alpha))
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
-
-
-def paper(height: int, width: int, kind: Kind, rng: np.random.Generator) -> Grey:
-    """A sheet (H, W, 3), lines and frame on it, as bright as it is in even light."""
-    sheet = Image.new("RGB", (width, height), PAPERS[rng.integers(len(PAPERS))])
-    draw = ImageDraw.Draw(sheet)
-    spacing = int(min(height, width) * rng.uniform(0.08, 0.3)) + 4
-    thickness = max(1, int(min(height, width) * rng.uniform(0.002, 0.009)))
-    rule = RULES[rng.integers(len(RULES))]
-    rise = int(width * rng.uniform(-0.02, 0.02))
-    if kind.ruled:
-        for row in range(int(rng.integers(spacing)) - spacing, height + spacing, spacing):
-            draw.line([(-1, row), (width, row + rise)], fill=rule, width=thickness)
-    if kind.grid:
-        for column in range(int(rng.integers(spacing)), width, spacing):
-            draw.line([(column, -1), (column, height)], fill=rule, width=thickness)
-    if kind.margin:
-        column = int(width * rng.uniform(0.08, 0.3))
-        draw.line([(column, -1), (column, height)], fill=(210, 70, 80), width=thickness)
-    if kind.frame:
-        inset = int(min(height, width) * rng.choice([0.0, 0.015]))
-        box = (inset, inset, width - 1 - inset, height - 1 - inset)
-        draw.rectangle(
-            box,
-            outline=(40, 40, 40),
-            width=max(1, int(min(height, width) * rng.uniform(0.004, 0.015))),
-        )
-    return np.asarray(sheet, float)
-
-
-def shading(height: int, width: int, rng: np.random.Generator) -> Grey:
-    """Uneven light: darker to one side, darker in the corners."""
-    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    angle = rng.uniform(0, 2 * np.pi)
-    side = 1 - rng.uniform(0, 0.35) * (1 + np.cos(angle) * columns + np.sin(angle) * rows) / 2
-    corners = 1 - rng.uniform(0, 0.35) * (rows**2 + columns**2) / 2
-    return np.asarray(side * corners)
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A picture that was misread, or not read at all."""
+class Reading:
+    """A picture and what was read in it."""
 
     kind: str
     label: int
-    said: str
-    content: bytes
+    picture: Picture
     seen: NDArray[np.uint8]
     """(28, 28), what the network was shown; all 0 where nothing was found."""
+    logits: NDArray[np.float64]
+    """(C,); all 0 where nothing was found."""
+    failure: str | None
+    """The class of failure; None where the label was read."""
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the class that was read."""
+        shares = np.exp(self.logits - self.logits.max())
+        return float(shares.max() / shares.sum())
+
+
+@dataclass(frozen=True)
+class KindReadings:
+    """All readings of a kind of picture, and how long reading them took."""
+
+    kind: AnyKind
+    readings: Sequence[Reading]
+    seconds: float
+
+    @property
+    def failed(self) -> list[Reading]:
+        return [reading for reading in self.readings if reading.failure]
+
+
+def draw_pictures(
+    kind: AnyKind, digits: LabelledImages, count: int, seed: Sequence[int]
+) -> Iterator[tuple[int, Picture]]:
+    """``count`` digits drawn by the seed, as pictures of a kind, each with its label."""
+    rng = np.random.default_rng(seed)
+    for index in rng.choice(len(digits), count, replace=count > len(digits)):
+        image, label = digits.images[index, 0].numpy(), int(digits.labels[index])
+        if isinstance(kind, PlainKind):
+            yield label, people_picture(image, kind, rng)
+            continue
+        others = [
+            glyph_of(digits, int(each), 0.0, rng) for each in rng.integers(len(digits), size=3)
+        ]
+        yield label, photograph(glyph_of(digits, index, kind.printed, rng), kind, others, rng)
+
+
+def digits_of(trained: TrainedModel, part: str) -> LabelledImages:
+    """Handwritten digits of the test images, or of those that a run like this one holds out."""
+    dataset = load_dataset(trained.config.data)
+    if part == "test":
+        return dataset.test
+    size, seed = trained.config.data.validation_size or 5000, trained.config.data.split_seed
+    held_out = stratified_holdout(dataset.train.labels, size, seed)[1]
+    # After MNIST's own come printed ones, of fonts that are not to be drawn here.
+    return dataset.train.select(held_out[held_out < NUM_TRAINING_IMAGES["mnist"]])
+
+
+def glyph_of(
+    digits: LabelledImages, index: int, share_printed: float, rng: np.random.Generator
+) -> Glyph:
+    """A digit as it was written, or, for a share, its class as a font has it."""
+    label = int(digits.labels[index])
+    if rng.random() < share_printed:
+        return printed(pick_font(find_fonts(), rng), label)
+    return handwritten(digits.images[index, 0].numpy(), label)
 
 
 def read_all(
-    trained: TrainedModel, digits: LabelledImages, count: int, seed: int
-) -> Iterator[tuple[Kind, list[Mistake]]]:
-    """``count`` digits drawn by the seed, as pictures of each kind, read as ``mnist-predict`` reads
-    them."""
-    for number, kind in enumerate(KINDS):
-        rng = np.random.default_rng([seed, number])
-        mistakes = []
-        for index in rng.choice(len(digits), count, replace=False):
-            content = people_picture(digits.images[index, 0].numpy(), kind, rng)
-            label = int(digits.labels[index])
-            try:
-                seen = find_digit(read_image(io.BytesIO(content), 640).pixels).image
-                said = str(int(trained.logits(seen).argmax()))
-            except ImageError as error:
-                seen, said = np.zeros((28, 28), np.uint8), str(error)
-            if said != str(label):
-                mistakes.append(Mistake(kind.name, label, said, content, seen))
-        yield kind, mistakes
+    trained: TrainedModel,
+    digits: LabelledImages,
+    count: int,
+    seed: int,
+    kinds: Sequence[AnyKind] = KINDS,
+) -> Iterator[KindReadings]:
+    """Pictures of each kind, read as ``mnist-predict`` reads them."""
+    for kind in kinds:
+        started, drawing, readings = time.perf_counter(), 0.0, []
+        pictures = draw_pictures(kind, digits, count, [seed, KINDS.index(kind)])
+        while True:
+            before = time.perf_counter()
+            drawn = next(pictures, None)
+            drawing += time.perf_counter() - before
+            if drawn is None:
+                break
+            readings.append(read_one(trained, kind.name, *drawn))
+        yield KindReadings(kind, readings, time.perf_counter() - started - drawing)
 
 
-def sheet_of(mistakes: Sequence[Mistake]) -> Image.Image:
-    """All pictures that were misread, each with what the network was shown and what it said."""
-    columns, side = 6, 190
-    lines = -(-max(1, len(mistakes)) // columns)
-    sheet = Image.new("RGB", (columns * side, lines * (side + 120)), (246, 247, 249))
+def read_one(trained: TrainedModel, kind: str, label: int, picture: Picture) -> Reading:
+    """Read a picture of one digit."""
+    try:
+        source = read_image(io.BytesIO(picture.content), 640)
+        found = find_digit(source.pixels)
+    except ImageError:
+        nothing = np.zeros((28, 28), np.uint8)
+        return Reading(kind, label, picture, nothing, np.zeros(trained.num_classes), NOTHING_FOUND)
+    logits = trained.logits(found.image)[0].double().numpy()
+    right = int(logits.argmax()) == label
+    failure = None if right else failure_class(found.box, picture.box, source.scale)
+    return Reading(kind, label, picture, found.image, logits, failure)
+
+
+def failure_class(found: Box, digit: Box, scale: float) -> str:
+    """What went wrong, from where the digit was found and where it is.
+
+    Args:
+        found: in pixels of the working image, of which each is ``scale`` pixels of the file.
+        digit: in pixels of the file.
+    """
+    top, left, bottom, right = (
+        side * scale for side in (found.top, found.left, found.bottom, found.right)
+    )
+    down = min(bottom, digit.bottom) - max(top, digit.top)
+    across = min(right, digit.right) - max(left, digit.left)
+    shared = max(0.0, down) * max(0.0, across)
+    of_digit = shared / (digit.height * digit.width)
+    of_found = shared / max(1e-9, (bottom - top) * (right - left))
+    if of_digit < 0.2:
+        return ANOTHER_THING
+    if of_digit < 0.7:
+        return CUT_OFF
+    return MORE_THAN_IT if of_found < 0.65 else MISREAD
+
+
+def sheet_of(readings: Sequence[Reading]) -> Image.Image:
+    """Pictures, each with what the network was shown, what it read and what went wrong."""
+    columns, side = 8, 150
+    lines = -(-max(1, len(readings)) // columns)
+    sheet = Image.new("RGB", (columns * side, lines * (side + 108)), (246, 247, 249))
     draw = ImageDraw.Draw(sheet)
-    for position, mistake in enumerate(mistakes):
-        left, top = position % columns * side + 4, position // columns * (side + 120) + 4
-        picture = Image.open(io.BytesIO(mistake.content)).convert("RGB")
-        picture.thumbnail((side - 8, side - 8))
-        sheet.paste(picture, (left, top))
-        sheet.paste(
-            Image.fromarray(mistake.seen).resize((84, 84), Image.Resampling.NEAREST),
-            (left, top + side - 4),
-        )
-        draw.text(
-            (left, top + side + 84),
-            f"{mistake.kind}: {mistake.label}, read {mistake.said[:12]}",
-            fill=(32, 38, 46),
-        )
+    for position, reading in enumerate(readings):
+        left, top = position % columns * side + 4, position // columns * (side + 108) + 4
+        picture = Image.open(io.BytesIO(reading.picture.content)).convert("RGB")
+        ratio = (side - 8) / max(picture.size)
+        size = (max(1, int(picture.width * ratio)), max(1, int(picture.height * ratio)))
+        sheet.paste(picture.resize(size, Image.Resampling.BICUBIC), (left, top))
+        seen = Image.fromarray(reading.seen).resize((56, 56), Image.Resampling.NEAREST)
+        sheet.paste(seen, (left, top + side - 4))
+        read = f"{reading.logits.argmax()}, {reading.confidence:.0%}"
+        name = reading.kind.removeprefix("photo: ")
+        words = (f"{reading.label}, read {read}", str(reading.failure), name[:13], name[13:26])
+        draw.multiline_text((left + 60, top + side - 4), "\n".join(words), fill=(32, 38, 46))
     return sheet
 
 
-def main() -> None:
-    """Print the share that was read rightly, by kind, and save the pictures that were not."""
+def print_result(name: str, right: int, count: int) -> None:
+    """A line: how many were read rightly, with a 95 % interval."""
+    low, high = wilson_interval(right, count)
+    print(f"{name:<28} {right:>6} / {count}  {right / count:6.1%}  {low:.1%} to {high:.1%}")
+
+
+def calibrate(trained: TrainedModel, readings: Sequence[Reading]) -> None:
+    """Fit the calibration on pictures in which something was found, and keep it in the run."""
+    if trained.folder is None:
+        raise SystemExit("--calibrate: name the folder of the run, where the calibration is kept")
+    read = [reading for reading in readings if reading.failure != NOTHING_FOUND]
+    logits = np.stack([reading.logits for reading in read])
+    labels = np.array([reading.label for reading in read])
+    fitted = calibrate_logits(logits, labels, trained.checkpoint.sha256)
+    write_calibration(trained.folder, fitted)
+    sure = [
+        reading.failure is None
+        for reading in read
+        if softmax(reading.logits / fitted.temperature).max() >= fitted.unsure_below
+    ]
+    print(
+        f"temperature {fitted.temperature:.3f}; unsure below {fitted.unsure_below:.1%}: of"
+        f" {len(read)} answers {len(sure)} are sure, and {np.mean(sure):.2%} of those right"
+    )
+
+
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description="How well people's pictures are read.")
     parser.add_argument("run", help="a run folder")
     parser.add_argument("--count", type=int, default=60, help="digits of each kind of picture")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split", choices=("test", "validation"), default="test")
+    parser.add_argument("--kinds", default="", help="only kinds with this in their name")
     parser.add_argument(
-        "--failures", type=Path, default=Path("people_pictures_misread.png"), metavar="PNG"
+        "--calibrate",
+        action="store_true",
+        help="fit the temperature on these pictures and keep it in the run: calibration.json",
     )
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--worst",
+        nargs=2,
+        metavar=("COUNT", "PNG"),
+        help="save so many of those misread, with what went wrong; the most certain first",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print the share that was read rightly, by kind, and save the pictures that were not."""
+    arguments = parse()
+    if arguments.calibrate and arguments.split == "test":
+        raise SystemExit("--calibrate: never on test images; add --split validation")
     trained = load_run(arguments.run)
-    dataset = load_dataset(trained.config.data)
-    held_out = stratified_holdout(dataset.train.labels, 5000, 0)[1]
-    digits = dataset.test if arguments.split == "test" else dataset.train.select(held_out)
-    misread: list[Mistake] = []
-    for kind, mistakes in read_all(trained, digits, arguments.count, arguments.seed):
-        right = arguments.count - len(mistakes)
-        print(
-            f"{kind.name:<24} {right:>5} / {arguments.count}  {right / arguments.count:6.1%}",
-            flush=True,
-        )
-        misread += mistakes
-    total = arguments.count * len(KINDS)
-    low, high = wilson_interval(total - len(misread), total)
-    right = total - len(misread)
-    print(
-        f"{'all':<24} {right:>5} / {total}  {right / total:6.1%}  (95 % interval {low:.1%} to"
-        f" {high:.1%})"
-    )
-    if misread:
-        sheet_of(misread).save(arguments.failures)
-        print(f"misread: {arguments.failures}")
+    digits = digits_of(trained, arguments.split)
+    print(fonts_named(find_fonts()))
+    kinds = [kind for kind in KINDS if arguments.kinds in kind.name]
+    results = []
+    for result in read_all(trained, digits, arguments.count, arguments.seed, kinds):
+        right = len(result.readings) - len(result.failed)
+        print_result(result.kind.name, right, len(result.readings))
+        results.append(result)
+    failed = [reading for result in results for reading in result.failed]
+    total = sum(len(result.readings) for result in results)
+    print_result("all", total - len(failed), total)
+    worst = max(results, key=lambda result: len(result.failed) / len(result.readings))
+    print(f"worst kind: {worst.kind.name}")
+    for name in (NOTHING_FOUND, ANOTHER_THING, CUT_OFF, MORE_THAN_IT, MISREAD):
+        print(f"  {name:<26} {sum(reading.failure == name for reading in failed):>6}")
+    print(f"read {total / sum(result.seconds for result in results):.0f} pictures a second")
+    if arguments.calibrate:
+        calibrate(trained, [reading for result in results for reading in result.readings])
+    if arguments.worst:
+        count, path = int(arguments.worst[0]), Path(arguments.worst[1])
+        failed.sort(key=lambda reading: -reading.confidence)
+        sheet_of(failed[:count]).save(path)
+        print(f"the worst: {path}")
 
 
 if __name__ == "__main__":

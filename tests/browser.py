@@ -166,6 +166,12 @@ class Browser:
                 windowsVirtualKeyCode=virtual,
             )
 
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Choose a file in an input of the page."""
+        root = self.do("DOM.getDocument")["root"]["nodeId"]
+        node = self.do("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.do("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+
     def picture(self, path: Path) -> None:
         """Save what is seen."""
         path.write_bytes(

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from mnist_trainer import load_run
+from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.inference.digit_images.read_image import read_image
 from mnist_trainer.inference.digit_images.segment import find_digit
@@ -30,6 +32,7 @@ from mnist_trainer.models.convnet import ConvNet
 from mnist_trainer.models.convolutional import CNN, LeNet5
 from tests.browser import Browser, browser, find_browser
 from tests.integration.conftest import QUICK
+from tests.photographs import BLACK, BLUE, GREY, RED, photograph, squared
 
 THREE = [(0.3, 0.22), (0.42, 0.15), (0.58, 0.15), (0.66, 0.25), (0.62, 0.38), (0.48, 0.47)]
 THREE += [(0.62, 0.53), (0.7, 0.66), (0.62, 0.8), (0.46, 0.86), (0.3, 0.8)]
@@ -133,6 +136,52 @@ def test_strokes_by_mouse_finger_and_keys(
     assert re.fullmatch(rf"{state['verdict']}, \d+ percent", spoken)
     tab.key("Escape")
     assert tab.value(STATE)["strokes"] == 0
+
+
+def opened(tab: Browser, file: Path) -> list[int] | None:
+    """Choose a file in the page, and wait for the 28x28 bytes that the network is shown."""
+    tab.value("hint.textContent = ''")
+    tab.choose_file("#file", file)
+    for _ in range(600):
+        if tab.value("hint.textContent"):
+            break
+        time.sleep(0.05)
+    image: list[int] | None = tab.value("state.image && Array.from(state.image)")
+    return image
+
+
+def test_pictures_are_placed_as_mnist_predict_places_them(
+    tab: Browser, trained: TrainedModel, some_images: LabelledImages, tmp_path: Path
+) -> None:
+    digits = some_images.images[:6, 0].numpy()
+    border: Any = [((-0.1, 0.06), (1.1, 0.1), BLACK, 9), ((0.93, -0.1), (0.95, 0.8), BLACK, 5)]
+    pictures = {
+        "red": photograph(digits[0], RED, lines=border),
+        "squared": photograph(digits[1], BLUE, lines=squared(0.2, GREY, 2)),
+        "small": photograph(digits[2], place=(190, 20, 80), lines=border),
+        "large": photograph(digits[3], RED, place=(60, 60, 760), side=900, lines=border),
+        "chalk": 255 - photograph(digits[4]),
+        "28x28": np.repeat(digits[5][..., None], 3, axis=2),
+        "empty": np.full((50, 40, 3), 200, np.uint8),
+    }
+    write_html(trained, tmp_path / "page.html")
+    tab.open(tmp_path / "page.html")
+    for name, pixels in pictures.items():
+        file = tmp_path / f"{name}.png"
+        Image.fromarray(pixels).save(file)
+        found = opened(tab, file)
+        if name == "empty":
+            assert found is None
+            continue
+        assert found is not None, name
+        expected = find_digit(read_image(file, 640).pixels).image.reshape(-1).astype(int)
+        # float32 here, float64 there: a level of 256 is the most that rounding may come to.
+        assert np.abs(expected - found).max() <= 1, name
+    (tmp_path / "no picture.png").write_bytes(b"text")
+    before = tab.value("state.image")
+    opened(tab, tmp_path / "no picture.png")
+    assert "no picture" in tab.value("hint.textContent")
+    assert tab.value("state.image") == before
 
 
 def test_it_asks_nothing_of_the_network(

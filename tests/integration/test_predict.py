@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.people_pictures import KINDS, read_all
+from benchmarks.people_pictures import read_all
+from benchmarks.photographs.plain import KINDS as PLAIN
 from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_trainer import load_run
 from mnist_trainer.data.images import DataSet
+from mnist_trainer.runs.calibration import Calibration, write_calibration
+from mnist_trainer.runs.folder import RunFolder
 from tests.integration.conftest import Ended
 
 Predict = Callable[..., Ended]
@@ -75,13 +79,38 @@ def photograph(digits: NDArray[np.uint8]) -> Image.Image:
 
 def test_people_s_pictures_are_read(run: Path, mnist: DataSet) -> None:
     mistakes = [
-        mistake for _, some in read_all(load_run(run), mnist.test, 6, seed=1) for mistake in some
+        (reading.kind, reading.label, reading.failure, reading.logits.argmax())
+        for kind in read_all(load_run(run), mnist.test, 6, 1, PLAIN)
+        for reading in kind.failed
     ]
-    total = 6 * len(KINDS)
+    total = 6 * len(PLAIN)
     assert total >= 60
-    assert len(mistakes) <= 0.05 * total, [
-        (mistake.kind, mistake.label, mistake.said) for mistake in mistakes
-    ]
+    assert len(mistakes) <= 0.05 * total, mistakes
+
+
+def test_probabilities_and_doubt_are_those_of_the_run_s_calibration(
+    run: Path, predict: Predict, mnist: DataSet, tmp_path: Path
+) -> None:
+    image = mnist.test.images[0, 0].numpy()
+    Image.fromarray(image).save(tmp_path / "digit.png")
+    plain = load_run(run)
+    logits = plain.logits(image)[0].double()
+    for temperature, unsure_below, unsure in ((5.0, 1.0, True), (0.2, 0.5, False)):
+        kept = tmp_path / f"run-{temperature}"
+        shutil.copytree(run, kept)
+        write_calibration(
+            RunFolder(kept), Calibration(temperature, unsure_below, 9, plain.checkpoint.sha256)
+        )
+        document = json.loads(predict(kept, "digit.png", "--json").out)
+        digit = document["pictures"][0]["digits"][0]
+        assert document["calibration"] == {
+            "temperature": temperature,
+            "unsure_below": unsure_below,
+        }
+        expected = float((logits / temperature).softmax(dim=0).max())
+        assert digit["probability"] == pytest.approx(expected, abs=1e-3)
+        assert digit["unsure"] is unsure
+        assert ("unsure" in predict(kept, "digit.png").out) is unsure
 
 
 def test_what_cannot_be_used_is_named_and_the_others_are_read(

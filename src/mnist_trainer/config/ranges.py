@@ -92,6 +92,18 @@ OPTION_RANGES: dict[str, Range] = {
     "scale": POSITIVE,
     "shear": Range(low=0, high=89),
     "size": Range(low=1, high=28),
+    "thinner": Range(low=0, high=1),
+    "thicker": Range(low=0, high=1),
+    "count": Range(low=1, high=100),
+    "probability": Range(low=0, high=1),
+    "erased": Range(low=0, high=1),
+    "width": Range(low=0, high=28),
+    "length": Range(low=0, high=100),
+    "tilt": Range(low=0, high=45),
+    "specks": Range(low=0, high=1),
+    "fading": Range(low=0, high=1),
+    "blur": Range(low=0, high=1),
+    "contrast": Range(low=1, high=10),
 }
 OPTION_CHOICES: dict[str, tuple[str, ...]] = {
     "activation": ACTIVATION_NAMES,

@@ -22,6 +22,7 @@ Seed = Annotated[int, Range(low=0, high=INT64_MAX)]
 
 NUM_TRAINING_IMAGES = {
     "mnist": 60_000,
+    "mnist_printed": 70_000,
     "fashion_mnist": 60_000,
     "kmnist": 60_000,
     "qmnist": 60_000,
@@ -124,7 +125,15 @@ def annotations_of(settings: type) -> dict[str, Any]:
 class DataSettings(Checked):
     """The data set, its split, and how it is loaded."""
 
-    name: Literal["mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_digits", "emnist_letters"]
+    name: Literal[
+        "mnist",
+        "mnist_printed",
+        "fashion_mnist",
+        "kmnist",
+        "qmnist",
+        "emnist_digits",
+        "emnist_letters",
+    ]
     root: str | None
     """Folder of the data sets in torchvision's layout; None is the per-user cache."""
     validation_size: Count
@@ -267,11 +276,6 @@ class RunConfig:
         """Folder of the run to compare with."""
         reproduce: str | None = self.plain["reproduce"]
         return reproduce
-
-    @property
-    def reproduce_seeds(self) -> int:
-        """How many other seeds may be trained where a verdict needs their spread."""
-        return int(self.plain["reproduce_seeds"])
 
     @property
     def resume_allow_changes(self) -> bool:

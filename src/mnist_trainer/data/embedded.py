@@ -6,9 +6,11 @@ The cache has torchvision's layout (``<root>/MNIST/raw/*-ubyte``), so other prog
 import hashlib
 import logging
 import lzma
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
+import torch
 from filelock import Timeout
 
 from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
@@ -26,6 +28,11 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+PRINTED_SHA256 = {
+    "printed-images-idx3-ubyte": "c2507bfb59f72ed3c35c708df4cadf79d14306773aca1a6a9e6aedd89785402c",
+    "printed-labels-idx1-ubyte": "2a4fb3eec0877aa3d4ab80d8f59374733af9b2b2966e8be0e50efe715f443a4d",
+}
+"""Digits that ``benchmarks/photographs/make_printed_digits.py`` has drawn."""
 NUM_TEST = 10_000
 DIGITS = tuple("0123456789")
 # Unpacking takes a second: a process that holds the lock for longer hangs.
@@ -60,6 +67,30 @@ def load_mnist(root: Path) -> DataSet:
     return DataSet(
         "mnist", part("train", NUM_TRAINING_IMAGES["mnist"]), part("t10k", NUM_TEST), DIGITS, SHA256
     )
+
+
+def load_mnist_printed(root: Path) -> DataSet:
+    """Load MNIST with printed digits, and digits as Europe writes them, after its training images.
+
+    Raises:
+        DataError: the copy inside the package is damaged.
+    """
+    mnist = load_mnist(root)
+    images, labels = (
+        parse_idx(embedded_file(name, PRINTED_SHA256), name) for name in PRINTED_SHA256
+    )
+    printed = labelled_images(
+        images,
+        labels,
+        expected=NUM_TRAINING_IMAGES["mnist_printed"] - NUM_TRAINING_IMAGES["mnist"],
+        num_classes=len(DIGITS),
+        source="printed digits",
+    )
+    train = LabelledImages(
+        torch.cat([mnist.train.images, printed.images]),
+        torch.cat([mnist.train.labels, printed.labels]),
+    )
+    return DataSet("mnist_printed", train, mnist.test, DIGITS, {**SHA256, **PRINTED_SHA256})
 
 
 def _read_verified(path: Path) -> bytes | None:
@@ -99,8 +130,8 @@ def _unpack_one(path: Path) -> bytes:
     return content
 
 
-def embedded_file(name: str) -> bytes:
-    """Decompress a raw file from inside the package.
+def embedded_file(name: str, sha256: Mapping[str, str] = SHA256) -> bytes:
+    """Decompress a raw file from inside the package, and compare its hash.
 
     Raises:
         DataError: the package is damaged.
@@ -110,6 +141,6 @@ def embedded_file(name: str) -> bytes:
         content = lzma.decompress(packed.read_bytes())
     except (OSError, lzma.LZMAError) as error:
         raise DataError(f"{packed}: {error}. {REINSTALL}") from error
-    if hashlib.sha256(content).hexdigest() != SHA256[name]:
+    if hashlib.sha256(content).hexdigest() != sha256[name]:
         raise DataError(f"{packed}: not the official file. {REINSTALL}")
     return content

@@ -4,12 +4,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from mnist_trainer.config.settings import DataSettings
-from mnist_trainer.data.embedded import DIGITS, load_mnist
+from mnist_trainer.data.embedded import DIGITS, load_mnist, load_mnist_printed
 from mnist_trainer.data.images import DataSet
 from mnist_trainer.data.published import PUBLISHED, load_published
 from mnist_trainer.data.split import Splits, split
 from mnist_trainer.system.files import data_cache_folder
 from mnist_trainer.system.paths import real_path, user_path
+
+EMBEDDED = {"mnist": load_mnist, "mnist_printed": load_mnist_printed}
+"""Data sets that are shipped inside the package."""
 
 
 def cache_root(settings: DataSettings) -> Path:
@@ -30,13 +33,13 @@ def load_dataset(settings: DataSettings) -> DataSet:
 
 def class_names_of(name: str) -> tuple[str, ...]:
     """The classes of a data set, without reading or downloading it."""
-    return DIGITS if name == "mnist" else PUBLISHED[name]().class_names
+    return DIGITS if name in EMBEDDED else PUBLISHED[name]().class_names
 
 
 @lru_cache(maxsize=2)
 def _load(name: str, root: Path, download: bool, mirror: str | None) -> DataSet:
-    if name == "mnist":
-        return load_mnist(root)
+    if name in EMBEDDED:
+        return EMBEDDED[name](root)
     return load_published(name, root, download=download, mirror=mirror)
 
 

@@ -20,6 +20,7 @@ from mnist_trainer.inference.trained_model import CheckpointInfo
 from mnist_trainer.inference.trained_run import TrainedRun
 from mnist_trainer.models.build import build_model
 from mnist_trainer.models.size_limit import SizeLimit
+from mnist_trainer.runs.calibration import read_calibration
 from mnist_trainer.runs.checkpoint import load_checkpoint, weights_sha256
 from mnist_trainer.runs.checksums import changed_files
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
@@ -77,16 +78,18 @@ def _restore(
 ) -> TrainedRun:
     names = _class_names(located.checkpoint, state)
     model, transforms, size = _rebuild(located.checkpoint, state["weights"], config, len(names))
+    checkpoint = _checkpoint_info(located.checkpoint, state)
     return TrainedRun(
         model=model.to(device.torch_device).to(memory_format=device.memory_format).eval(),
         transforms=transforms,
         class_names=names,
         config=config,
         image_size=size,
-        checkpoint=_checkpoint_info(located.checkpoint, state),
+        checkpoint=checkpoint,
         device=device,
         translations=translations,
         folder=located.folder,
+        calibration=read_calibration(located.folder, checkpoint.sha256),
         note=located.note,
     )
 

@@ -13,6 +13,7 @@ from mnist_trainer.config.settings import IMAGE_SIZE, RunConfig
 from mnist_trainer.data.transforms import Transforms
 from mnist_trainer.errors import CheckpointError, ConfigError
 from mnist_trainer.models.summary import count_parameters
+from mnist_trainer.runs.calibration import Calibration
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.system.messages import counted
 from mnist_trainer.training.evaluation import averaged_logits
@@ -98,6 +99,8 @@ class TrainedModel:
     alone."""
     folder: RunFolder | None
     """The run's folder; None for a checkpoint that lies outside of one."""
+    calibration: Calibration
+    """The temperature of ``probabilities``, and when an answer is unsure."""
     note: str | None = None
     """What to tell of the choice of the checkpoint, where it is not the one that was asked for."""
 
@@ -130,6 +133,18 @@ class TrainedModel:
             for batch in checked.split(self.config.trainer.eval_batch_size)
         ]
         return torch.cat(batches) if len(checked) else torch.empty(0, self.num_classes)
+
+    def probabilities(self, images: "Tensor | np.ndarray[Any, Any]") -> Tensor:
+        """The probability of each class, calibrated where the run is: float64, (N, C), on the CPU.
+
+        Args:
+            images: as for ``logits``.
+
+        Raises:
+            ConfigError: another shape, type or range.
+            CheckpointError: the weights are so large that logits overflow.
+        """
+        return (self.logits(images).double() / self.calibration.temperature).softmax(dim=1)
 
     def _batch_logits(self, images: Tensor) -> Tensor:
         with torch.inference_mode(), self.device.autocast():
@@ -177,7 +192,7 @@ class TrainedModel:
         Raises:
             ConfigError: another shape, type or range.
         """
-        probabilities = self.logits(images).softmax(dim=1)
+        probabilities = self.probabilities(images).float()
         return Predictions(probabilities.argmax(dim=1), probabilities, self.class_names)
 
 

@@ -13,6 +13,7 @@ from mnist_trainer.runs.read import read_file, read_json
 from mnist_trainer.system.files import write_json
 
 NAMES = (
+    "calibration.json",
     "code.patch",
     "config.yaml",
     "environment.json",

@@ -47,6 +47,10 @@ class RunFolder:
         return self.path / "evaluation.json"
 
     @property
+    def calibration(self) -> Path:
+        return self.path / "calibration.json"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.jsonl"
 

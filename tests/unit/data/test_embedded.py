@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_trainer.data.embedded import SHA256, load_mnist
+from mnist_trainer.data.embedded import SHA256, load_mnist, load_mnist_printed
 from mnist_trainer.data.images import DataSet
 
 
@@ -95,3 +95,18 @@ def test_concurrent_processes_share_one_copy(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         assert pool.map(_load, [tmp_path] * 4) == [60_000] * 4
     assert {path.name for path in raw(tmp_path).iterdir()} == set(SHA256)
+
+
+def test_printed_digits_come_after_mnist_s_training_images(data_root: Path, mnist: DataSet) -> None:
+    both = load_mnist_printed(data_root)
+    assert torch.equal(both.train.images[:60_000], mnist.train.images)
+    assert torch.equal(both.test.images, mnist.test.images)
+    printed = both.train.images[60_000:, 0].float()
+    assert torch.bincount(both.train.labels[60_000:]).tolist() == [1000] * 10
+    # Placed as MNIST's are: 20 pixels at most, the centre of mass within a pixel of the middle.
+    inked = printed > 0
+    for axis in (1, 2):
+        assert int(inked.any(dim=axis).sum(dim=1).max()) <= 20
+        mass = printed.sum(dim=axis)
+        centre = (mass * torch.arange(28)).sum(dim=1) / mass.sum(dim=1)
+        assert float((centre - 14).abs().median()) < 0.5

@@ -1,6 +1,6 @@
 """Bounding boxes, and a digit that was detected in one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,10 @@ class Box:
         down = max(self.top, other.top) - min(self.bottom, other.bottom)
         return max(across, down, 0)
 
+    def scaled(self, factor: int) -> "Box":
+        """The same box in an image whose sides are ``factor`` times as long."""
+        return Box(self.top * factor, self.left * factor, self.bottom * factor, self.right * factor)
+
     def encloses(self, other: "Box") -> bool:
         """Whether ``other`` lies within this box."""
         return self.union(other) == self
@@ -63,6 +67,14 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Rejected:
+    """Something in the picture that is no digit, or not the one that was asked for, and why."""
+
+    box: Box
+    reason: str
+
+
+@dataclass(frozen=True)
 class DetectedDigit:
     """A digit as the network sees it, and its place in the working image."""
 
@@ -73,3 +85,10 @@ class DetectedDigit:
     """Index of the line of text, from the top."""
     among_several: bool = False
     """Whether one digit was asked for and the image seems to contain more."""
+    rejected: tuple[Rejected, ...] = ()
+    """What else stood out in a photograph of one digit."""
+
+    def scaled(self, factor: int) -> "DetectedDigit":
+        """The same in an image whose sides are ``factor`` times as long."""
+        rejected = tuple(replace(each, box=each.box.scaled(factor)) for each in self.rejected)
+        return replace(self, box=self.box.scaled(factor), rejected=rejected)

@@ -42,6 +42,8 @@ class DigitPrediction:
     probabilities: NDArray[np.float64]
     """(num_classes,)."""
     class_names: Sequence[str]
+    unsure_below: float
+    """The answer is unsure where its probability is smaller."""
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """Names and probabilities of the most probable classes."""
@@ -52,6 +54,11 @@ class DigitPrediction:
     def label(self) -> str:
         """Name of the predicted class."""
         return self.top(1)[0][0]
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the predicted class is not probable enough to rely on."""
+        return float(self.probabilities.max()) < self.unsure_below
 
 
 @dataclass(frozen=True)
@@ -100,9 +107,7 @@ def classify_images(arguments: argparse.Namespace) -> ExitCode:
         if arguments.show and prediction.image is not None:
             show_digits(prediction, prediction.image, arguments.show_dir, style)
     if arguments.json:
-        names = list(trained.class_names)
-        document = {"run": arguments.run, "class_names": names, "pictures": entries}
-        print(json.dumps(document, indent=2))
+        print(json.dumps(as_document(arguments.run, trained, entries), indent=2))
     failed = sum("error" in entry for entry in entries)
     if failed and len(entries) > 1:
         report(f"mnist-predict: {failed} of {len(entries)} pictures could not be used.")
@@ -125,13 +130,26 @@ def classify(source: ImageSource, digits: str, trained: "TrainedModel") -> Image
             ]
     except ImageError as error:
         return ImagePrediction(source, None, (), str(error))
-    logits = trained.logits(np.stack([digit.image for digit in detected]))  # (N, num_classes)
-    probabilities = logits.double().softmax(dim=1).numpy()
+    images = np.stack([digit.image for digit in detected])
+    probabilities = trained.probabilities(images).numpy()  # (N, num_classes)
+    least = trained.calibration.unsure_below
     predictions = [
-        DigitPrediction(digit, row, trained.class_names)
+        DigitPrediction(digit, row, trained.class_names, least)
         for digit, row in zip(detected, probabilities, strict=True)
     ]
     return ImagePrediction(source, image, predictions)
+
+
+def as_document(
+    run: str, trained: "TrainedModel", entries: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """The JSON document of all images."""
+    calibration = {
+        "temperature": trained.calibration.temperature,
+        "unsure_below": trained.calibration.unsure_below,
+    }
+    names = list(trained.class_names)
+    return {"run": run, "class_names": names, "calibration": calibration, "pictures": entries}
 
 
 def as_json(prediction: ImagePrediction, top: int) -> dict[str, Any]:
@@ -147,7 +165,15 @@ def as_json(prediction: ImagePrediction, top: int) -> dict[str, Any]:
         box = each.digit.box
         classes = [{"class": name, "probability": value} for name, value in each.top(top)]
         corners = [round(side * scale) for side in (box.left, box.top, box.right, box.bottom)]
-        digits.append({**classes[0], "top": classes, "box": corners, "line": each.digit.line})
+        digits.append(
+            {
+                **classes[0],
+                "unsure": each.is_unsure,
+                "top": classes,
+                "box": corners,
+                "line": each.digit.line,
+            }
+        )
     note = {"note": SEVERAL} if prediction.has_several else {}
     name = prediction.source.name
     return {"picture": name, "text": prediction.text(), "digits": digits, **note}
@@ -160,10 +186,19 @@ def print_prediction(prediction: ImagePrediction, top: int, style: Style | None)
         report(f"mnist-predict: {name}: {prediction.error}")
     elif style:
         lines = " / ".join(prediction.text().splitlines())
-        print(f"{name}: {lines}")
+        print(f"{name}: {lines}{unsure_note(prediction.digits)}")
         print_classes(prediction.digits, top, style)
     if prediction.has_several:
         report(f"mnist-predict: {name}: {SEVERAL}")
+
+
+def unsure_note(predictions: Sequence[DigitPrediction]) -> str:
+    """What to add to the predicted classes where some are unsure."""
+    unsure = [number for number, each in enumerate(predictions, start=1) if each.is_unsure]
+    if not unsure:
+        return ""
+    which = "" if len(predictions) == 1 else f" of digit {', '.join(map(str, unsure))}"
+    return f"  (unsure{which}: less than {predictions[0].unsure_below:.0%} probable)"
 
 
 def print_classes(predictions: Sequence[DigitPrediction], top: int, style: Style) -> None:
@@ -198,7 +233,8 @@ def show_digits(
     written = write_digit_images(image, detected, labels, folder, stem)
     if style:
         between = "and" if len(written) == 3 else "to"
-        rest = f", {written[1]} {between} {written[-1].name}" if len(written) > 1 else ""
+        last = f" {between} {written[-1].name}" if len(written) > 2 else ""
+        rest = f", {written[1]}{last}" if len(written) > 1 else ""
         print(f"  seen: {written[0]}{rest}")
 
 

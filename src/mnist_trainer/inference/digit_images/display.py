@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from mnist_trainer.inference.digit_images.boxes import DetectedDigit
+from mnist_trainer.inference.digit_images.boxes import Box, DetectedDigit
 from mnist_trainer.inference.digit_images.find_images import MARK
 from mnist_trainer.inference.digit_images.read_image import SourceImage
 from mnist_trainer.system.files import atomic_write
@@ -23,6 +23,11 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 SHADES = " ░▒▓█"
 ASCII_SHADES = " .:*#"
 BOX_COLOUR, LABEL_COLOUR = (214, 69, 65), (255, 255, 255)
+REJECTED_COLOUR = (96, 104, 114)
+LEGIBLE_SIDE = 480
+"""Longer side from which a picture has room for names, in pixels."""
+MOST_REJECTED = 12
+"""Boxes around the largest things that were rejected; more hide the picture."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +113,8 @@ def write_digit_images(
     folder: Path,
     stem: str,
 ) -> list[Path]:
-    """The 28x28 pixels of each digit as a PNG of that size, and for several digits the picture with
-    boxes around them.
+    """The 28x28 pixels of each digit as a PNG of that size, and the picture with boxes around
+    several digits, or around one and what was taken for something else.
 
     Raises:
         MachineError: a file cannot be written.
@@ -119,7 +124,10 @@ def write_digit_images(
     while (folder / f"{free}.png").exists() or (folder / f"{free}-boxes.png").exists():
         free, number = f"{stem}-{number}", number + 1
     if len(digits) == 1:
-        return [write_png(Image.fromarray(digits[0].image), folder / f"{free}.png")]
+        written = [write_png(Image.fromarray(digits[0].image), folder / f"{free}.png")]
+        if digits[0].rejected:
+            written.append(write_png(boxes(picture, digits, names), folder / f"{free}-boxes.png"))
+        return written
     written = [write_png(boxes(picture, digits, names), folder / f"{free}-boxes.png")]
     for index, digit in enumerate(digits, start=1):
         written.append(write_png(Image.fromarray(digit.image), folder / f"{free}-digit{index}.png"))
@@ -129,24 +137,35 @@ def write_digit_images(
 def boxes(
     picture: SourceImage, digits: Sequence[DetectedDigit], names: Sequence[str]
 ) -> Image.Image:
-    """The picture as it was worked on, with a box and a name at each digit."""
+    """The picture as it was worked on, enlarged where it is small, with a box and a name at each
+    digit, and a grey one with the reason around what was rejected."""
     image = Image.fromarray(picture.pixels)
+    factor = -(-LEGIBLE_SIDE // max(image.size))
+    image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    for digit, name in zip(digits, names, strict=True):
+        scaled = digit.scaled(factor)
+        named = [each for each in scaled.rejected if each.reason != "speck"]
+        largest = sorted(named, key=lambda each: -each.box.side)[:MOST_REJECTED]
+        for each in largest:
+            draw_box(image, each.box, each.reason, REJECTED_COLOUR)
+        draw_box(image, scaled.box, name, BOX_COLOUR)
+    return image
+
+
+def draw_box(image: Image.Image, box: Box, name: str, colour: tuple[int, int, int]) -> None:
+    """A box with its name above it, or below where there is no room, within the image."""
     draw = ImageDraw.Draw(image)
     line = max(1, max(image.size) // 400)
     size = max(12, max(image.size) // 32)
     font = ImageFont.load_default(size)
-    for digit, name in zip(digits, names, strict=True):
-        box = digit.box
-        draw.rectangle(
-            (box.left - line, box.top - line, box.right + line, box.bottom + line),
-            outline=BOX_COLOUR,
-            width=line,
-        )
-        top = box.top - line - size if box.top > size + line else box.bottom + line
-        place = draw.textbbox((box.left, top), name, font=font)
-        draw.rectangle((place[0] - 2, place[1] - 2, place[2] + 2, place[3] + 2), fill=BOX_COLOUR)
-        draw.text((box.left, top), name, fill=LABEL_COLOUR, font=font)
-    return image
+    frame = (box.left - line, box.top - line, box.right + line, box.bottom + line)
+    draw.rectangle(frame, outline=colour, width=line)
+    top = box.top - line - size if box.top > size + line else box.bottom + line
+    left = max(2, min(box.left, image.width - 2 - int(draw.textlength(name, font=font))))
+    top = min(top, image.height - size - 4)
+    place = draw.textbbox((left, top), name, font=font)
+    draw.rectangle((place[0] - 2, place[1] - 2, place[2] + 2, place[3] + 2), fill=colour)
+    draw.text((left, top), name, fill=LABEL_COLOUR, font=font)
 
 
 def write_png(image: Image.Image, path: Path) -> Path:

@@ -6,14 +6,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_trainer.inference.digit_images.boxes import Box
-from mnist_trainer.inference.digit_images.components import Component
+from mnist_trainer.inference.digit_images.components import Component, component_mask, is_bar
 from mnist_trainer.inference.digit_images.normalize import IMAGE_SIZE, stroke_width
 
+THIN_LINE = 30
+"""Length of the shortest component that is a line of a form, in widths of its stroke."""
 SMALLEST = 0.2
 """Height of the smallest digit, as a share of that of the tall ones."""
 LONG = 8.5
 """Length of the shortest stroke that is a small digit, in widths of the pen; a comma has five, all
 digits but a 1 have more."""
+
+
+def remove_line_work(
+    components: list[Component], labels: NDArray[np.int32], shape: tuple[int, ...]
+) -> list[Component]:
+    """The components that are no lines of a form: boxes, tables, and pieces of them.
+
+    A line is much thinner for its length than the stroke of a digit, or a bar at the edge of the
+    picture. Where all is like that, it is a hair line that the digits are written in.
+    """
+    written = [each for each in components if not is_line_work(each, labels, shape)]
+    tall = max((each.box.side for each in written), default=0)
+    return written if tall >= max(16, 0.05 * min(shape)) else components
+
+
+def is_line_work(component: Component, labels: NDArray[np.int32], shape: tuple[int, ...]) -> bool:
+    """Whether a component is thin and long as the lines of a form are."""
+    mask = component_mask(labels, component)
+    if component.box.touches_edge(shape) and is_bar(mask):
+        return True
+    thickness = stroke_width(mask.astype(np.float64))
+    return component.box.side >= THIN_LINE * thickness
 
 
 def group_strokes(components: list[Component], labels: NDArray[np.int32]) -> list[list[Component]]:

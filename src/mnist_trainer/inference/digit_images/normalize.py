@@ -1,7 +1,11 @@
 """Normalize a digit as MNIST does: scale into 20x20, center by mass in 28x28.
 
+The last step of a picture's way: ``read_image``, ``computer_drawing`` or ``remove_background``,
+``remove_lines``, ``candidates``, ``segment`` and this.
+
 The page that ``mnist-export --format html`` writes does the same in JavaScript, operation by
-operation: what is changed here is to be changed in ``export/page/placement.js`` too, and a test
+operation: what is changed in one of these modules is to be changed in ``export/page`` too
+(``picture.js``, ``background.js``, ``lines.js``, ``candidates.js``, ``placement.js``), and a test
 compares the two.
 
 How MNIST's own images were placed: LeCun et al. 1998, section III.A;

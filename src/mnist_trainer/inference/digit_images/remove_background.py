@@ -12,10 +12,7 @@ CELLS = 64
 """Shading is estimated on a grid of about this many cells along the longer side."""
 WIDEST_STROKE = 0.3
 """Share of the picture's longer side: what is narrower in its narrowest direction is no shading."""
-NEUTRAL = 0.6
-"""Ink whose strongest channel is not more than 1 / this of its weakest is black or grey, and
-coloured lines are not it."""
-MEDIAN_WINDOW = 15
+MEDIAN_WINDOW = 13
 """Side of the median filter that compares ink with its surroundings, in cells."""
 BINOMIAL = np.outer([1, 2, 1], [1, 2, 1]) / 16
 """Smoothing filter, 3x3."""
@@ -49,16 +46,26 @@ class InkMap:
         )
 
 
-def subtract_background(pixels: RGB) -> InkMap:
+@dataclass(frozen=True)
+class InkMaps:
+    """Three views of the same ink, each with the paper and its shading taken away."""
+
+    neutral: InkMap
+    """By the color channel that shows a pixel least: black and grey ink only."""
+    coloured: InkMap
+    """The difference of the other two: colored ink without black and grey."""
+    strongest: InkMap
+    """By the color channel that shows it most: ink of any color."""
+
+
+def subtract_background(pixels: RGB) -> InkMaps:
     """Take paper and shading away from a picture of ink on paper, or of chalk on a board."""
     planes = [pixels[..., channel].astype(np.float32) for channel in range(3)]
     if is_light_on_dark(np.mean(planes, axis=0, dtype=np.float32)):
         planes = [255 - plane for plane in planes]
     missing = np.stack([absorbance(plane) for plane in planes])
-    most, least = missing.max(axis=0), missing.min(axis=0)
-    strongest, weakest = (measure_ink(plane) for plane in (most, least))
-    neutral = weakest.level() >= NEUTRAL * strongest.level()
-    return weakest if neutral else strongest
+    least, most = missing.min(axis=0), missing.max(axis=0)
+    return InkMaps(measure_ink(least), measure_ink(most - least), measure_ink(most))
 
 
 def measure_ink(plane: Plane) -> InkMap:
@@ -110,20 +117,26 @@ def fit_quadratic_background(cells: Plane) -> Plane:
         off = values - fit
         spread = 1.4826 * np.median(np.abs(off)) + 0.5
         weights = 1 / (1 + (off / spread) ** 2) * np.where(off < -spread, 0.3, 1)
-        root = np.sqrt(weights)
-        fit = terms @ np.linalg.lstsq(terms * root[:, None], values * root, rcond=None)[0]
+        weighted = (terms * weights[:, None]).T  # (6, cells): the normal equations are quick
+        fit = terms @ np.linalg.lstsq(weighted @ terms, weighted @ values, rcond=None)[0]
     return fit.reshape(cells.shape).astype(np.float32)
 
 
 def is_light_on_dark(plane: Plane) -> bool:
     """Whether ink is brighter than paper: ink is the smaller part of every surrounding, so it is
-    what deviates farther."""
+    what deviates farther.
+
+    Pixels are compared, and not cells, in which a thin stroke is lost beside a reflection.
+    """
     cells = block_medians(plane, CELLS // 2)
     # Mirroring needs a plane larger than half a window.
     mode = "mirror" if min(cells.shape) > MEDIAN_WINDOW // 2 else "nearest"
     surroundings = ndimage.median_filter(cells, MEDIAN_WINDOW, mode=mode)
-    deviation = (cells - surroundings)[1:-1, 1:-1]
-    return float((deviation**3).sum()) > 0
+    size = max(1, -(-max(plane.shape) // (CELLS // 2)))
+    rows, columns = (np.arange(size, length - size) for length in plane.shape)
+    deviation = plane[np.ix_(rows, columns)] - surroundings[np.ix_(rows // size, columns // size)]
+    # An odd power keeps the sign; the fifth counts sharp strokes for more than soft reflections.
+    return float((deviation.astype(np.float64) ** 5).sum()) > 0
 
 
 def block_medians(plane: Plane, count: int = CELLS) -> Plane:
@@ -140,10 +153,11 @@ def block_medians(plane: Plane, count: int = CELLS) -> Plane:
 def bilinear_upsample(cells: Plane, height: int, width: int) -> Plane:
     """Interpolate between the centers of the cells, linearly along both axes: (height, width)."""
     size = max(1, -(-max(height, width) // CELLS))
-    positions = [
-        np.clip((np.arange(length) + 0.5) / size - 0.5, 0, cells.shape[axis] - 1)
-        for axis, length in enumerate((height, width))
-    ]
-    return np.asarray(
-        ndimage.map_coordinates(cells, np.meshgrid(*positions, indexing="ij"), order=1), np.float32
-    )
+    for axis, length in enumerate((height, width)):
+        last = cells.shape[axis] - 1
+        place = np.clip((np.arange(length) + 0.5) / size - 0.5, 0, last)
+        before = place.astype(int)
+        share = (place - before).astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
+        after = np.minimum(before + 1, last)
+        cells = np.take(cells, before, axis) * (1 - share) + np.take(cells, after, axis) * share
+    return cells

@@ -1,15 +1,26 @@
-"""Segment the digits of an image: the main one, or all of them in reading order."""
+"""Segment the digits of an image: the main one, or all of them in reading order.
 
-import math
+A photograph passes ``remove_background``, ``remove_lines``, ``candidates`` and ``normalize``, in
+this order; for all of its digits ``group_strokes`` takes the place of ``candidates``.
+"""
+
 from dataclasses import replace
 from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
+from PIL import Image
 
-from mnist_trainer.inference.digit_images.boxes import Box, DetectedDigit
-from mnist_trainer.inference.digit_images.components import Component, label_components
+from mnist_trainer.inference.digit_images.boxes import Box, DetectedDigit, Rejected
+from mnist_trainer.inference.digit_images.candidates import (
+    INK_THRESHOLD,
+    MAX_COMPONENTS,
+    Candidate,
+    best_candidate,
+    full_ink,
+    keep_components,
+    remove_frames_and_specks,
+)
+from mnist_trainer.inference.digit_images.components import label_components
 from mnist_trainer.inference.digit_images.computer_drawing import (
     as_dataset_image,
     as_mnist_image,
@@ -19,6 +30,7 @@ from mnist_trainer.inference.digit_images.group_strokes import (
     bounding_box,
     group_strokes,
     reading_order,
+    remove_line_work,
 )
 from mnist_trainer.inference.digit_images.normalize import (
     IMAGE_SIZE,
@@ -26,22 +38,26 @@ from mnist_trainer.inference.digit_images.normalize import (
     Ink,
     normalize_digit,
 )
-from mnist_trainer.inference.digit_images.read_image import RGB, ImageError
-from mnist_trainer.inference.digit_images.remove_background import subtract_background
-from mnist_trainer.inference.digit_images.remove_lines import remove_ruled_lines
+from mnist_trainer.inference.digit_images.read_image import RGB, ImageError, downsample
+from mnist_trainer.inference.digit_images.remove_background import (
+    InkMap,
+    InkMaps,
+    subtract_background,
+)
+from mnist_trainer.inference.digit_images.remove_lines import remove_lines
 
-INK_THRESHOLD = 0.4
-"""Share of full ink from which a pixel of a photograph is ink for certain."""
+PHOTOGRAPH_SIDE = 400
+"""Longer side to which a photograph of one digit is averaged down, in pixels."""
+LONG_LINE = 0.3
+"""Least length of an erased line that is reported, as a share of the picture's shorter side."""
 MIN_CONTRAST = 0.06
 """Ink that takes less than this share of the paper's light is an empty sheet."""
-MIN_PART = 0.04
-"""Least area of a component of a digit, as a share of its largest component: less is a speck."""
-
-MAX_COMPONENTS = 300
-"""More are the grain of a paper, and no writing."""
-
-AT_THE_EDGE = 0.01
-"""How much less likely a component that the edge of the picture cuts is the digit."""
+NEUTRAL = 0.6
+"""Ink whose strongest channel is not more than 1 / this of its weakest is black or grey, and
+coloured lines are not it."""
+PREFERRED = 0.5
+"""Black ink is the digit even if it is only this share as likely as ink of any colour: coloured
+lines do not join it."""
 
 NO_INK = "there is no digit in it: nothing stands out from the background."
 
@@ -63,11 +79,7 @@ def find_digit(pixels: RGB, *, other_things: bool = False) -> DetectedDigit:
         return replace(
             detected_digit(ink), among_several=not other_things and contains_several_digits(ink)
         )
-    ink = ink_of_photograph(pixels)
-    return replace(
-        detected_digit(isolate_main_digit(ink)),
-        among_several=not other_things and contains_several_digits(ink),
-    )
+    return main_digit(pixels, count=not other_things)
 
 
 def find_digits(pixels: RGB) -> list[DetectedDigit]:
@@ -76,10 +88,11 @@ def find_digits(pixels: RGB) -> list[DetectedDigit]:
     Raises:
         ImageError: there is no ink in it.
     """
-    ink = ink_of_drawing(pixels)
-    if ink is None:
-        ink = ink_of_photograph(pixels)
+    drawing = ink_of_drawing(pixels)
+    ink = ink_of_photograph(pixels) if drawing is None else drawing
     labels, components = label_components(ink >= INK_THRESHOLD)
+    if drawing is None:
+        components = remove_line_work(components[:MAX_COMPONENTS], labels, ink.shape)
     groups = group_strokes(remove_frames_and_specks(components, labels, ink.shape), labels)
     if not groups:
         raise ImageError(NO_INK)
@@ -130,92 +143,66 @@ def detected_digit(ink: Ink, line: int = 0) -> DetectedDigit:
     return DetectedDigit(normalize_digit(ink), box, line)
 
 
+def main_digit(pixels: RGB, *, count: bool) -> DetectedDigit:
+    """The digit of a photograph that holds one; lines of the paper are taken out.
+
+    Args:
+        count: note whether the picture seems to hold several.
+    """
+    factor = -(-max(pixels.shape) // PHOTOGRAPH_SIDE)
+    maps = subtract_background(np.asarray(downsample(Image.fromarray(pixels), PHOTOGRAPH_SIDE)))
+    least = least_contrast(maps)
+    without_lines = remove_lines(maps)
+    black, coloured, strongest = (
+        best_candidate(each, least)
+        for each in (without_lines.neutral, without_lines.coloured, without_lines.strongest)
+    )
+    chosen = choose(black, coloured, strongest, without_lines)
+    if chosen is None:
+        raise ImageError(NO_INK)
+    several = count and contains_several_digits(ink_of_page(without_lines, least))
+    rejected = (*erased_lines(maps.strongest, without_lines.strongest), *chosen.rejected)
+    digit = replace(detected_digit(chosen.ink), among_several=several, rejected=rejected)
+    return digit.scaled(factor)
+
+
+def erased_lines(before: InkMap, after: InkMap) -> list[Rejected]:
+    """Where lines were erased."""
+    _, lines = label_components(before.values - after.values >= MIN_CONTRAST)
+    least = LONG_LINE * min(before.values.shape)
+    return [Rejected(each.box, "line") for each in lines if each.box.side >= least]
+
+
+def choose(
+    black: Candidate | None, coloured: Candidate | None, any_ink: Candidate | None, maps: InkMaps
+) -> Candidate | None:
+    """The candidate of black ink, if it is black, and is not much less like a digit than that of
+    any colour; then whichever of the others is more like one."""
+    if black is not None:
+        mask = black.ink >= INK_THRESHOLD
+        is_black = maps.neutral.values[mask].mean() >= NEUTRAL * maps.strongest.values[mask].mean()
+        if is_black and (any_ink is None or black.score >= PREFERRED * any_ink.score):
+            return black
+    others = [each for each in (any_ink, coloured, black) if each is not None]
+    return max(others, key=lambda each: each.score, default=None)
+
+
+def least_contrast(maps: InkMaps) -> float:
+    """What ink must have to be told from the grain of the paper."""
+    return max(MIN_CONTRAST, 5 * maps.strongest.noise)
+
+
 def ink_of_photograph(pixels: RGB) -> Ink:
-    """0 for paper to 1 for full ink; lines of the paper are taken out."""
-    strength = subtract_background(pixels)
-    least = max(MIN_CONTRAST, 5 * strength.noise)
-    strength = remove_ruled_lines(strength)
-    level = strength.level()
-    if level < least:
+    """0 for paper to 1 for full ink of all digits; lines of the paper are taken out."""
+    maps = subtract_background(pixels)
+    least = least_contrast(maps)
+    return ink_of_page(remove_lines(maps), least)
+
+
+def ink_of_page(maps: InkMaps, least: float) -> Ink:
+    """The ink of all digits: black ink only where there is a good deal of it."""
+    neutral = maps.neutral.level() >= NEUTRAL * maps.strongest.level()
+    ink = full_ink(maps.neutral if neutral else maps.strongest, least)
+    if ink is None:
         raise ImageError(NO_INK)
-    low = max(0.2 * level, min(3 * strength.noise, 0.4 * level))
-    return np.asarray(np.clip((strength.values - low) / (0.85 * level - low), 0, 1), np.float64)
-
-
-def isolate_main_digit(ink: Ink) -> Ink:
-    """The ink of the digit only: its largest component and those near it; no specks, frames, or
-    things at the edge."""
-    labels, components = label_components(ink >= INK_THRESHOLD)
-    components = remove_frames_and_specks(components, labels, ink.shape)
-    if not components:
-        raise ImageError(NO_INK)
-    main = max(components, key=lambda component: digit_score(component, ink.shape))
-    group, box = [main], main.box
-    for component in sorted(components, key=lambda component: component.box.gap(main.box)):
-        near = component.box.gap(box) <= 0.35 * box.side
-        if (
-            component is not main
-            and near
-            and component.area >= MIN_PART * main.area
-            and not component.box.touches_edge(ink.shape)
-        ):
-            group.append(component)
-            box = box.union(component.box)
-    return keep_components(ink, labels, group)
-
-
-def digit_score(component: Component, shape: tuple[int, ...]) -> float:
-    """How likely a component is the digit: large, near the middle, and not cut by the edge."""
-    row = (component.box.top + component.box.bottom) / (2 * shape[0]) - 0.5
-    column = (component.box.left + component.box.right) / (2 * shape[1]) - 0.5
-    central = 1 - max(abs(row), abs(column))  # 1 in the middle, 0.5 at an edge
-    # A line that was not taken out is long and thin; so is a 1, but not across the whole picture.
-    return (
-        component.box.side
-        * math.sqrt(component.area)
-        * central
-        * (AT_THE_EDGE if component.box.touches_edge(shape) else 1.0)
-    )
-
-
-def hollow(labels: NDArray[np.int32], component: Component) -> bool:
-    """Whether nearly all of a component lies along the four sides of its box."""
-    box = component.box
-    mask = labels[box.top : box.bottom, box.left : box.right] == component.label
-    rim = max(2, box.side // 12)
-    return float(mask[rim:-rim, rim:-rim].sum()) < 0.1 * component.area
-
-
-def remove_frames_and_specks(
-    components: list[Component], labels: NDArray[np.int32], shape: tuple[int, ...]
-) -> list[Component]:
-    """The components that are neither specks nor a frame around others."""
-    kept = [
-        component
-        for rank, component in enumerate(components)
-        if rank >= 3 or not is_frame(component, components, labels, shape)
-    ]
-    # The border of a table may be larger than any digit: it must not set the size of a speck.
-    whole = [component for component in kept if not component.box.touches_edge(shape)] or kept
-    smallest = max(4, MIN_PART * 0.25 * whole[0].area) if whole else 0
-    return [component for component in kept if component.area >= smallest]
-
-
-def is_frame(
-    outer: Component, components: list[Component], labels: NDArray[np.int32], shape: tuple[int, ...]
-) -> bool:
-    """Whether a component is hollow, half as large as the image, and has another one inside."""
-    large = outer.box.height >= 0.5 * shape[0] and outer.box.width >= 0.5 * shape[1]
-    has_content = any(
-        inner.box.side >= 0.2 * outer.box.side and outer.box.encloses(inner.box)
-        for inner in components
-        if inner is not outer
-    )
-    return large and has_content and hollow(labels, outer)
-
-
-def keep_components(ink: Ink, labels: NDArray[np.int32], group: list[Component]) -> Ink:
-    """The ink of some components with the antialiased edge around them; 0 elsewhere."""
-    mask = np.isin(labels, [component.label for component in group])
-    grown = ndimage.binary_dilation(mask, iterations=2)
-    return np.where(grown & ((labels == 0) | mask), ink, 0.0)
+    return ink

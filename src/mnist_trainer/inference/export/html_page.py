@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from mnist_trainer.inference.trained_model import TrainedModel
 
 PARTS = Path(__file__).parent / "page"
-SCRIPTS = ("placement.js", "network.js", "drawing.js")
+SCRIPTS = (
+    "placement.js",
+    "background.js",
+    "lines.js",
+    "candidates.js",
+    "picture.js",
+    "network.js",
+    "drawing.js",
+)
 DIGIT_NAMES = tuple("0123456789")
 
 

@@ -151,7 +151,7 @@ class _Reproduction:
 
         def seeds() -> list[Outcome]:
             found = other_seeds(original)
-            missing = min(MIN_SEEDS, config.reproduce_seeds) - len(found)
+            missing = min(MIN_SEEDS, int(config.plain["reproduce_seeds"])) - len(found)
             if missing > 0 and original.result:
                 seconds = original.result.get("seconds") or {}
                 print(

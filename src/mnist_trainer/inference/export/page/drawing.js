@@ -30,11 +30,14 @@ function redraw() {
 
 function update() {
   redraw();
-  const pixels = paper.getImageData(0, 0, SIDE, SIDE).data;
-  const ink = inkOfDrawing(Float64Array.from({ length: SIDE * SIDE }, (_, i) => pixels[4 * i]), SIDE, SIDE);
-  state.image = ink ? place(ink) : null;
-  state.logits = ink ? logitsOf(network, state.image) : null;
-  state.probabilities = ink ? softmax(state.logits) : null;
+  answer(placePicture(paper.getImageData(0, 0, SIDE, SIDE)));
+}
+
+// Show what the network says of 28x28 bytes; null for nothing to see.
+function answer(image) {
+  state.image = image;
+  state.logits = image ? logitsOf(network, image) : null;
+  state.probabilities = image ? softmax(state.logits) : null;
   showSeen();
   showAnswers();
 }
@@ -135,6 +138,41 @@ function clear() {
   state.keyboard.down = false;
   update();
 }
+
+// A picture takes the place of the strokes; the next stroke takes its place.
+async function openPicture(file) {
+  let pixels;
+  try {
+    pixels = await readPicture(file);
+  } catch {
+    hint.textContent = "This is no picture that the browser can read.";
+    return;
+  }
+  clear();
+  const scale = SIDE / Math.max(pixels.width, pixels.height), shown = document.createElement("canvas");
+  [shown.width, shown.height] = [pixels.width, pixels.height];
+  shown.getContext("2d").putImageData(pixels, 0, 0);
+  const [width, height] = [pixels.width * scale, pixels.height * scale];
+  paper.drawImage(shown, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
+  answer(placePicture(pixels));
+  hint.textContent = state.image ? "Drawing starts on an empty sheet again." : "Nothing in it stands out from the background.";
+}
+
+const chosen = document.getElementById("file");
+document.getElementById("open").addEventListener("click", () => chosen.click());
+chosen.addEventListener("change", async () => {
+  if (chosen.files.length) await openPicture(chosen.files[0]);
+  chosen.value = "";  // The same file can be chosen again.
+});
+sheet.addEventListener("dragover", (event) => event.preventDefault());
+sheet.addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (event.dataTransfer.files.length) openPicture(event.dataTransfer.files[0]);
+});
+document.addEventListener("paste", (event) => {
+  const file = [...event.clipboardData.files].find((each) => each.type.startsWith("image/"));
+  if (file) openPicture(file);
+});
 
 document.getElementById("undo").addEventListener("click", undo);
 document.getElementById("clear").addEventListener("click", clear);

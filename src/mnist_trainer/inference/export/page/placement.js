@@ -1,20 +1,8 @@
-// From ink to the 28x28 bytes of MNIST: mnist_trainer/pictures/placement.py, operation by operation.
+// From ink to the 28x28 bytes of MNIST: digit_images/normalize.py, operation by operation.
 // Images are {height, width, data}, data row by row, 0 for paper and 1 for full ink.
 "use strict";
 
 const IMAGE_SIZE = 28, BOX = 20, CENTRE = 14, VISIBLE = 0.2, THIN = 1.35, TIE = 0.5 + 1e-7, FAINTEST = 10;
-
-// How far each pixel is from the colour of the paper, 0 to 1; null for an empty sheet.
-function inkOfDrawing(grey, height, width) {
-  const paper = grey[0], data = new Float64Array(height * width);
-  let most = 0;
-  for (let i = 0; i < data.length; i++) {
-    data[i] = Math.abs(grey[i] - paper);
-    most = Math.max(most, data[i]);
-  }
-  if (most < FAINTEST) return null;
-  return { height, width, data: data.map((value) => value / most) };
-}
 
 function place(ink) {
   const cropped = crop(ink);
