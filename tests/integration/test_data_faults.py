@@ -117,7 +117,7 @@ def test_files_without_known_hashes_are_validated(
     assert is_short(ended)
 
 
-@pytest.fixture(params=["closed", "silent", "stalled"])
+@pytest.fixture(params=["closed", pytest.param("silent", marks=pytest.mark.soak), "stalled"])
 def dead_mirror(request: pytest.FixtureRequest) -> Iterator[str]:
     """A port without listener, one that never responds, and one that stalls in the body."""
     listener = socket.create_server(("127.0.0.1", 0))

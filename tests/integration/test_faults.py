@@ -99,7 +99,7 @@ def test_killed_at_any_instant_the_last_checkpoint_is_whole(
     data_root: Path, tmp_path: Path, mnist_train: Command
 ) -> None:
     """R1."""
-    kill_and_resume(6, data_root, tmp_path, mnist_train)
+    kill_and_resume(4, data_root, tmp_path, mnist_train)
 
 
 @pytest.mark.soak

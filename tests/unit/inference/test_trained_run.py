@@ -13,6 +13,7 @@ from mnist_trainer import load_run
 from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.errors import ConfigError, DataError
 from mnist_trainer.inference.digit_images.classify import classify
+from mnist_trainer.inference.digit_images.detect import detect
 from mnist_trainer.inference.digit_images.find_images import ImageSource
 from mnist_trainer.inference.trained_run import TrainedRun
 from tests.conftest import Compose
@@ -36,7 +37,8 @@ def photograph(some_images: LabelledImages, tmp_path: Path) -> Path:
 
 
 def test_pictures_are_prepared_as_the_command_does(run: TrainedRun, photograph: Path) -> None:
-    command = classify(ImageSource("photo", photograph), "one", run)
+    source = ImageSource("photo", photograph)
+    command = classify(source, detect(source, "one", other_things=False), run)
     expected = command.digits[0].probabilities
     with Image.open(photograph) as opened:
         guises: list[Any] = [photograph, str(photograph), opened.copy(), opened, [photograph]]

@@ -30,6 +30,9 @@ BAR = 0.6
 """How much less likely a straight bar is the digit: it may be a 1."""
 BAR_BY_THE_EDGE = 0.05
 """The same where it lies along the edge of the picture."""
+LYING, LYING_BAR = 1.5, 0.005
+"""From which share of width to height on a bar lies, and how much less likely it is the digit: a 1
+leans at most, and what is left of a line lies."""
 DASH_ZONE = 0.12
 """Share of the picture on each side in which a piece of no bar may be a dash of a border."""
 EDGE_ZONE = 0.2
@@ -154,6 +157,7 @@ def holds_candidate(ink: Ink, fringe: NDArray[np.bool_]) -> bool:
         each.box.side >= least
         and not each.box.touches_edge(ink.shape)
         and blurred[each.label] < 0.5 * each.area
+        and not (is_lying(each.box) and is_bar(component_mask(labels, each)))
         for each in components
     )
 
@@ -173,9 +177,16 @@ def digit_score(component: Component, labels: NDArray[np.int32], strength: InkMa
         score *= AT_THE_EDGE
     if is_blob(mask):
         score *= BLOB
+    elif is_lying(box) and is_bar(mask):
+        score *= LYING_BAR
     elif is_bar(mask):
         score *= BAR_BY_THE_EDGE if by_the_edge(box, strength.values.shape) else BAR
     return float(score)
+
+
+def is_lying(box: Box) -> bool:
+    """Whether a component is wider than high, as no 1 is."""
+    return box.width > LYING * box.height
 
 
 def is_blob(mask: NDArray[np.bool_]) -> bool:

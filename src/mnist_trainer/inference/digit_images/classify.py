@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_trainer.errors import ExitCode
 from mnist_trainer.inference.digit_images.boxes import DetectedDigit
+from mnist_trainer.inference.digit_images.detect import Detection, detect_all
 from mnist_trainer.inference.digit_images.display import (
     Style,
     bar,
@@ -23,14 +24,12 @@ from mnist_trainer.inference.digit_images.display import (
     write_digit_images,
 )
 from mnist_trainer.inference.digit_images.find_images import ImageSource, find_images
-from mnist_trainer.inference.digit_images.prepare import WORKING_SIDE, knows_digits
-from mnist_trainer.inference.digit_images.read_image import ImageError, SourceImage
+from mnist_trainer.inference.digit_images.prepare import knows_digits
+from mnist_trainer.inference.digit_images.read_image import SourceImage
 
 if TYPE_CHECKING:
     from mnist_trainer.inference.trained_model import TrainedModel
 
-WORKING_SIDES = {"one": WORKING_SIDE, "many": 1280}
-"""Longer side to which a larger image is downsampled, in pixels."""
 SEVERAL = "several digits? Read them with --digits many."
 
 
@@ -93,15 +92,17 @@ def classify_images(arguments: argparse.Namespace) -> ExitCode:
     from mnist_trainer.inference.loading import load_run
 
     trained = load_run(arguments.run, checkpoint=arguments.checkpoint, device=arguments.device)
-    if not knows_digits(trained.class_names) and not arguments.json:
+    other_things = not knows_digits(trained.class_names)
+    if other_things and not arguments.json:
         report(
             "note: pictures are prepared as digits are (cropped, fitted into 20x20, centred by"
             " their mass), whatever the classes; only 28x28 grey ones are left as they are."
         )
     style = None if arguments.json else choose_style()
     entries = []
-    for source in sources:
-        prediction = classify(source, arguments.digits, trained)
+    detections = detect_all(sources, arguments.digits, other_things=other_things)
+    for source, detection in zip(sources, detections, strict=True):
+        prediction = classify(source, detection, trained)
         entries.append(as_json(prediction, arguments.top))
         print_prediction(prediction, arguments.top, style)
         if arguments.show and prediction.image is not None:
@@ -115,21 +116,11 @@ def classify_images(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.CONFIG if failed else ExitCode.OK
 
 
-def classify(source: ImageSource, digits: str, trained: "TrainedModel") -> ImagePrediction:
-    """Read one image, detect its digits and classify them; an unusable image is no exception."""
-    # Late: a mistake in the command line is answered before SciPy is imported.
-    from mnist_trainer.inference.digit_images.segment import find_digit, find_digits
-
-    try:
-        image = source.read(WORKING_SIDES[digits])
-        if digits == "many":
-            detected = find_digits(image.pixels)
-        else:
-            detected = [
-                find_digit(image.pixels, other_things=not knows_digits(trained.class_names))
-            ]
-    except ImageError as error:
-        return ImagePrediction(source, None, (), str(error))
+def classify(source: ImageSource, detection: Detection, trained: "TrainedModel") -> ImagePrediction:
+    """Classify the digits that were detected in an image."""
+    detected = detection.digits
+    if not detected:
+        return ImagePrediction(source, None, (), detection.error)
     images = np.stack([digit.image for digit in detected])
     probabilities = trained.probabilities(images).numpy()  # (N, num_classes)
     least = trained.calibration.unsure_below
@@ -137,7 +128,7 @@ def classify(source: ImageSource, digits: str, trained: "TrainedModel") -> Image
         DigitPrediction(digit, row, trained.class_names, least)
         for digit, row in zip(detected, probabilities, strict=True)
     ]
-    return ImagePrediction(source, image, predictions)
+    return ImagePrediction(source, detection.image, predictions)
 
 
 def as_document(

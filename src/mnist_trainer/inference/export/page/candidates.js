@@ -1,7 +1,7 @@
 // Which ink of a photograph is its digit: digit_images/candidates.py and segment.py, operation by operation.
 "use strict";
 
-const INK_THRESHOLD = 0.25, MIN_PART = 0.04, MAX_COMPONENTS = 300, AT_THE_EDGE = 0.01, BAR = 0.6, BAR_BY_THE_EDGE = 0.05;
+const INK_THRESHOLD = 0.25, MIN_PART = 0.04, MAX_COMPONENTS = 300, AT_THE_EDGE = 0.01, BAR = 0.6, BAR_BY_THE_EDGE = 0.05, LYING = 1.5, LYING_BAR = 0.005;
 const DASH_ZONE = 0.12, EDGE_ZONE = 0.2, ELONGATED = 4, MIN_REST = 0.12, SMALLEST_REST = 0.12, CLOSE = 0.12, DARKER = 0.75;
 const BULKY = 0.62, BLOB = 0.1, HALO = 3, FRINGE = 2, MIN_CONTRAST = 0.06, NEUTRAL = 0.6, PREFERRED = 0.5;
 
@@ -57,7 +57,8 @@ function eraseBorders(map, ink) {
   const remaining = fullInk(rest, Math.max(MIN_REST * levelOf(map), 5 * map.noise));
   const fringe = dilated(erased, FRINGE).data.map((value, i) => (spared.data[i] ? 0 : value));
   const holds = remaining && components(remaining, (value) => value >= INK_THRESHOLD).list.some((each) =>
-    side(each) >= smallest && !touchesEdge(each, ink) && each.places.filter((place) => fringe[place]).length < 0.5 * each.area);
+    side(each) >= smallest && !touchesEdge(each, ink) && each.places.filter((place) => fringe[place]).length < 0.5 * each.area
+    && !isLyingBar(each));
   return holds ? rest : map;
 }
 
@@ -122,6 +123,8 @@ function isBar(component) {
   return length >= ELONGATED * thickness && component.area >= 0.75 * length * thickness;
 }
 
+const isLyingBar = (component) => component.right - component.left > LYING * (component.bottom - component.top) && isBar(component);
+
 function isBlob(component) {
   const [length, thickness] = barSides(component);
   return component.area >= BULKY * length * thickness && length < 2.2 * thickness;
@@ -139,6 +142,7 @@ function digitScore(component, map) {
   let score = ((side(component) * Math.sqrt(area)) / (height * width) ** 0.75) * central * contrast;
   if (touchesEdge(component, map)) score *= AT_THE_EDGE;
   if (isBlob(component)) score *= BLOB;
+  else if (isLyingBar(component)) score *= LYING_BAR;
   else if (isBar(component)) score *= byTheEdge(component, map) ? BAR_BY_THE_EDGE : BAR;
   return score;
 }
