@@ -9,53 +9,95 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mnist_trainer.runs.folder import RunFolder
-from mnist_trainer.runs.trail import Trail, TrailFile, keeps_digest, keeps_loss, read_trail
+from mnist_trainer.runs.trail import (
+    DIGESTS,
+    EVERY_DIGEST,
+    Trail,
+    TrailFile,
+    keeps_digest,
+    keeps_loss,
+    read_trail,
+)
 from mnist_trainer.training.tracking.terminal import Terminal
 from mnist_trainer.training.tracking.tracker import disk_failures
 
 log = logging.getLogger(__name__)
 
+IntArray = NDArray[np.integer]
 MAX_PENDING = 1024
-"""Numbers that are kept on the device where log points are far apart."""
+"""Losses that are kept on the device where log points are far apart."""
 
 
 class WeightsDigest:
     """A 64-bit digest of weights, computed on their device.
 
-    The bits of the weights, 64 at a time, times an odd key of their position, summed modulo 2^64: a
-    multilinear hash (Carter and Wegman 1979), in which any change of one word changes the sum. It
-    tells equal weights from others; against an attacker there is the SHA-256 in result.json. For
-    the FCN of the benchmarks it takes a tenth of a training step, SHA-256 most of one.
+    The bits of the weights, 64 at a time as they lie in memory, times an odd key of their place,
+    summed modulo 2^64: a multilinear hash (Carter and Wegman 1979), in which any change of one word
+    changes the sum. It tells equal weights from others; against an attacker there is the SHA-256 in
+    result.json, which takes most of a training step of a small network.
     """
 
     def __init__(self) -> None:
-        self.keys = torch.empty(0, dtype=torch.int64)
+        self.model: nn.Module | None = None
+        self.parameters: list[Tensor] = []
+        self.pointers: list[int] = []
+        self.words: list[tuple[Tensor, Tensor]] = []
+        """Views of the weights as integers, (N,) each, and the keys of their places."""
+        self.arrays: list[tuple[IntArray, IntArray]] = []
+        """The same on the CPU."""
 
     @torch.no_grad()
-    def __call__(self, model: nn.Module) -> Tensor:
-        """The digest of the parameters, a scalar of int64 on their device."""
-        words = [_words(parameter) for parameter in model.parameters()]
-        sizes = [len(each) for each in words]
-        if len(self.keys) != sum(sizes):
-            # RandomState's stream is frozen: the same keys in every version of NumPy.
-            drawn = np.frombuffer(np.random.RandomState(0).bytes(8 * sum(sizes)), np.int64)
-            self.keys = (torch.from_numpy(drawn.copy()) | 1).to(words[0].device)
-        pairs = zip(words, self.keys.split(sizes), strict=True)
-        if self.keys.device.type == "cpu":
-            # One pass and no copy; other devices have no dot product of integers.
-            return torch.stack([torch.dot(*pair) for pair in pairs]).sum()
-        return torch.stack([(word * key).sum() for word, key in pairs]).sum()
+    def __call__(self, model: nn.Module) -> Tensor | int:
+        """The digest of the parameters: an int on the CPU, elsewhere a scalar on their device."""
+        if model is not self.model:
+            self.model, self.parameters = model, list(model.parameters())
+        # Optimizers update weights in place; whoever replaces their memory gets new views.
+        pointers = [parameter.data_ptr() for parameter in self.parameters]
+        if pointers != self.pointers:
+            self._view(pointers)
+        if self.arrays:
+            # NumPy takes half the time of PyTorch for arrays as small as these.
+            return sum([int(np.dot(word, key)) for word, key in self.arrays]) % 2**64
+        return torch.stack([(word * key).sum() for word, key in self.words]).sum()
+
+    def _view(self, pointers: list[int]) -> None:
+        self.words = _with_keys(self.parameters)
+        self.arrays = []
+        if self.parameters[0].device.type == "cpu":
+            self.arrays = [(word.numpy(), key.numpy()) for word, key in self.words]
+        # Of a tensor with gaps there is a copy, which is made again each time.
+        self.pointers = pointers if all(map(is_dense, self.parameters)) else []
 
 
-def _words(parameter: Tensor) -> Tensor:
-    """The bits of a tensor in its logical order, as int64 (N,)."""
-    bits = parameter.detach().reshape(-1).view(torch.uint8)
-    if bits.storage_offset() % 8 or len(bits) % 8:
-        bits = nn.functional.pad(bits, (0, -len(bits) % 8)).clone()
-    return bits.view(torch.int64)
+def _with_keys(parameters: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    words = [word for parameter in parameters for word in _words(parameter.detach())]
+    sizes = [len(each) for each in words]
+    # RandomState's stream is frozen: the same keys in every version of NumPy.
+    drawn = np.frombuffer(np.random.RandomState(0).bytes(8 * sum(sizes)), np.int64)
+    keys = (torch.from_numpy(drawn.copy()) | 1).to(words[0].device)
+    return list(zip(words, keys.split(sizes), strict=True))
+
+
+def is_dense(tensor: Tensor) -> bool:
+    """Whether a tensor lies in memory without gaps, so that a view can see all of it."""
+    pairs = zip(tensor.shape, tensor.stride(), strict=True)
+    return sum((size - 1) * stride for size, stride in pairs) + 1 == tensor.numel()
+
+
+def _words(tensor: Tensor) -> list[Tensor]:
+    """The memory of a dense tensor as int64, (N,); what is left over, number by number."""
+    flat = tensor.contiguous().view(-1)
+    if is_dense(tensor):
+        flat = tensor.as_strided((tensor.numel(),), (1,))
+    width = 8 // tensor.element_size()
+    whole = 0 if flat.storage_offset() % width else len(flat) - len(flat) % width
+    integers = {8: torch.int64, 4: torch.int32, 2: torch.int16, 1: torch.int8}
+    rest = flat[whole:].view(integers[tensor.element_size()])
+    return [part for part in (flat[:whole].view(torch.int64), rest) if len(part)]
 
 
 class TrailRecorder:
@@ -76,21 +118,25 @@ class TrailRecorder:
         self.reference = reference
         self.report = report
         self.digest = WeightsDigest()
-        self.pending: list[tuple[int, bool, Tensor]] = []
+        self.first_step = 0
+        """Of the losses that wait to be written."""
+        self.losses: list[Tensor] = []
+        self.digests: dict[int, Tensor | int] = {}
 
     def add(self, step: int, loss: Tensor, model: nn.Module) -> None:
         """Record a step.
 
         Args:
-            step: counted from 1.
-            loss: of its update, a scalar on the device; the next step may overwrite it.
+            step: counted from 1, one after the other.
+            loss: of its update, a scalar on the device.
         """
-        if self.file is None or not keeps_loss(step):
-            return
-        self.pending.append((step, True, loss.detach().clone()))
-        if keeps_digest(step):
-            self.pending.append((step, False, self.digest(model)))
-        if len(self.pending) >= MAX_PENDING:
+        if not self.losses:
+            self.first_step = step
+        # A CUDA graph writes each loss to the same memory; elsewhere it has its own.
+        self.losses.append(loss.clone() if loss.is_cuda else loss)
+        if step <= EVERY_DIGEST or (step % DIGESTS == 0 and keeps_digest(step)):
+            self.digests[step] = self.digest(model)
+        if len(self.losses) >= MAX_PENDING:
             self.flush()
 
     def flush(self, *, on_disk: bool = False) -> None:
@@ -99,9 +145,11 @@ class TrailRecorder:
         Raises:
             MachineError: it could not be written.
         """
+        values = self._read_pending() if self.file else []
+        self.losses.clear()
+        self.digests.clear()
         if self.file is None:
             return
-        values = self._read_pending()
         if self.reference is not None:
             self._compare(values, self.reference)
         with disk_failures(self.file.path, 8 * len(values)):
@@ -109,19 +157,15 @@ class TrailRecorder:
 
     def _read_pending(self) -> list[tuple[int, float | int]]:
         """Step and value of what was recorded since the last time."""
-        if not self.pending:
+        if not self.losses:
             return []
-        losses = [value for _, is_loss, value in self.pending if is_loss]
-        digests = [value for _, is_loss, value in self.pending if not is_loss]
-        numbers = {
-            True: iter(torch.stack(losses).cpu().double().tolist()),
-            False: iter(torch.stack(digests).tolist() if digests else []),
-        }
-        values = [
-            (step, next(numbers[is_loss]) if is_loss else next(numbers[False]) % 2**64)
-            for step, is_loss, _ in self.pending
-        ]
-        self.pending.clear()
+        losses = torch.stack(self.losses).cpu().double().tolist()
+        values: list[tuple[int, float | int]] = []
+        for step, loss in enumerate(losses, start=self.first_step):
+            if keeps_loss(step):
+                values.append((step, loss))
+            if step in self.digests:
+                values.append((step, int(self.digests[step]) % 2**64))
         return values
 
     def _compare(self, values: list[tuple[int, float | int]], reference: Trail) -> None:
