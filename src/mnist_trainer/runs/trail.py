@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from mnist_trainer.errors import DataError
@@ -95,15 +96,17 @@ class TrailFile:
         last_step: of the checkpoint that the run is resumed from; what is behind it is cut off.
         """
         self.path = path
-        self.is_open = True
-        if last_step == 0:
-            path.write_bytes(HEADER)
-        elif path.exists() and path.stat().st_size >= (size := size_at(last_step)):
-            os.truncate(path, size)
+        # Held open, so that it is this file that is written to, wherever its folder is moved.
+        self.file: FileIO | None = None
+        size = size_at(last_step)
+        if last_step == 0 or (path.exists() and path.stat().st_size >= size):
+            self.file = path.open("ab", buffering=0)
+            self.file.truncate(0 if last_step == 0 else size)
         else:
             # Of an older version, or damaged: a trail with a gap could not be read.
             path.unlink(missing_ok=True)
-            self.is_open = False
+        if last_step == 0:
+            self._write(HEADER)
 
     def append(self, values: Sequence[float | int], *, on_disk: bool = False) -> None:
         """Append losses (float) and digests (int), in the order of the steps.
@@ -111,16 +114,23 @@ class TrailFile:
         Args:
             on_disk: wait until everything is on disk, before a checkpoint counts on it.
         """
-        if not self.is_open:
+        if self.file is None:
             return
-        packed = b"".join(
+        packed = (
             struct.pack("<d" if isinstance(value, float) else "<Q", value) for value in values
         )
-        with self.path.open("ab") as file:
-            file.write(packed)
-            if on_disk:
-                file.flush()
-                os.fsync(file.fileno())
+        self._write(b"".join(packed))
+        if on_disk:
+            os.fsync(self.file.fileno())
+
+    def _write(self, content: bytes) -> None:
+        """Write all of it: the system may write less at a time."""
+        while content and self.file is not None:
+            content = content[self.file.write(content) :]
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
 
 
 def size_at(step: int) -> int:

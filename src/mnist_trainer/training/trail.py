@@ -155,6 +155,11 @@ class TrailRecorder:
         with disk_failures(self.file.path, 8 * len(values)):
             self.file.append([value for _, value in values], on_disk=on_disk)
 
+    def close(self) -> None:
+        """Close the file; what was not written before is dropped, as it is behind no checkpoint."""
+        if self.file is not None:
+            self.file.close()
+
     def _read_pending(self) -> list[tuple[int, float | int]]:
         """Step and value of what was recorded since the last time."""
         if not self.losses:

@@ -55,7 +55,7 @@ def reversed_twin(config: RunConfig, device: Device, first: int, last: int) -> d
             Terminal(),
             device=device,
         )
-        with trainer.outputs.tracker, closing(trainer.outputs.terminal):
+        with trainer.outputs.tracker, closing(trainer.outputs.trail):
             return dict(_losses(trainer, first, last))
 
 

@@ -65,6 +65,17 @@ def test_a_resumed_run_goes_on_where_its_checkpoint_was(tmp_path: Path) -> None:
     assert read_trail(path) == whole
 
 
+def test_a_trail_is_written_to_wherever_its_folder_is_moved(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    file = TrailFile(tmp_path / "run" / "trail.bin")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    (tmp_path / "run").mkdir()
+    file.append(values(1, 3))
+    file.close()
+    assert not list((tmp_path / "run").iterdir())
+    assert (tmp_path / "moved" / "trail.bin").stat().st_size == size_at(3)
+
+
 def test_a_trail_with_a_gap_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "trail.bin"
     written(path, 50)

@@ -195,7 +195,8 @@ def _train(config: RunConfig, splits: Splits, *, verbose: bool) -> TrainedModel:
             with unchanged_process():
                 trainer = prepare(config, folder, started, terminal, splits=splits)
                 outputs = trainer.outputs
-                with outputs.tracker, trainer.interruption, closing(terminal), outputs.profile:
+                shown, trail = closing(terminal), closing(outputs.trail)
+                with trail, outputs.tracker, trainer.interruption, shown, outputs.profile:
                     trainer.run()
         except InterruptedRunError as stop:
             signal.raise_signal(stop.exit_code - 128)
