@@ -85,14 +85,7 @@ def train(
         clear_failed_result(folder)
     hint = divergence_explained(config, folder, world)
     shown, trail = closing(outputs.terminal), closing(outputs.trail)
-    with (
-        closing(outputs.trail),
-        outputs.tracker,
-        trainer.interruption,
-        shown,
-        outputs.profile,
-        hint,
-    ):
+    with trail, outputs.tracker, trainer.interruption, shown, outputs.profile, hint:
         result = run_final_test(trainer, last=trainer.run(should_prune))
     if world.is_main_process:
         write_json(folder.result, {**result.as_json(), "identity": config_hash(config.plain)})
