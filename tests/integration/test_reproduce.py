@@ -157,6 +157,12 @@ def test_each_run_of_a_sweep_is_judged(bench: Bench) -> None:
     assert "2 runs: 1 same bits, 1 different" in ended.out
 
 
+def test_how_a_run_is_watched_makes_no_other_run_of_it(bench: Bench, cnn: Path) -> None:
+    ended, record = bench.reproduce(cnn, "trainer.log_every=7", "tracker=tensorboard")
+    assert (ended.code, record["verdict"]) == (0, "same bits"), ended.out + ended.err
+    assert record["changes"] == []
+
+
 def test_another_number_of_threads_changes_rounding_alone(bench: Bench, cnn: Path) -> None:
     ended, record = bench.reproduce(cnn, "device.threads=2")
     assert ended.code == 0, ended.out
@@ -321,6 +327,8 @@ def test_a_hostile_folder_runs_nothing(bench: Bench, cnn: Path, name: str, text:
         (("reproduce={cnn}", "-m", "seed=1,2"), "leave out -m"),
         (("reproduce={cnn}", "optimizer.momentun=0.9"), "momentun"),
         (("reproduce={cnn}", "reproduce_seeds=-1"), "reproduce_seeds"),
+        (("reproduce={cnn}", "hydra.run.dir={cnn}"), "already holds a run"),
+        (("reproduce={cnn}", "resume={cnn}"), "the same run"),
     ],
 )
 def test_mistakes_are_answered(bench: Bench, cnn: Path, words: tuple[str, ...], named: str) -> None:
@@ -328,6 +336,12 @@ def test_mistakes_are_answered(bench: Bench, cnn: Path, words: tuple[str, ...], 
     ended = bench.train(*(word.format(cnn=cnn) for word in words))
     assert ended.code == 2, ended.out + ended.err
     assert named in ended.err
+
+
+def test_a_place_that_cannot_be_written_to_is_no_verdict(bench: Bench, cnn: Path) -> None:
+    (bench.place / "a-file").write_text("")
+    ended = bench.train(f"reproduce={cnn}", "hydra.run.dir=a-file/run")
+    assert ended.code == 6, ended.out + ended.err
 
 
 @pytest.mark.soak

@@ -16,10 +16,11 @@ from mnist_trainer.errors import (
     InterruptedRunError,
     MachineError,
     UnjudgedError,
+    UserError,
 )
 from mnist_trainer.launch.command import ResolvedCommand, resolve_command
 from mnist_trainer.launch.options import CommandLine, path_override
-from mnist_trainer.launch.reproduce.original import NOT_COMPARED, Originals, unjudged
+from mnist_trainer.launch.reproduce.original import Originals, unjudged
 from mnist_trainer.launch.reproduce.outcome import Outcome, read_outcome
 from mnist_trainer.launch.reproduce.rounding import Rounding, measure_rounding
 from mnist_trainer.launch.reproduce.seeds import other_seeds, train_seeds
@@ -31,8 +32,9 @@ from mnist_trainer.launch.reproduce.show import (
 )
 from mnist_trainer.launch.reproduce.verdict import Evidence, Verdict, judge
 from mnist_trainer.launch.single import run_single
-from mnist_trainer.runs.folder import RunFolder, display_path
-from mnist_trainer.runs.trail import first_parting
+from mnist_trainer.runs.config_hash import is_unhashed
+from mnist_trainer.runs.folder import RunFolder, display_path, refuse_used_folder
+from mnist_trainer.runs.trail import Parting
 
 if TYPE_CHECKING:
     from mnist_trainer.compute.device import Device
@@ -56,6 +58,14 @@ def run_reproductions(command: ResolvedCommand, originals: Originals, started: f
             "hydra.run.dir: one folder cannot hold the runs of a whole sweep. Leave it out, or name"
             f" one of its runs: reproduce={display_path(originals.first.path)}"
         )
+    resumption, run_dir = command.resumption, command.typed_folder("hydra.run.dir")
+    if resumption and resumption.folder in originals.folders:
+        raise ConfigError(
+            "resume=, reproduce=: both name the same run, and nothing is written to an original."
+            " Leave out resume=."
+        )
+    if run_dir and not resumption:
+        refuse_used_folder(run_dir)
     verdicts = []
     for folder in originals.folders:
         verdicts.append(_verdict_on(command, folder, started, alone=not originals.is_sweep))
@@ -97,7 +107,7 @@ class _Reproduction:
         from mnist_trainer.compute.device import unchanged_threads
 
         original = read_outcome(self.original)
-        if not original.curve().losses:
+        if not original.has_losses:
             raise unjudged(self.original, "it holds no losses: it ended before its first log point")
         with unchanged_threads():
             # Sums are split over the threads, so that their number changes the bits.
@@ -113,15 +123,16 @@ class _Reproduction:
     @property
     def changes(self) -> list[str]:
         """The typed words that make another run of it, so that the verdict is a comparison."""
-        words = self.command.line.overrides
-        return [word for word in words if word.partition("=")[0].lstrip("+~") not in NOT_COMPARED]
+        keys = ((word.partition("=")[0].lstrip("+~"), word) for word in self.command.line.overrides)
+        return [word for key, word in keys if key != "hydra.run.dir" and not is_unhashed(key)]
 
     def _train(self, original: Outcome, started: float) -> RunFolder:
         """Train, once what differs of the machine is shown."""
-        with self._missing_named():
-            show_differences(original, self.command, self._device())
-            with _goes_on_to_compare(self.original):
-                return run_single(self.command, started)
+        with self._missing_named(ConfigError, MachineError):
+            device = self._device()
+        show_differences(original, self.command, device)
+        with self._missing_named(ConfigError, DataError), _goes_on_to_compare(self.original):
+            return run_single(self.command, started)
 
     def _device(self) -> "Device":
         from mnist_trainer.compute.device import select_device
@@ -130,12 +141,16 @@ class _Reproduction:
         return select_device(device_for(config.trainer.engine, config.device))
 
     @contextmanager
-    def _missing_named(self) -> Iterator[None]:
+    def _missing_named(self, *missing: type[UserError]) -> Iterator[None]:
         """Say that the run cannot be judged where data, code or a device of it are missing; for
-        what was typed besides, the error stays as it is."""
+        what was typed besides, the error stays as it is.
+
+        Args:
+            missing: errors that tell of it.
+        """
         try:
             yield
-        except (ConfigError, DataError, MachineError) as error:
+        except missing as error:
             if self.changes or isinstance(error, UnjudgedError):
                 raise
             raise unjudged(self.original, str(error)) from error
@@ -143,11 +158,9 @@ class _Reproduction:
     def _evidence(self, original: Outcome, again: Outcome) -> Evidence:
         config = self.command.config
 
-        def rounding() -> Rounding | None:
-            parting = first_parting(original.curve(), again.curve())
-            if parting is None or again.trail is None:
-                return None
-            return measure_rounding(config, self._device(), parting, again.trail)
+        def rounding(parting: Parting) -> Rounding | None:
+            here = again.trail.losses if again.trail else {}
+            return measure_rounding(config, self._device(), parting, here)
 
         def seeds() -> list[Outcome]:
             found = other_seeds(original)

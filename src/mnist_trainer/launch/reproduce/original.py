@@ -28,8 +28,6 @@ from mnist_trainer.runs.resume import load_saved_overrides, saved_config
 log = logging.getLogger(__name__)
 
 HOW = ("reproduce", "reproduce_seeds")
-NOT_COMPARED = {*HOW, "name", "hydra.run.dir", "data.root", "data.mirror", "data.download"}
-"""Words beside ``reproduce=`` that leave the verdict one of the same run, not a comparison."""
 
 
 @dataclass(frozen=True)

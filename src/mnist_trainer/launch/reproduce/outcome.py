@@ -1,19 +1,34 @@
 """What a run came to, exactly, and how two runs compare bit for bit. From their files alone."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mnist_trainer.report.read.records import read_run
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.read import number
 from mnist_trainer.runs.trail import Parting, Trail, first_parting, read_trail
 
 LOGGED = ("loss", "accuracy")
 HASHES = ("weights_sha256", "last_weights_sha256")
 
-RecordKey = tuple[str, str, int, int, str]
-"""Kind, split, epoch, step and name of a logged number."""
+
+@dataclass(frozen=True, order=True)
+class LoggedKey:
+    """What a logged number is of."""
+
+    step: int
+    kind: str
+    """interval, epoch or final."""
+    split: str
+    epoch: int
+    name: str
+    since: int = 0
+    """The step after which an interval began: intervals of another length hold other means."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} ({self.split}, epoch {self.epoch}, step {self.step})"
 
 
 @dataclass(frozen=True)
@@ -26,21 +41,15 @@ class Outcome:
     environment: Mapping[str, Any]
     trail: Trail | None
     """None in folders of older versions."""
-    logged: Mapping[RecordKey, float]
+    logged: Mapping[LoggedKey, float]
     """Losses and accuracies of metrics.jsonl, which holds them exactly."""
     result: Mapping[str, Any]
     """Of a completed run; else empty."""
 
-    def curve(self) -> Trail:
-        """The trail; without one the mean losses between log points, by their last step."""
-        if self.trail is not None:
-            return self.trail
-        losses = {
-            step: value
-            for (kind, split, _, step, name), value in self.logged.items()
-            if (kind, split, name) == ("interval", "train", "loss")
-        }
-        return Trail(losses, {})
+    @property
+    def has_losses(self) -> bool:
+        """Whether there is a loss of any step to compare with."""
+        return bool(self.trail and self.trail.losses) or any(map(is_interval_loss, self.logged))
 
     def final(self) -> dict[str, float]:
         """The numbers that runs of different seeds are compared by; without those that are not
@@ -48,9 +57,9 @@ class Outcome:
         test = self.result.get("test")
         test = test if isinstance(test, dict) else {}
         epochs = {
-            step: value
-            for (kind, split, _, step, name), value in self.logged.items()
-            if (kind, split, name) == ("epoch", "train", "loss")
+            key.step: value
+            for key, value in self.logged.items()
+            if (key.kind, key.split, key.name) == ("epoch", "train", "loss")
         }
         found = {
             "test accuracy": number(test.get("accuracy")),
@@ -68,14 +77,25 @@ def read_outcome(folder: RunFolder) -> Outcome:
         config=run.config,
         environment=run.environment,
         trail=read_trail(folder.trail),
-        logged={
-            (each.kind, each.split, each.epoch, each.step, name): value
-            for each in run.metrics
-            for name in LOGGED
-            if (value := each.values.get(name)) is not None
-        },
+        logged=dict(_logged(run.metrics)),
         result=run.result if run.completed else {},
     )
+
+
+def is_interval_loss(key: LoggedKey) -> bool:
+    return (key.kind, key.split, key.name) == ("interval", "train", "loss")
+
+
+def _logged(records: Iterable[MetricRecord]) -> Iterator[tuple[LoggedKey, float]]:
+    before: dict[str, int] = {}
+    for each in records:
+        since = before.get(each.split, 0) if each.kind == "interval" else 0
+        for name in LOGGED:
+            if (value := each.values.get(name)) is not None:
+                key = LoggedKey(each.step, each.kind, each.split, each.epoch, name, since)
+                yield key, value
+        if each.kind == "interval":
+            before[each.split] = each.step
 
 
 @dataclass(frozen=True)
@@ -86,7 +106,7 @@ class Comparison:
     num_losses: int
     num_digests: int
     num_logged: int
-    first_logged: tuple[RecordKey, float, float] | None
+    first_logged: tuple[LoggedKey, float, float] | None
     """The first logged number that differs, with both values."""
     weights_equal: bool | None
     """By their SHA-256; None where the runs are not of equal length, or not at their end."""
@@ -108,12 +128,14 @@ class Comparison:
 
 def compare(original: Outcome, again: Outcome) -> Comparison:
     """Compare two runs bit for bit."""
-    there, here = original.curve(), again.curve()
-    if original.trail is None or again.trail is None:
-        # Mean losses between log points are compared with their like.
-        there, here = (replace(each, trail=None).curve() for each in (original, again))
-    both = sorted(original.logged.keys() & again.logged.keys(), key=lambda key: (key[3], key))
+    both = sorted(original.logged.keys() & again.logged.keys())
     pairs = ((key, original.logged[key], again.logged[key]) for key in both)
+    there, here = original.trail, again.trail
+    if there is None or here is None:
+        steps = [key for key in both if is_interval_loss(key)]
+        there, here = (
+            Trail({key.step: run.logged[key] for key in steps}, {}) for run in (original, again)
+        )
     hashes = [(original.result.get(name), again.result.get(name)) for name in HASHES]
     comparable = original.result.get("steps") == again.result.get("steps") and all(hashes[0])
     return Comparison(

@@ -7,7 +7,7 @@ import numpy as np
 
 from mnist_trainer.compute.device import Device
 from mnist_trainer.config.settings import RunConfig
-from mnist_trainer.runs.trail import Parting, Trail
+from mnist_trainer.runs.trail import Parting
 
 WINDOW = 3
 """Steps in which the twin shows the size of rounding. Later it may have grown by a factor of a
@@ -41,13 +41,13 @@ class Rounding:
 
 
 def measure_rounding(
-    config: RunConfig, device: Device, parting: Parting, trail: Trail
+    config: RunConfig, device: Device, parting: Parting, losses: Mapping[int, float]
 ) -> Rounding | None:
     """Train a twin with reversed batches up to the step where two runs part.
 
     Args:
         config: of the run that was trained here.
-        trail: of that run.
+        losses: of that run, by step.
 
     Returns:
         None where a twin cannot be calibrated.
@@ -58,7 +58,7 @@ def measure_rounding(
 
     first = parting.same_until + 1
     last = parting.step + WINDOW - 1
-    here: Mapping[int, float] = trail.losses
+    here = losses
     if config.trainer.engine != "autograd":
         # The engines without it draw dropout in a way of their own; their sums are the same.
         config = replace(config, trainer=replace(config.trainer, engine="autograd"))

@@ -11,6 +11,7 @@ from typing import Any
 from mnist_trainer.compute.device import Device
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.launch.reproduce.outcome import Outcome, read_outcome
+from mnist_trainer.report.analysis.differences import source_differences
 from mnist_trainer.report.analysis.statistics import prediction_interval
 from mnist_trainer.runs.config_hash import is_unhashed
 from mnist_trainer.runs.folder import RunFolder
@@ -38,16 +39,23 @@ class SeedTest:
 
 
 def other_seeds(original: Outcome) -> list[Outcome]:
-    """Completed runs beside the original, as in a sweep, that differ from it in the seed alone."""
+    """Completed runs beside the original, as in a sweep, that differ from it in the seed alone: of
+    the same settings, and of the same code as far as both recorded it."""
     wanted = _recipe(original.config)
     beside = itertools.islice(runs_below(original.folder.path.parent), MAX_SIBLINGS)
     runs = (read_outcome(RunFolder(path)) for path in beside if path != original.folder.path)
     found: dict[Any, Outcome] = {}
     for run in runs:
         seed = run.config.get("seed")
-        if run.result and seed != original.config.get("seed") and _recipe(run.config) == wanted:
+        same = _recipe(run.config) == wanted and not source_differs(original, run)
+        if run.result and same and seed != original.config.get("seed"):
             found.setdefault(seed, run)
     return list(found.values())
+
+
+def source_differs(a: Outcome, b: Outcome) -> bool:
+    """Whether two runs are known to be of different code."""
+    return any(each.matters for each in source_differences(a.environment, b.environment))
 
 
 def _recipe(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,11 +103,8 @@ def parting_lines(comparison: Comparison) -> list[str]:
     if parting and parting.weights_step:
         lines.append(f"weights after step {parting.weights_step}: their digests differ")
     if comparison.first_logged:
-        (kind, split, epoch, step, name), a, b = comparison.first_logged
-        lines.append(
-            f"logged {kind} {name} ({split}, epoch {epoch}, step {step}): {a.hex()} there,"
-            f" {b.hex()} here"
-        )
+        key, a, b = comparison.first_logged
+        lines.append(f"logged {key}: {a.hex()} there, {b.hex()} here")
     return lines
 
 
@@ -151,7 +148,7 @@ def write_reproduction(
             "weights_step": parting.weights_step,
         },
         "first_logged": logged
-        and {"record": list(logged[0]), "values": [value.hex() for value in logged[1:]]},
+        and {"record": vars(logged[0]), "values": [value.hex() for value in logged[1:]]},
         "rounding": rounding and {**vars(rounding), "ratio": rounding.ratio},
         "seeds": [vars(test) for test in judgement.tests],
         "machine": [vars(e) for e in machine_differences(original.environment, again.environment)],

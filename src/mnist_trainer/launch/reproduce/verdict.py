@@ -11,6 +11,7 @@ from mnist_trainer.launch.reproduce.outcome import Comparison, Outcome, compare
 from mnist_trainer.launch.reproduce.rounding import Rounding
 from mnist_trainer.launch.reproduce.seeds import SeedTest, compare_with_seeds
 from mnist_trainer.runs.read import number
+from mnist_trainer.runs.trail import Parting
 
 EXPLAINING = (
     ("packages", "torch"),
@@ -56,7 +57,7 @@ class Judgement:
 class Evidence:
     """What can be found out where the bits are not the same; each costs training."""
 
-    rounding: Callable[[], Rounding | None]
+    rounding: Callable[[Parting], Rounding | None]
     """Measures rounding at the step where the runs part; None where it cannot be calibrated."""
     seeds: Callable[[], Sequence[Outcome]]
     """Runs of the original's recipe with other seeds."""
@@ -74,8 +75,8 @@ def judge(original: Outcome, again: Outcome, evidence: Evidence) -> Judgement:
         return _judge_evaluation(comparison)
     rounding = None
     same_seed = original.config.get("seed") == again.config.get("seed")
-    if same_seed and original.trail is not None:
-        rounding = evidence.rounding()
+    if same_seed and original.trail and again.trail:
+        rounding = evidence.rounding(comparison.parting)
         if rounding and rounding.fits and _is_near(original, again):
             because = (
                 f"the losses part by {rounding.ratio:.2g} times what rounding makes at that step"

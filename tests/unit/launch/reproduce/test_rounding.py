@@ -4,7 +4,7 @@ import pytest
 
 from mnist_trainer.compute.device import select_device
 from mnist_trainer.launch.reproduce.rounding import FACTOR, Rounding, measure_rounding
-from mnist_trainer.runs.trail import Parting, Trail
+from mnist_trainer.runs.trail import Parting
 from mnist_trainer.training.twin import reversed_twin
 from tests.conftest import Compose
 
@@ -38,7 +38,7 @@ def test_an_ulp_is_rounding_and_a_thousandth_is_not(
     ratios = []
     for there in (here + 2e-7, here + 1e-3):
         parting = Parting(STEP, (there, here), STEP - 1, None)
-        found = measure_rounding(config, device, parting, Trail(losses, {}))
+        found = measure_rounding(config, device, parting, losses)
         assert found is not None
         ratios.append(found.ratio)
     assert ratios[0] <= FACTOR < ratios[1]
@@ -48,11 +48,11 @@ def test_a_run_whose_steps_before_are_not_repeated_cannot_be_calibrated(compose:
     config = compose("model=linear", *WORDS)
     device = select_device(config.device)
     parting = Parting(STEP, (1.0, 2.0), STEP - 1, None)
-    trail = Trail(dict.fromkeys(range(1, STEP + 3), 2.0), {})
-    assert measure_rounding(config, device, parting, trail) is None
+    losses = dict.fromkeys(range(1, STEP + 3), 2.0)
+    assert measure_rounding(config, device, parting, losses) is None
 
 
 def test_digests_alone_tell_no_size(compose: Compose) -> None:
     config = compose("model=linear", *WORDS)
     parting = Parting(STEP, None, STEP, STEP)
-    assert measure_rounding(config, select_device(config.device), parting, Trail({}, {})) is None
+    assert measure_rounding(config, select_device(config.device), parting, {}) is None

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from mnist_trainer.errors import ExitCode
-from mnist_trainer.launch.reproduce.outcome import Outcome, compare
+from mnist_trainer.launch.reproduce.outcome import LoggedKey, Outcome, compare
 from mnist_trainer.launch.reproduce.rounding import Rounding
 from mnist_trainer.launch.reproduce.verdict import Evidence, Verdict, judge
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.trail import Trail
 
+EPOCH_LOSS = LoggedKey(30, "epoch", "train", 1, "loss")
 LOSSES = {step: 1 / step for step in range(1, 31)}
 HERE = {"packages": {"torch": "2.14.1"}, "device": {"type": "cpu", "precision": "fp32"}}
 
@@ -28,7 +29,7 @@ def run(
             config={"seed": seed},
             environment=HERE,
             trail=Trail(LOSSES, {1: 5}),
-            logged={("epoch", "train", 1, 30, "loss"): loss},
+            logged={EPOCH_LOSS: loss},
             result={
                 "test": test,
                 "steps": 30,
@@ -45,12 +46,12 @@ def parted(step: int, by: float, **changes: Any) -> Outcome:
     return run(trail=Trail(losses, {1: 5}), **{"weights": "b", **changes})
 
 
-def not_needed() -> Any:
+def not_needed(*_: object) -> Any:
     raise AssertionError("nothing is to be trained for this verdict")
 
 
 def evidence(rounding: Rounding | None = None, seeds: Sequence[Outcome] = ()) -> Evidence:
-    return Evidence(lambda: rounding, lambda: seeds)
+    return Evidence(lambda _: rounding, lambda: seeds)
 
 
 SEEDS = [run(accuracy=0.97 + n / 1000, loss=0.1 + n / 1000, seed=n + 1) for n in range(-2, 3)]
@@ -69,7 +70,7 @@ def test_equal_runs_are_the_same_bits() -> None:
         run(trail=Trail({**LOSSES, 30: 0.5}, {1: 5})),
         run(trail=Trail(LOSSES, {1: 6})),
         run(weights="b"),
-        run(logged={("epoch", "train", 1, 30, "loss"): 0.1 + 1e-16}),
+        run(logged={EPOCH_LOSS: 0.1 + 1e-16}),
     ],
     ids=["loss", "digest", "weights", "logged"],
 )
@@ -89,12 +90,12 @@ def test_nothing_in_common_cannot_be_judged() -> None:
 
 
 def test_a_difference_of_the_twin_s_size_is_rounding() -> None:
-    found = judge(run(), parted(20, 2e-7), Evidence(lambda: LITTLE, not_needed))
+    found = judge(run(), parted(20, 2e-7), Evidence(lambda _: LITTLE, not_needed))
     assert found.verdict == Verdict.ROUNDING
 
 
 def test_a_larger_difference_with_the_same_seed_is_different() -> None:
-    found = judge(run(), parted(20, 1e-2), Evidence(lambda: LARGE, not_needed))
+    found = judge(run(), parted(20, 1e-2), Evidence(lambda _: LARGE, not_needed))
     assert found.verdict == Verdict.DIFFERENT
     assert found.verdict.exit_code is ExitCode.DIFFERENT
     parting = found.comparison.parting
@@ -130,8 +131,17 @@ def test_too_few_seeds_cannot_judge() -> None:
 
 
 def test_equal_weights_whose_evaluation_is_summed_otherwise_are_rounding() -> None:
-    again = run(logged={("epoch", "train", 1, 30, "loss"): 0.1 * (1 + 1e-7)})
+    again = run(logged={EPOCH_LOSS: 0.1 * (1 + 1e-7)})
     found = judge(run(), again, Evidence(not_needed, not_needed))
     assert found.verdict == Verdict.ROUNDING
-    again = run(logged={("epoch", "train", 1, 30, "loss"): 0.11})
+    again = run(logged={EPOCH_LOSS: 0.11})
     assert judge(run(), again, evidence()).verdict == Verdict.DIFFERENT
+
+
+def test_means_over_other_intervals_are_not_compared() -> None:
+    key = LoggedKey(20, "interval", "train", 1, "loss", since=10)
+    other = replace(key, since=0)
+    found = compare(run(logged={key: 0.5}), run(logged={other: 0.7}))
+    assert found.same_bits
+    assert found.num_logged == 0
+    assert not compare(run(logged={key: 0.5}), run(logged={key: 0.7})).same_bits
