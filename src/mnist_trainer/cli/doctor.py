@@ -1,6 +1,5 @@
 """``python -m mnist_trainer.doctor``: check what a run needs on this machine."""
 
-import os
 import platform
 import re
 import shutil
@@ -16,6 +15,7 @@ from mnist_trainer.cli.arguments import ArgumentParser, typed_words
 from mnist_trainer.cli.exit import exit_codes
 from mnist_trainer.errors import ExitCode, UserError
 from mnist_trainer.system.console import make_console, make_table, printable
+from mnist_trainer.system.cores import usable_cores
 from mnist_trainer.system.files import data_cache_folder
 from mnist_trainer.system.openmp import limit_openmp_spinning
 from mnist_trainer.system.paths import real_path
@@ -102,7 +102,7 @@ def devices() -> list[Finding]:
 
     from mnist_trainer.compute.device import available_devices
 
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     threads = torch.get_num_threads()
     advice = f"more than the {cores} cores: unset OMP_NUM_THREADS, or device.threads={cores}"
     found = f"{threads} of {cores} cores"

@@ -12,6 +12,7 @@ from mnist_trainer.compute.world import World
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import Batches, EpochSampler, stream_seed
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.training.memory_layout import is_dense
 from mnist_trainer.training.step import StepOutput, TrainStep
 
 log = logging.getLogger(__name__)
@@ -160,13 +161,9 @@ def like(tensor: Tensor, section: Tensor) -> Tensor:
 
     Fused optimizers need weights and gradients in the same memory layout.
     """
-    ends = (
-        sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-        + 1
-    )
     return (
         section.as_strided(tensor.shape, tensor.stride())
-        if ends == tensor.numel()
+        if is_dense(tensor)
         else section.view(tensor.shape)
     )
 

@@ -22,6 +22,7 @@ from mnist_trainer.runs.trail import (
     keeps_loss,
     read_trail,
 )
+from mnist_trainer.training.memory_layout import is_dense
 from mnist_trainer.training.tracking.terminal import Terminal
 from mnist_trainer.training.tracking.tracker import disk_failures
 
@@ -80,12 +81,6 @@ def _with_keys(parameters: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
     drawn = np.frombuffer(np.random.RandomState(0).bytes(8 * sum(sizes)), np.int64)
     keys = (torch.from_numpy(drawn.copy()) | 1).to(words[0].device)
     return list(zip(words, keys.split(sizes), strict=True))
-
-
-def is_dense(tensor: Tensor) -> bool:
-    """Whether a tensor lies in memory without gaps, so that a view can see all of it."""
-    pairs = zip(tensor.shape, tensor.stride(), strict=True)
-    return sum((size - 1) * stride for size, stride in pairs) + 1 == tensor.numel()
 
 
 def _words(tensor: Tensor) -> list[Tensor]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_trainer.compute.passport.identity import cgroup_folders
+from mnist_trainer.compute.passport.identity import cgroup_folders, system_text
 
 STAT = Path("/proc/stat")
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
@@ -68,11 +68,13 @@ class Accounts:
 
 def read_accounts() -> Accounts:
     """The accounts at this moment."""
-    busy, stolen = read_stat(_text(STAT))
-    throttled, count = read_throttling([_text(path / "cpu.stat") for path in cgroup_folders()])
+    busy, stolen = read_stat(system_text(STAT))
+    throttled, count = read_throttling(
+        [system_text(path / "cpu.stat") for path in cgroup_folders()]
+    )
     used = os.times()
     own = used.user + used.system + used.children_user + used.children_system
-    thread, waited = time.thread_time(), read_waiting(_text(SCHEDSTAT))
+    thread, waited = time.thread_time(), read_waiting(system_text(SCHEDSTAT))
     return Accounts(time.perf_counter(), own, thread, waited, busy, stolen, throttled, count)
 
 
@@ -105,10 +107,3 @@ def read_throttling(texts: list[str]) -> tuple[float | None, int | None]:
             micro = found.get("throttled_usec", found.get("throttled_time", 0) / 1000)
             seconds.append(micro / 1e6)
     return max(seconds, default=None), max(counts, default=None)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""

@@ -12,6 +12,7 @@ import torch
 
 from mnist_trainer.compute.device import available_devices, cpu_name
 from mnist_trainer.compute.environment import arithmetic_variables
+from mnist_trainer.system.cores import usable_cores
 from mnist_trainer.system.version import package_version
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -28,13 +29,11 @@ SHOWN_FLAGS = (
     "sse4_2", "avx", "fma", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16",
     "amx_tile", "amx_bf16", "asimd", "bf16", "sve", "i8mm",
 )  # fmt: skip
-# Set by the commands themselves, and changes no sum.
-OURS = {"GOMP_SPINCOUNT"}
 
 
 def describe_machine() -> dict[str, Any]:
     """Everything on which speed and bits of a run depend, as plain values."""
-    processor = read_processor(_text(CPUINFO))
+    processor = read_processor(system_text(CPUINFO))
     flags = processor.pop("flags")
     offered = offered_capability(flags)
     return {
@@ -52,9 +51,7 @@ def describe_machine() -> dict[str, Any]:
         },
         "torch": describe_torch(torch.__config__.show()),
         "threads": torch.get_num_threads(),
-        "variables": {
-            name: value for name, value in arithmetic_variables().items() if name not in OURS
-        },
+        "variables": arithmetic_variables(),
         "devices": available_devices(),
     }
 
@@ -80,19 +77,12 @@ def offered_capability(flags: frozenset[str]) -> str | None:
     return next((name for name, needed in NEEDED_FLAGS.items() if needed <= flags), "DEFAULT")
 
 
-def usable_cores() -> int:
-    """Cores that the scheduler lets this process run on."""
-    with suppress(AttributeError, OSError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def cpu_quota() -> float | None:
     """Cores that the control group of this process may fill on average; None without a limit."""
     for folder in cgroup_folders():
-        limit, _, period = _text(folder / "cpu.max").partition(" ")
-        limit = limit or _text(folder / "cpu.cfs_quota_us")
-        period = period or _text(folder / "cpu.cfs_period_us")
+        limit, _, period = system_text(folder / "cpu.max").partition(" ")
+        limit = limit or system_text(folder / "cpu.cfs_quota_us")
+        period = period or system_text(folder / "cpu.cfs_period_us")
         with suppress(ValueError, ZeroDivisionError):
             if float(limit) > 0:
                 return float(limit) / float(period)
@@ -102,7 +92,7 @@ def cpu_quota() -> float | None:
 def cgroup_folders() -> list[Path]:
     """Folders of this process's CPU control group and its parents, version 2 and version 1."""
     found = []
-    for line in _text(Path("/proc/self/cgroup")).splitlines():
+    for line in system_text(Path("/proc/self/cgroup")).splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if controllers and "cpu" not in controllers.split(","):
@@ -117,8 +107,8 @@ def cgroup_folders() -> list[Path]:
 def megahertz() -> float | None:
     """The highest clock rate that the system names; in a virtual machine, the nominal one."""
     with suppress(ValueError):
-        return float(_text(FREQUENCY)) / 1000
-    named = re.search(r"^cpu MHz\s*:\s*([\d.]+)", _text(CPUINFO), re.M)
+        return float(system_text(FREQUENCY)) / 1000
+    named = re.search(r"^cpu MHz\s*:\s*([\d.]+)", system_text(CPUINFO), re.M)
     return float(named[1]) if named else None
 
 
@@ -166,7 +156,8 @@ def kind_of(machine: Mapping[str, Any], threads: int) -> dict[str, Any]:
     }
 
 
-def _text(path: Path) -> str:
+def system_text(path: Path) -> str:
+    """What the system tells in a file; empty where it has no such file."""
     try:
         return path.read_text(errors="replace").strip()
     except OSError:

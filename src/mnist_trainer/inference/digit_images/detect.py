@@ -4,7 +4,6 @@ No torch here: the processes would import it for nothing.
 """
 
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from mnist_trainer.inference.digit_images.boxes import DetectedDigit
 from mnist_trainer.inference.digit_images.find_images import ImageSource
 from mnist_trainer.inference.digit_images.prepare import WORKING_SIDE
 from mnist_trainer.inference.digit_images.read_image import ImageError, SourceImage
+from mnist_trainer.system.cores import usable_cores
 from mnist_trainer.system.signals import ignore_terminal
 
 WORKING_SIDES = {"one": WORKING_SIDE, "many": 1280}
@@ -59,7 +59,7 @@ def detect_all(
 ) -> Iterator[Detection]:
     """Detect the digits of each image, in the order of the sources."""
     one = partial(detect, digits=digits, other_things=other_things)
-    processes = min(available_cores(), MAX_PROCESSES)
+    processes = min(usable_cores(), MAX_PROCESSES)
     # Standard input belongs to this process.
     if len(sources) < MANY or processes < 2 or any(source.file is None for source in sources):
         yield from map(one, sources)
@@ -73,10 +73,3 @@ def detect_all(
             yield from pool.map(one, batch, chunksize=4)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -11,7 +11,8 @@ from mnist_trainer.compute.passport.identity import kind_of
 from mnist_trainer.compute.passport.known import expected_digests, known_kinds
 from mnist_trainer.launch.in_process import run_in_process
 from mnist_trainer.launch.options import path_override
-from mnist_trainer.runs.read import parse_json, read_file, read_json
+from mnist_trainer.runs.metric_records import read_records
+from mnist_trainer.runs.read import read_json
 from mnist_trainer.system.files import data_cache_folder
 
 MODELS = ("fcn", "cnn")
@@ -51,28 +52,26 @@ class Runs:
         folder = self._folder / f"run-{self._count}"
         places = (path_override("hydra.run.dir", folder), path_override("data.root", self._data))
         made, config = run_in_process([*words, "tracker=none", *places], quiet=True)
-        losses = hashlib.sha256(loss_records(read_file(made.metrics))).hexdigest()
         result: dict[str, Any] = read_json(made.result)
         result |= {
             "layers": read_json(made.layers)["layers"],
             "device": read_json(made.environment)["device"],
             "batch_size": config.trainer.batch_size,
-            "losses_sha256": losses,
+            "losses_sha256": losses_digest(made.metrics),
         }
         return result
 
 
-def loss_records(metrics: bytes) -> bytes:
-    """The part of metrics.jsonl that a repetition must give again, which times are not."""
-    records = [read_record(line) for line in metrics.decode().splitlines()]
-    return "\n".join(repr(record) for record in records).encode()
-
-
-def read_record(line: str) -> tuple[object, ...]:
-    """Step and loss of a record, the loss with all its bits."""
-    record = parse_json(line)
-    loss = record.get("loss")
-    return record.get("kind"), record.get("split"), record.get("step"), float(loss).hex()
+def losses_digest(metrics: Path) -> str:
+    """SHA-256 of the losses of metrics.jsonl with all their bits; of nothing that a repetition may
+    change, such as times."""
+    records, _ = read_records(metrics)
+    losses = [
+        repr((each.kind, each.split, each.step, each.loss.hex()))
+        for each in records
+        if each.loss is not None
+    ]
+    return hashlib.sha256("\n".join(losses).encode()).hexdigest()
 
 
 @contextlib.contextmanager

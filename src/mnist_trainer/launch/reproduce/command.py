@@ -53,6 +53,20 @@ def run_reproductions(command: ResolvedCommand, originals: Originals, started: f
         SystemExit: with the exit code of the worst verdict.
         UserError: of the kind that says what went wrong.
     """
+    _check_places(command, originals)
+    verdicts = []
+    for folder in originals.folders:
+        verdicts.append(_verdict_on(command, folder, started, alone=not originals.is_sweep))
+        started = time.perf_counter()
+    if originals.is_sweep:
+        show_summary(list(zip(originals.folders, verdicts, strict=True)))
+    codes = {verdict.exit_code for verdict in verdicts}
+    worst = (ExitCode.DIFFERENT, ExitCode.UNJUDGED, ExitCode.OK)
+    sys.exit(next(code for code in worst if code in codes))
+
+
+def _check_places(command: ResolvedCommand, originals: Originals) -> None:
+    """Raise ``ConfigError`` for a folder that the new run cannot have."""
     if originals.is_sweep and command.typed_folder("hydra.run.dir"):
         raise ConfigError(
             "hydra.run.dir: one folder cannot hold the runs of a whole sweep. Leave it out, or name"
@@ -66,15 +80,6 @@ def run_reproductions(command: ResolvedCommand, originals: Originals, started: f
         )
     if run_dir and not resumption:
         refuse_used_folder(run_dir)
-    verdicts = []
-    for folder in originals.folders:
-        verdicts.append(_verdict_on(command, folder, started, alone=not originals.is_sweep))
-        started = time.perf_counter()
-    if originals.is_sweep:
-        show_summary(list(zip(originals.folders, verdicts, strict=True)))
-    codes = {verdict.exit_code for verdict in verdicts}
-    worst = (ExitCode.DIFFERENT, ExitCode.UNJUDGED, ExitCode.OK)
-    sys.exit(next(code for code in worst if code in codes))
 
 
 def _verdict_on(

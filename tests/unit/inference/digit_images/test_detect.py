@@ -35,7 +35,7 @@ def test_several_processes_detect_the_same_in_the_same_order(
     expected = [content(detect(source, "one", other_things=False)) for source in sources]
     monkeypatch.setattr(module, "MANY", 4)
     monkeypatch.setattr(module, "BATCH", 3)
-    monkeypatch.setattr(module, "available_cores", lambda: 2)
+    monkeypatch.setattr(module, "usable_cores", lambda: 2)
     found = detect_all(sources, "one", other_things=False)
     assert [content(next(found)) for _ in range(2)] == expected[:2]
     assert multiprocessing.active_children()
@@ -48,7 +48,7 @@ def test_processes_end_where_nobody_asks_for_the_rest(
     sources: list[ImageSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MANY", 4)
-    monkeypatch.setattr(module, "available_cores", lambda: 2)
+    monkeypatch.setattr(module, "usable_cores", lambda: 2)
     found = detect_all(sources, "one", other_things=False)
     next(found)
     found.close()  # type: ignore[attr-defined]
@@ -62,7 +62,7 @@ def test_few_files_and_standard_input_start_no_process(
         raise AssertionError("no process is to be started")
 
     monkeypatch.setattr(module, "ProcessPoolExecutor", refused)
-    monkeypatch.setattr(module, "available_cores", lambda: 2)
+    monkeypatch.setattr(module, "usable_cores", lambda: 2)
     assert len(list(detect_all(sources, "one", other_things=False))) == 7
     monkeypatch.setattr(module, "MANY", 4)
     mixed = [*sources, ImageSource("-", None, "nothing there.")]

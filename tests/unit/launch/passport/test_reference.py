@@ -1,5 +1,6 @@
 """What is compared of two runs, and what is not."""
 
+import hashlib
 from pathlib import Path
 
 from mnist_trainer.launch.passport.reference import (
@@ -8,18 +9,26 @@ from mnist_trainer.launch.passport.reference import (
     Runs,
     digests,
     entries_to_record,
-    loss_records,
+    losses_digest,
     reference_words,
 )
 
-LINE = '{"kind": "interval", "split": "train", "step": 1, "loss": %s, "images_per_second": %s}\n'
+LINE = (
+    '{"kind": "interval", "split": "train", "epoch": 1, "step": 1, "loss": %s,'
+    ' "images_per_second": %s}\n'
+)
 
 
-def test_every_bit_of_a_loss_counts_and_no_time_does() -> None:
-    first = (LINE % (0.1, 5.0)).encode()
-    assert loss_records(first) == loss_records((LINE % (0.1, 7.0)).encode())
-    assert loss_records(first) != loss_records((LINE % (0.1 + 2e-17, 5.0)).encode())
-    assert b"0x1.999999999999ap-4" in loss_records(first)
+def test_every_bit_of_a_loss_counts_and_no_time_does(tmp_path: Path) -> None:
+    def digest(loss: float, speed: float) -> str:
+        path = tmp_path / "metrics.jsonl"
+        path.write_text(LINE % (loss, speed))
+        return losses_digest(path)
+
+    assert digest(0.1, 5.0) == digest(0.1, 7.0)
+    assert digest(0.1, 5.0) != digest(0.1 + 2e-17, 5.0)
+    record = "('interval', 'train', 1, '0x1.999999999999ap-4')"
+    assert digest(0.1, 5.0) == hashlib.sha256(record.encode()).hexdigest()
 
 
 def test_a_run_is_repeated_with_the_same_digests(tmp_path: Path, data_root: Path) -> None:
