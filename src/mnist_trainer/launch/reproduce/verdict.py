@@ -77,18 +77,19 @@ def judge(original: Outcome, again: Outcome, evidence: Evidence) -> Judgement:
     same_seed = original.config.get("seed") == again.config.get("seed")
     if same_seed and original.trail and again.trail:
         rounding = evidence.rounding(comparison.parting)
-        if rounding and rounding.fits and _is_near(original, again):
-            because = (
-                f"the losses part by {rounding.ratio:.2g} times what rounding makes at that step"
-            )
-            return Judgement(Verdict.ROUNDING, because, comparison, rounding)
-        if rounding and not rounding.fits and not explained(original, again):
-            because = (
-                f"the losses part by {rounding.ratio:.2g} times what rounding makes at that step,"
-                " and the same seed leaves nothing else to chance"
-            )
-            return Judgement(Verdict.DIFFERENT, because, comparison, rounding)
+    if rounding and (verdict := _verdict_by_rounding(original, again, rounding)):
+        because = f"the losses part by {rounding.ratio:.2g} times what rounding makes at that step"
+        if verdict == Verdict.DIFFERENT:
+            because += ", and the same seed leaves nothing else to chance"
+        return Judgement(verdict, because, comparison, rounding)
     return _judge_among_seeds(original, again, comparison, rounding, evidence.seeds())
+
+
+def _verdict_by_rounding(original: Outcome, again: Outcome, rounding: Rounding) -> Verdict | None:
+    """What the size of the first difference says; None where the spread of seeds must decide."""
+    if rounding.fits:
+        return Verdict.ROUNDING if _is_near(original, again) else None
+    return None if explained(original, again) else Verdict.DIFFERENT
 
 
 def _judge_evaluation(comparison: Comparison) -> Judgement:
