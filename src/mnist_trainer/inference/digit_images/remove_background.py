@@ -31,7 +31,7 @@ class InkMap:
     """Standard deviation of the paper's own grain, in the same unit."""
 
     def level(self) -> float:
-        """InkMap of full ink: mean of the strongest thousandth of the pixels, away from the
+        """Strength of full ink: mean of the strongest thousandth of the pixels, away from the
         edges."""
         height, width = self.values.shape
         rim = max(1, min(height, width) // 50)
@@ -51,11 +51,11 @@ class InkMaps:
     """Three views of the same ink, each with the paper and its shading taken away."""
 
     neutral: InkMap
-    """By the color channel that shows a pixel least: black and grey ink only."""
+    """By the colour channel that shows a pixel least: black and grey ink only."""
     coloured: InkMap
-    """The difference of the other two: colored ink without black and grey."""
+    """The difference of the other two: coloured ink without black and grey."""
     strongest: InkMap
-    """By the color channel that shows it most: ink of any color."""
+    """By the colour channel that shows it most: ink of any colour."""
 
 
 def subtract_background(pixels: RGB) -> InkMaps:
