@@ -44,11 +44,12 @@ HUNG = -100
 class Forks:
     """A process that runs commands in forks of itself; a context manager."""
 
-    def __init__(self, cwd: Path, cache: Path | None = None) -> None:
+    def __init__(self, cwd: Path, cache: Path | None = None, **environment: str) -> None:
         """Args:
         cwd: the working directory of the commands.
         cache: the user's cache folder, which holds the data below ``mnist-trainer``; None: the
             commands are told where their data are.
+        environment: further variables of the commands.
         """
         self.cwd = cwd
         own = {} if cache is None else {"XDG_CACHE_HOME": str(cache)}
@@ -57,7 +58,7 @@ class Forks:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env={**os.environ, **own, "COLUMNS": "200", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **own, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment},
             text=True,
         )
 

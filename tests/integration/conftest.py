@@ -5,11 +5,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests import forked_commands
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,28 @@ QUICK = (
 )
 
 
+FORKED = {
+    "mnist_trainer": "train",
+    **{f"mnist_trainer.cli.{name}": name for name in ("eval", "predict", "export", "report")},
+}
+
+
+@pytest.fixture(scope="session")
+def forks(
+    data_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["forked_commands.Forks"]:
+    """Whole commands in forks of a process that has imported everything: of the three seconds that
+    a short command takes two go to imports."""
+    from tests.forked_commands import Forks
+
+    with Forks(tmp_path_factory.mktemp("forks"), XDG_CACHE_HOME=str(data_root.parent)) as started:
+        yield started
+
+
 @pytest.fixture
-def mnist_train(data_root: Path, tmp_path: Path) -> Command:
-    """Run ``mnist-train`` with the words, in ``tmp_path``, on data that is unpacked already."""
+def mnist_train(data_root: Path, tmp_path: Path, forks: "forked_commands.Forks") -> Command:
+    """Run ``mnist-train`` with the words, in ``tmp_path``, on data that is unpacked already: in a
+    fork, or in a process of its own where the environment or the launcher asks for one."""
 
     def run(
         *words: str,
@@ -48,6 +71,9 @@ def mnist_train(data_root: Path, tmp_path: Path) -> Command:
         cache = {"XDG_CACHE_HOME": str(data_root.parent), "COLUMNS": "200"}
         asks = any(word.startswith("-") and word != "-m" for word in words)
         data = [f"data.root={data_root}"] if on_data and not asks else []
+        launches = any(word.startswith("hydra/launcher") for word in words)
+        if module in FORKED and not environment and not launches:
+            return forks.run(FORKED[module], *words, *data, cwd=cwd, timeout=120)
         started = time.perf_counter()
         ended = subprocess.run(
             [sys.executable, "-m", module, *words, *data],
