@@ -9,9 +9,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import signal
 
-# A shell ignores Ctrl+C in what it starts with `&`, and commands that tests start inherit that.
+# A shell ignores Ctrl+C in what it starts with `&`, nohup a closed terminal, and commands that
+# tests start inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
