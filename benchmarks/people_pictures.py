@@ -45,6 +45,7 @@ from mnist_trainer.data.split import stratified_holdout
 from mnist_trainer.inference.digit_images.boxes import Box
 from mnist_trainer.inference.digit_images.read_image import ImageError, read_image
 from mnist_trainer.inference.digit_images.segment import find_digit
+from mnist_trainer.inference.digit_images.segmentations import classify_digits
 from mnist_trainer.inference.scoring.calibration import calibrate_logits
 from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.runs.calibration import write_calibration
@@ -162,10 +163,10 @@ def read_one(trained: TrainedModel, kind: str, label: int, picture: Picture) -> 
     except ImageError:
         nothing = np.zeros((28, 28), np.uint8)
         return Reading(kind, label, picture, nothing, np.zeros(trained.num_classes), NOTHING_FOUND)
-    logits = trained.logits(found.image)[0].double().numpy()
-    right = int(logits.argmax()) == label
-    failure = None if right else failure_class(found.box, picture.box, source.scale)
-    return Reading(kind, label, picture, found.image, logits, failure)
+    (answer,) = classify_digits([found], trained)
+    right = int(answer.logits.argmax()) == label
+    failure = None if right else failure_class(answer.digit.box, picture.box, source.scale)
+    return Reading(kind, label, picture, answer.digit.image, answer.logits, failure)
 
 
 def failure_class(found: Box, digit: Box, scale: float) -> str:

@@ -144,7 +144,11 @@ class TrainedModel:
             ConfigError: another shape, type or range.
             CheckpointError: the weights are so large that logits overflow.
         """
-        return (self.logits(images).double() / self.calibration.temperature).softmax(dim=1)
+        return self.calibrated(self.logits(images))
+
+    def calibrated(self, logits: Tensor) -> Tensor:
+        """Calibrated probabilities of logits (N, C): float64, of the same shape."""
+        return (logits.double() / self.calibration.temperature).softmax(dim=1)
 
     def _batch_logits(self, images: Tensor) -> Tensor:
         with torch.inference_mode(), self.device.autocast():
@@ -192,7 +196,11 @@ class TrainedModel:
         Raises:
             ConfigError: another shape, type or range.
         """
-        probabilities = self.probabilities(images).float()
+        return self.predictions(self.logits(images))
+
+    def predictions(self, logits: Tensor) -> Predictions:
+        """Predictions from logits (N, C)."""
+        probabilities = self.calibrated(logits).float()
         return Predictions(probabilities.argmax(dim=1), probabilities, self.class_names)
 
 

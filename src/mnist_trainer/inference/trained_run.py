@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.inference.digit_images.prepare import Picture, is_picture, prepare_picture
+from mnist_trainer.inference.digit_images.prepare import Picture, digit_of_picture, is_picture
+from mnist_trainer.inference.digit_images.segmentations import classify_digits
 from mnist_trainer.inference.scoring.evaluation_result import (
     EvaluationResult,
     data_settings,
@@ -48,24 +49,20 @@ class TrainedRun(TrainedModel):
             ConfigError: an array of another shape, type or range.
             DataError: a picture that cannot be used.
         """
-        return super().predict(self.as_images(images))
+        return self.predictions(self._logits_of(images))
 
     def predict_proba(self, images: "Images") -> "np.ndarray[Any, Any]":
         """The probability of each class, float32, (N, C); images as for ``predict``."""
         return self.predict(images).probabilities.numpy()
 
-    def as_images(self, images: "Images") -> Tensor:
-        """What ``predict`` takes, as a tensor (N, 1, 28, 28), uint8 or float32 from 0 to 1."""
+    def _logits_of(self, images: "Images") -> Tensor:
+        """Logits (N, C) of what ``predict`` takes."""
         if is_picture(images):
-            images = prepare_picture(images, self.class_names)  # type: ignore[arg-type]
-        if not isinstance(images, list | tuple):
-            return check_images(images)  # type: ignore[arg-type]
-        if not any(is_picture(each) or hasattr(each, "shape") for each in images):
-            return check_images(images)
-        prepared = [self.as_images(each) for each in images]
-        if len({each.dtype for each in prepared}) > 1:
-            prepared = [each if each.is_floating_point() else each / 255 for each in prepared]
-        return torch.cat(prepared)
+            digit = digit_of_picture(images, self.class_names)  # type: ignore[arg-type]
+            return torch.from_numpy(classify_digits([digit], self)[0].logits)[None]
+        if isinstance(images, list | tuple) and any(map(is_picture, images)):
+            return torch.cat([self._logits_of(each) for each in images])
+        return self.logits(as_images(images)).double()
 
     def evaluate(
         self, split: str = "test", *, data: str | None = None, data_root: str | Path | None = None
@@ -127,3 +124,14 @@ class TrainedRun(TrainedModel):
             return f"test {share:.2f} % (95 % interval {low:.2f} to {high:.2f}, {count:,} images)"
         except (KeyError, TypeError, ValueError):  # The run is not finished, or its file is odd.
             return "not tested"
+
+
+def as_images(images: "Images") -> Tensor:
+    """Arrays, tensors, or a list of them, as a tensor (N, 1, 28, 28), uint8 or float32 from 0 to
+    1."""
+    if not isinstance(images, list | tuple) or not any(hasattr(each, "shape") for each in images):
+        return check_images(images)  # type: ignore[arg-type]
+    prepared = [check_images(each) for each in images]
+    if len({each.dtype for each in prepared}) > 1:
+        prepared = [each if each.is_floating_point() else each / 255 for each in prepared]
+    return torch.cat(prepared)

@@ -87,6 +87,9 @@ class DetectedDigit:
     """Whether one digit was asked for and the image seems to contain more."""
     rejected: tuple[Rejected, ...] = ()
     """What else stood out in a photograph of one digit."""
+    alternatives: tuple["DetectedDigit", ...] = ()
+    """Other segmentations of a photograph of one digit: of ink of one colour or any, with and
+    without what belongs to the edge of the picture. The network has the last word."""
 
     def scaled(self, factor: int) -> "DetectedDigit":
         """The same in an image whose sides are ``factor`` times as long."""

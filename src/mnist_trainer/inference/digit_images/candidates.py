@@ -1,4 +1,4 @@
-"""What in the ink of a picture may be its digit, and which of it most likely is."""
+"""What in the ink of a picture is most like a digit."""
 
 from dataclasses import dataclass
 
@@ -6,54 +6,38 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mnist_trainer.inference.digit_images.borders import by_the_edge, erase_borders, is_lying
 from mnist_trainer.inference.digit_images.boxes import Box, Rejected
 from mnist_trainer.inference.digit_images.components import (
+    MAX_COMPONENTS,
     Component,
     bar_sides,
     component_mask,
     is_bar,
     label_components,
 )
-from mnist_trainer.inference.digit_images.group_strokes import bounding_box
 from mnist_trainer.inference.digit_images.normalize import Ink
-from mnist_trainer.inference.digit_images.remove_background import InkMap
+from mnist_trainer.inference.digit_images.remove_background import INK_THRESHOLD, InkMap
 
-INK_THRESHOLD = 0.25
-"""Share of full ink from which a pixel of a photograph is ink for certain."""
 MIN_PART = 0.04
 """Least area of a component of a digit, as a share of its largest component: less is a speck."""
-MAX_COMPONENTS = 300
-"""More are the grain of a paper, and no writing."""
 AT_THE_EDGE = 0.01
 """How much less likely a component that the edge of the picture cuts is the digit."""
 BAR = 0.6
 """How much less likely a straight bar is the digit: it may be a 1."""
 BAR_BY_THE_EDGE = 0.05
 """The same where it lies along the edge of the picture."""
-LYING, LYING_BAR = 1.5, 0.005
-"""From which share of width to height on a bar lies, and how much less likely it is the digit: a 1
-leans at most, and what is left of a line lies."""
+LYING_BAR = 0.005
+"""How much less likely a lying bar is the digit: a 1 leans at most, and what is left of a line
+lies."""
 DASH_ZONE = 0.12
 """Share of the picture on each side in which a piece of no bar may be a dash of a border."""
-EDGE_ZONE = 0.2
-"""Share of the picture on each side in which a bar along the edge is a border."""
 CLOSE = 0.12
 """Gap to a part of the digit by the edge of the picture, as a share of the digit's longer side."""
-FRINGE = 2
-"""Pixels around an erased border in which what is left is blur, and no ink."""
-DARKER = 0.75
-"""Share of full ink from which a digit is told from a fainter line that it touches."""
 BULKY = 0.62
 """Share of its box that a blob fills: a shadow, a reflection or a finger, unless it is a bar."""
 BLOB = 0.1
 """How much less likely a blob is the digit."""
-HALO = 3
-"""Pixels around a border that blur has darkened."""
-MIN_REST = 0.12
-"""Faintest ink beside what touches the edge that may be the digit, as a share of the strongest."""
-SMALLEST_REST = 0.12
-"""Side of the smallest digit beside what touches the edge, as a share of the picture's shorter
-side."""
 
 
 @dataclass(frozen=True)
@@ -61,105 +45,49 @@ class Candidate:
     """Ink that may be the digit."""
 
     ink: Ink
-    box: Box
     score: float
     rejected: tuple[Rejected, ...]
     """What else was in the picture."""
 
 
-def full_ink(strength: InkMap, least: float) -> Ink | None:
-    """0 for paper to 1 for full ink; None where nothing is stronger than ``least``."""
-    level = strength.level()
-    if level < least:
-        return None
-    low = max(0.2 * level, min(3 * strength.noise, 0.4 * level))
-    return np.asarray(np.clip((strength.values - low) / (0.85 * level - low), 0, 1), np.float64)
-
-
-def best_candidate(strength: InkMap, least: float) -> Candidate | None:
-    """The part of the ink, without lines, that is most like one digit; None on an empty sheet."""
-    ink = full_ink(strength, least)
+def find_candidates(strength: InkMap, least: float) -> list[Candidate]:
+    """The part of the ink that is most like one digit: first without what belongs to the edge of
+    the picture, then with it, where there is such. None on an empty sheet."""
+    ink = strength.full_ink(least)
     if ink is None:
-        return None
-    strength, rejected = erase_borders(strength, ink)
-    ink = full_ink(strength, least)
+        return []
+    rest, rejected = erase_borders(strength, ink)
+    found = [best_candidate(rest, least, rejected)]
+    if rest is not strength:
+        found.append(best_candidate(strength, least, ()))
+    return [each for each in found if each is not None]
+
+
+def best_candidate(
+    strength: InkMap, least: float, erased: tuple[Rejected, ...]
+) -> Candidate | None:
+    """The part of the ink that is most like one digit; None on an empty sheet.
+
+    Args:
+        erased: what was taken out of it before.
+    """
+    ink = strength.full_ink(least)
     if ink is None:
         return None
     labels, components = label_components(ink >= INK_THRESHOLD)
-    kept = remove_frames_and_specks(components, labels, ink.shape)
+    kept = remove_frames_and_specks(components, labels, ink.shape)[:MAX_COMPONENTS]
     if not kept:
         return None
-    scores = {each.label: digit_score(each, labels, strength) for each in kept[:MAX_COMPONENTS]}
-    main = max(kept[:MAX_COMPONENTS], key=lambda component: scores[component.label])
+    scores = {each.label: digit_score(each, labels, strength) for each in kept}
+    main = max(kept, key=lambda component: scores[component.label])
     group = join_parts(main, kept, labels, ink.shape)
-    box = bounding_box(group)
     others = [
         Rejected(each.box, reason(each, labels, main, kept))
         for each in components[:MAX_COMPONENTS]
         if each not in group
     ]
-    score = scores[main.label]
-    return Candidate(keep_components(ink, labels, group), box, score, (*rejected, *others))
-
-
-def erase_borders(strength: InkMap, ink: Ink) -> tuple[InkMap, tuple[Rejected, ...]]:
-    """Erase what touches the edge of the picture and what lies along it, unless nothing else may be
-    the digit.
-
-    The ink that is left may be much fainter than a border was.
-    """
-    labels, components = label_components(ink >= INK_THRESHOLD)
-    reasons = {each: border_reason(each, labels, ink.shape) for each in components[:MAX_COMPONENTS]}
-    borders = [each for each, why in reasons.items() if why]
-    if not borders:
-        return strength, ()
-    mask = np.isin(labels, [each.label for each in borders])
-    spared = darker_parts(mask & (ink >= DARKER), ink.shape)
-    mask &= ~spared
-    erased = ndimage.binary_dilation(mask, iterations=HALO)
-    rest = InkMap(np.where(erased, 0, strength.values).astype(np.float32), strength.noise)
-    remaining = full_ink(rest, max(MIN_REST * strength.level(), 5 * strength.noise))
-    fringe = ndimage.binary_dilation(erased, iterations=FRINGE) & ~spared
-    if remaining is None or not holds_candidate(remaining, fringe):
-        return strength, ()
-    return rest, tuple(Rejected(each.box, reasons[each]) for each in borders)
-
-
-def darker_parts(dark: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The dark parts of a border that may be a digit: it touches fainter lines of the paper."""
-    labels, components = label_components(dark)
-    least = SMALLEST_REST * min(shape)
-    inner = [
-        each
-        for each in components[:MAX_COMPONENTS]
-        if each.box.side >= least and not border_reason(each, labels, shape)
-    ]
-    mask = np.isin(labels, [each.label for each in inner])
-    return np.asarray(ndimage.binary_dilation(mask, iterations=HALO))
-
-
-def border_reason(component: Component, labels: NDArray[np.int32], shape: tuple[int, ...]) -> str:
-    """Why a component belongs to the edge of the picture; empty if it does not."""
-    if component.box.touches_edge(shape):
-        return "at the edge"
-    if by_the_edge(component.box, shape) and is_bar(component_mask(labels, component)):
-        return "line"
-    return ""
-
-
-def holds_candidate(ink: Ink, fringe: NDArray[np.bool_]) -> bool:
-    """Whether some component is large enough for a digit, does not touch the edge, and does not lie
-    in what blur has left around a border."""
-    labels, components = label_components(ink >= INK_THRESHOLD)
-    blurred = np.bincount(labels[fringe], minlength=len(components) + 1)
-    least = SMALLEST_REST * min(ink.shape)
-    return any(
-        each.box.side >= least
-        and not each.box.touches_edge(ink.shape)
-        and blurred[each.label] < 0.5 * each.area
-        and not (is_lying(each.box) and is_bar(component_mask(labels, each)))
-        for each in components
-    )
+    rejected = (*erased, *others)
+    return Candidate(keep_components(ink, labels, group), scores[main.label], rejected)
 
 
 def digit_score(component: Component, labels: NDArray[np.int32], strength: InkMap) -> float:
@@ -184,23 +112,10 @@ def digit_score(component: Component, labels: NDArray[np.int32], strength: InkMa
     return float(score)
 
 
-def is_lying(box: Box) -> bool:
-    """Whether a component is wider than high, as no 1 is."""
-    return box.width > LYING * box.height
-
-
 def is_blob(mask: NDArray[np.bool_]) -> bool:
     """Whether a component is as solid as no stroke is, and no bar."""
     length, thickness = bar_sides(mask)
     return mask.sum() >= BULKY * length * thickness and length < 2.2 * thickness
-
-
-def by_the_edge(box: Box, shape: tuple[int, ...]) -> bool:
-    """Whether the whole of a bar lies close to the edge of the picture that it runs along."""
-    height, width = shape
-    if box.width > box.height:
-        return min(box.bottom, height - box.top) < EDGE_ZONE * height
-    return min(box.right, width - box.left) < EDGE_ZONE * width
 
 
 def reason(

@@ -121,12 +121,20 @@ def classify(source: ImageSource, detection: Detection, trained: "TrainedModel")
     detected = detection.digits
     if not detected:
         return ImagePrediction(source, None, (), detection.error)
-    images = np.stack([digit.image for digit in detected])
-    probabilities = trained.probabilities(images).numpy()  # (N, num_classes)
-    least = trained.calibration.unsure_below
+    # Late: a mistake in the command line is answered before SciPy is imported.
+    from scipy.special import softmax
+
+    from mnist_trainer.inference.digit_images.segmentations import classify_digits
+
+    calibration = trained.calibration
     predictions = [
-        DigitPrediction(digit, row, trained.class_names, least)
-        for digit, row in zip(detected, probabilities, strict=True)
+        DigitPrediction(
+            each.digit,
+            softmax(each.logits / calibration.temperature),
+            trained.class_names,
+            calibration.unsure_below,
+        )
+        for each in classify_digits(detected, trained)
     ]
     return ImagePrediction(source, detection.image, predictions)
 

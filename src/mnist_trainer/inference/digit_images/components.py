@@ -9,6 +9,8 @@ from scipy import ndimage
 from mnist_trainer.inference.digit_images.boxes import Box
 
 EIGHT_CONNECTED = np.ones((3, 3), bool)
+MAX_COMPONENTS = 300
+"""More are the grain of a paper, and no writing."""
 ELONGATED = 4.0
 """Length of the shortest bar, in its widths."""
 

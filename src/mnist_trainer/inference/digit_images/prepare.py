@@ -1,14 +1,13 @@
-"""Prepare one picture of people's own as the 28x28 image that the network is shown."""
+"""Detect the digit of one picture of people's own."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_trainer.errors import DataError
+from mnist_trainer.inference.digit_images.boxes import DetectedDigit
 from mnist_trainer.inference.digit_images.read_image import ImageError, decode, read_image
 
 WORKING_SIDE = 640
@@ -28,8 +27,8 @@ def is_picture(value: Any) -> bool:
     return isinstance(value, Picture)
 
 
-def prepare_picture(picture: Picture, class_names: Sequence[str]) -> NDArray[np.uint8]:
-    """What ``mnist-predict`` shows the network of a picture of one digit, (28, 28).
+def digit_of_picture(picture: Picture, class_names: Sequence[str]) -> DetectedDigit:
+    """The digit that ``mnist-predict`` finds in a picture of one.
 
     Args:
         picture: a file, or an image of Pillow, which stays as it is.
@@ -48,7 +47,7 @@ def prepare_picture(picture: Picture, class_names: Sequence[str]) -> NDArray[np.
             raise ImageError("a folder. Name its files: sorted(Path(FOLDER).glob('*.png'))")
         else:
             source = read_image(Path(picture).expanduser(), WORKING_SIDE)
-        return find_digit(source.pixels, other_things=not knows_digits(class_names)).image
+        return find_digit(source.pixels, other_things=not knows_digits(class_names))
     except ImageError as error:
         name = (
             f"{picture.mode} image of {picture.width} x {picture.height} pixels"

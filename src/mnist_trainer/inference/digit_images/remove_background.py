@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mnist_trainer.inference.digit_images.normalize import Ink
 from mnist_trainer.inference.digit_images.read_image import RGB
 
 CELLS = 64
@@ -16,6 +17,8 @@ MEDIAN_WINDOW = 13
 """Side of the median filter that compares ink with its surroundings, in cells."""
 BINOMIAL = np.outer([1, 2, 1], [1, 2, 1]) / 16
 """Smoothing filter, 3x3."""
+INK_THRESHOLD = 0.25
+"""Share of full ink from which a pixel of a photograph is ink for certain."""
 
 Plane = NDArray[np.float32]
 """(H, W)."""
@@ -29,6 +32,14 @@ class InkMap:
     """Share of the paper's light that is missing: 0 for paper, at most 1."""
     noise: float
     """Standard deviation of the paper's own grain, in the same unit."""
+
+    def full_ink(self, least: float) -> Ink | None:
+        """0 for paper to 1 for full ink; None where nothing is stronger than ``least``."""
+        level = self.level()
+        if level < least:
+            return None
+        low = max(0.2 * level, min(3 * self.noise, 0.4 * level))
+        return np.asarray(np.clip((self.values - low) / (0.85 * level - low), 0, 1), np.float64)
 
     def level(self) -> float:
         """Strength of full ink: mean of the strongest thousandth of the pixels, away from the

@@ -4,6 +4,7 @@ A photograph passes ``remove_background``, ``remove_lines``, ``candidates`` and 
 this order; for all of its digits ``group_strokes`` takes the place of ``candidates``.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -12,15 +13,12 @@ from PIL import Image
 
 from mnist_trainer.inference.digit_images.boxes import Box, DetectedDigit, Rejected
 from mnist_trainer.inference.digit_images.candidates import (
-    INK_THRESHOLD,
-    MAX_COMPONENTS,
     Candidate,
-    best_candidate,
-    full_ink,
+    find_candidates,
     keep_components,
     remove_frames_and_specks,
 )
-from mnist_trainer.inference.digit_images.components import label_components
+from mnist_trainer.inference.digit_images.components import MAX_COMPONENTS, label_components
 from mnist_trainer.inference.digit_images.computer_drawing import (
     as_dataset_image,
     as_mnist_image,
@@ -40,6 +38,7 @@ from mnist_trainer.inference.digit_images.normalize import (
 )
 from mnist_trainer.inference.digit_images.read_image import RGB, ImageError, downsample
 from mnist_trainer.inference.digit_images.remove_background import (
+    INK_THRESHOLD,
     InkMap,
     InkMaps,
     subtract_background,
@@ -154,16 +153,35 @@ def main_digit(pixels: RGB, *, count: bool) -> DetectedDigit:
     least = least_contrast(maps)
     without_lines = remove_lines(maps)
     black, coloured, strongest = (
-        best_candidate(each, least)
+        find_candidates(each, least)
         for each in (without_lines.neutral, without_lines.coloured, without_lines.strongest)
     )
-    chosen = choose(black, coloured, strongest, without_lines)
+    chosen = choose(black[:1], coloured[:1], strongest[:1], without_lines)
     if chosen is None:
         raise ImageError(NO_INK)
     several = count and contains_several_digits(ink_of_page(without_lines, least))
-    rejected = (*erased_lines(maps.strongest, without_lines.strongest), *chosen.rejected)
-    digit = replace(detected_digit(chosen.ink), among_several=several, rejected=rejected)
-    return digit.scaled(factor)
+    lines = erased_lines(maps.strongest, without_lines.strongest)
+
+    def placed(candidate: Candidate) -> DetectedDigit:
+        rejected = (*lines, *candidate.rejected)
+        digit = replace(detected_digit(candidate.ink), among_several=several, rejected=rejected)
+        return digit.scaled(factor)
+
+    first = placed(chosen)
+    others = [placed(each) for each in (*black, *coloured, *strongest) if each is not chosen]
+    return replace(first, alternatives=without_duplicates(first, others))
+
+
+def without_duplicates(
+    first: DetectedDigit, others: Sequence[DetectedDigit]
+) -> tuple[DetectedDigit, ...]:
+    """The digits whose images are neither that of the first nor of one before."""
+    seen, distinct = {first.image.tobytes()}, []
+    for each in others:
+        if each.image.tobytes() not in seen:
+            seen.add(each.image.tobytes())
+            distinct.append(each)
+    return tuple(distinct)
 
 
 def erased_lines(before: InkMap, after: InkMap) -> list[Rejected]:
@@ -174,17 +192,23 @@ def erased_lines(before: InkMap, after: InkMap) -> list[Rejected]:
 
 
 def choose(
-    black: Candidate | None, coloured: Candidate | None, any_ink: Candidate | None, maps: InkMaps
+    black: Sequence[Candidate],
+    coloured: Sequence[Candidate],
+    any_ink: Sequence[Candidate],
+    maps: InkMaps,
 ) -> Candidate | None:
     """The candidate of black ink, if it is black, and is not much less like a digit than that of
-    any colour; then whichever of the others is more like one."""
-    if black is not None:
-        mask = black.ink >= INK_THRESHOLD
+    any colour; then whichever of the others is more like one.
+
+    Args:
+        black, coloured, any_ink: one or none each.
+    """
+    for candidate in black:
+        mask = candidate.ink >= INK_THRESHOLD
         is_black = maps.neutral.values[mask].mean() >= NEUTRAL * maps.strongest.values[mask].mean()
-        if is_black and (any_ink is None or black.score >= PREFERRED * any_ink.score):
-            return black
-    others = [each for each in (any_ink, coloured, black) if each is not None]
-    return max(others, key=lambda each: each.score, default=None)
+        if is_black and all(candidate.score >= PREFERRED * other.score for other in any_ink):
+            return candidate
+    return max((*any_ink, *coloured, *black), key=lambda each: each.score, default=None)
 
 
 def least_contrast(maps: InkMaps) -> float:
@@ -202,7 +226,7 @@ def ink_of_photograph(pixels: RGB) -> Ink:
 def ink_of_page(maps: InkMaps, least: float) -> Ink:
     """The ink of all digits: black ink only where there is a good deal of it."""
     neutral = maps.neutral.level() >= NEUTRAL * maps.strongest.level()
-    ink = full_ink(maps.neutral if neutral else maps.strongest, least)
+    ink = (maps.neutral if neutral else maps.strongest).full_ink(least)
     if ink is None:
         raise ImageError(NO_INK)
     return ink

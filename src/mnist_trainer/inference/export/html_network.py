@@ -46,6 +46,7 @@ def describe(trained: "TrainedModel") -> dict[str, Any]:
     layers = [layer for name, module in chain for layer in packer.layers(name, module)]
     return {
         "class_names": list(trained.class_names),
+        "temperature": trained.calibration.temperature,
         "transforms": [transform_layer(transform) for transform in trained.transforms.fixed],
         "layers": layers,
         "views": [list(shift) for shift in VIEWS[trained.translations]],

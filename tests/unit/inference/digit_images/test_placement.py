@@ -108,6 +108,19 @@ def test_a_neighbour_cut_by_the_edge_is_not_read(some_images: LabelledImages) ->
     assert "at the edge" in {each.reason for each in found.rejected}
 
 
+def test_each_ink_is_a_segmentation_of_its_own(some_images: LabelledImages) -> None:
+    """A red 3, whose top a black 0 touches: the red alone is the 3."""
+    alone = find_digit(photograph(digit(some_images, 3), RED, place=(100, 100, 110)))
+    picture = photograph(digit(some_images, 3), RED, place=(100, 100, 110))
+    black = photograph(digit(some_images, 0), BLACK, place=(10, 100, 110))
+    picture = np.minimum(picture, black)
+    found = find_digit(picture)
+    segmentations = [found, *found.alternatives]
+    assert min(difference(each, alone) for each in segmentations) < 4
+    images = [each.image.tobytes() for each in segmentations]
+    assert len(set(images)) == len(images) > 1
+
+
 def test_a_1_alone_is_no_line(some_images: LabelledImages) -> None:
     for place in ((20, 20, 260), (100, 5, 80)):
         found = find_digit(photograph(digit(some_images, 1), BLACK, place=place))

@@ -1,16 +1,17 @@
-// Which ink of a photograph is its digit: digit_images/candidates.py and segment.py, operation by operation.
+// Which ink of a photograph is its digit: digit_images/borders.py, candidates.py and segment.py, operation by operation.
 "use strict";
 
 const INK_THRESHOLD = 0.25, MIN_PART = 0.04, MAX_COMPONENTS = 300, AT_THE_EDGE = 0.01, BAR = 0.6, BAR_BY_THE_EDGE = 0.05, LYING = 1.5, LYING_BAR = 0.005;
 const DASH_ZONE = 0.12, EDGE_ZONE = 0.2, ELONGATED = 4, MIN_REST = 0.12, SMALLEST_REST = 0.12, CLOSE = 0.12, DARKER = 0.75;
 const BULKY = 0.62, BLOB = 0.1, HALO = 3, FRINGE = 2, MIN_CONTRAST = 0.06, NEUTRAL = 0.6, PREFERRED = 0.5;
 
-// The ink of the digit, {height, width, data}; null where there is none.
-function inkOfPhotograph(channels) {
+// The ink of the digit, {height, width, data}, segmented in several ways, the most likely first; empty where there is none.
+function inksOfPhotograph(channels) {
   const found = subtractBackground(channels), least = Math.max(MIN_CONTRAST, 5 * found.strongest.noise);
   const maps = removeLines(found);
-  const [black, coloured, any] = [maps.neutral, maps.coloured, maps.strongest].map((map) => bestCandidate(map, least));
-  return (choose(black, coloured, any, maps) ?? { ink: null }).ink;
+  const [black, coloured, any] = [maps.neutral, maps.coloured, maps.strongest].map((map) => findCandidates(map, least));
+  const chosen = choose(black[0], coloured[0], any[0], maps);
+  return [chosen, ...[...black, ...coloured, ...any].filter((each) => each !== chosen)].filter(Boolean).map((each) => each.ink);
 }
 
 function choose(black, coloured, any, maps) {
@@ -30,14 +31,20 @@ function fullInk(map, least) {
   return mapped(map, (value) => clamp((value - low) / (0.85 * level - low), 0, 1));
 }
 
+// First without what belongs to the edge of the picture, then with it, where there is such.
+function findCandidates(map, least) {
+  const ink = fullInk(map, least);
+  if (!ink) return [];
+  const rest = eraseBorders(map, ink);
+  return [bestCandidate(rest, least), rest === map ? null : bestCandidate(map, least)].filter(Boolean);
+}
+
 function bestCandidate(map, least) {
-  const whole = fullInk(map, least);
-  if (!whole) return null;
-  const rest = eraseBorders(map, whole), ink = fullInk(rest, least);
+  const ink = fullInk(map, least);
   if (!ink) return null;
-  const found = components(ink, (value) => value >= INK_THRESHOLD), kept = withoutFramesAndSpecks(found, ink);
+  const found = components(ink, (value) => value >= INK_THRESHOLD), kept = withoutFramesAndSpecks(found, ink).slice(0, MAX_COMPONENTS);
   if (!kept.length) return null;
-  const scored = kept.slice(0, MAX_COMPONENTS).map((each) => ({ each, score: digitScore(each, rest) }));
+  const scored = kept.map((each) => ({ each, score: digitScore(each, map) }));
   const main = scored.reduce((best, other) => (other.score > best.score ? other : best));
   return { ink: keepComponents(ink, found.labels, joinParts(main.each, kept, ink)), score: main.score };
 }

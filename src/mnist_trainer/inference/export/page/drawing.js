@@ -7,7 +7,7 @@ const network = unpack(JSON.parse(document.getElementById("network").textContent
 const sheet = document.getElementById("sheet"), paper = sheet.getContext("2d", { willReadFrequently: true });
 const pen = document.getElementById("pen"), verdict = document.getElementById("verdict"), hint = document.getElementById("hint");
 const seen = document.getElementById("seen"), rows = [...document.querySelectorAll("#answers tr")];
-const state = { strokes: [], pointer: null, keyboard: { x: SIDE / 2, y: SIDE / 4, down: false }, image: null, logits: null, probabilities: null };
+const state = { strokes: [], pointer: null, keyboard: { x: SIDE / 2, y: SIDE / 4, down: false }, images: [], image: null, logits: null, probabilities: null };
 
 function redraw() {
   paper.fillStyle = "#fff";
@@ -33,11 +33,13 @@ function update() {
   answer(placePicture(paper.getImageData(0, 0, SIDE, SIDE)));
 }
 
-// Show what the network says of 28x28 bytes; null for nothing to see.
-function answer(image) {
-  state.image = image;
-  state.logits = image ? logitsOf(network, image) : null;
-  state.probabilities = image ? softmax(state.logits) : null;
+// Show what the network says of 28x28 bytes, segmented in one way or several; none for nothing to see.
+function answer(images) {
+  const combined = images.length ? combine(images.map((image) => logitsOf(network, image))) : { best: -1, logits: null };
+  state.images = images;
+  state.image = images[combined.best] ?? null;
+  state.logits = combined.logits;
+  state.probabilities = state.logits ? softmax(state.logits.map((logit) => logit / network.temperature)) : null;
   showSeen();
   showAnswers();
 }

@@ -127,6 +127,18 @@ function logitsOf(network, image) {
   return mean.map((share) => Math.log(Math.max(share, 1.1754943508222875e-38)));
 }
 
+// The mean probability of several segmentations, each weighted by its largest one, as logits; and which speaks most for it:
+// digit_images/segmentations.py, combine.
+function combine(logits) {
+  if (logits.length === 1) return { best: 0, logits: logits[0] };
+  const shares = logits.map(softmax), weights = shares.map((each) => each.reduce((a, b) => Math.max(a, b)));
+  const total = weights.reduce((a, b) => a + b);
+  const mean = shares[0].map((_, i) => shares.reduce((sum, each, view) => sum + weights[view] * each[i], 0) / total);
+  const winner = mean.indexOf(mean.reduce((a, b) => Math.max(a, b)));
+  const support = shares.map((each, view) => weights[view] * each[winner]);
+  return { best: support.indexOf(Math.max(...support)), logits: mean.map((share) => Math.log(Math.max(share, 1.1754943508222875e-38))) };
+}
+
 function forward(network, input) {
   return network.layers.reduce((value, layer) => LAYERS[layer.type](layer, value), input).data;
 }

@@ -16,17 +16,18 @@ async function readPicture(file) {
   return context.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-// The 28x28 bytes that the network is shown; null where there is no digit.
+// The 28x28 bytes that the network is shown, of each segmentation; empty where there is no digit.
 function placePicture(pixels) {
   const channels = [0, 1, 2].map((channel) => reduced({
     height: pixels.height, width: pixels.width,
     data: Float64Array.from({ length: pixels.height * pixels.width }, (_, i) => pixels.data[4 * i + channel]),
   }, WORKING_SIDE));
   const own = mnistImage(channels);
-  if (own) return own;
+  if (own) return [own];
   const drawing = inkOfSheet(channels);
-  const ink = drawing === undefined ? inkOfPhotograph(channels.map((each) => reduced(each, PHOTOGRAPH_SIDE))) : drawing;
-  return ink ? place(ink) : null;
+  if (drawing !== undefined) return drawing ? [place(drawing)] : [];
+  const images = inksOfPhotograph(channels.map((each) => reduced(each, PHOTOGRAPH_SIDE))).map(place);
+  return images.filter((image, i) => images.findIndex((other) => other.every((value, place) => value === image[place])) === i);
 }
 
 // A grey picture of 28x28 that is placed as MNIST places digits, itself or inverted; else null.

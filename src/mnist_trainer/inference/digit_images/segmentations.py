@@ -1,0 +1,53 @@
+"""The answer to a digit that was segmented in several ways: the network sees each of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax, logsumexp
+
+from mnist_trainer.inference.digit_images.boxes import DetectedDigit
+
+if TYPE_CHECKING:
+    from mnist_trainer.inference.trained_model import TrainedModel
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClassifiedDigit:
+    """A digit and the logits of its classes."""
+
+    digit: DetectedDigit
+    """The segmentation that speaks most for the class that was chosen."""
+    logits: Floats
+    """(C,)."""
+
+
+def classify_digits(
+    digits: Sequence[DetectedDigit], trained: "TrainedModel"
+) -> list[ClassifiedDigit]:
+    """Classify digits by all of their segmentations."""
+    views = [[digit, *digit.alternatives] for digit in digits]
+    images = np.stack([view.image for each in views for view in each])
+    ends = np.cumsum([len(each) for each in views])
+    parts = np.split(trained.logits(images).double().numpy(), ends[:-1])
+    return [combine(each, logits) for each, logits in zip(views, parts, strict=True)]
+
+
+def combine(views: Sequence[DetectedDigit], logits: Floats) -> ClassifiedDigit:
+    """Average the probabilities of several segmentations, each weighted by its largest one: what is
+    no digit, or a piece of one, is rarely like a class.
+
+    Args:
+        logits: (V, C), of each segmentation.
+    """
+    if len(views) == 1:
+        return ClassifiedDigit(views[0], logits[0])
+    log_shares = log_softmax(logits, axis=1)
+    weighted = log_shares + log_shares.max(axis=1, keepdims=True)
+    mean = logsumexp(weighted, axis=0) - logsumexp(log_shares.max(axis=1))
+    best = views[int(weighted[:, mean.argmax()].argmax())]
+    return ClassifiedDigit(replace(best, alternatives=()), mean)
