@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.special import softmax
 
+from benchmarks.photographs.failures import FAILURES, NOTHING_FOUND, failure_class
 from benchmarks.photographs.glyphs import (
     Glyph,
     Picture,
@@ -42,7 +43,6 @@ from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
 from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.data.loading import load_dataset
 from mnist_trainer.data.split import stratified_holdout
-from mnist_trainer.inference.digit_images.boxes import Box
 from mnist_trainer.inference.digit_images.read_image import ImageError, read_image
 from mnist_trainer.inference.digit_images.segment import find_digit
 from mnist_trainer.inference.digit_images.segmentations import classify_digits
@@ -53,14 +53,6 @@ from mnist_trainer.runs.metrics import wilson_interval
 
 AnyKind = PlainKind | PhotographKind
 KINDS: tuple[AnyKind, ...] = (*PLAIN, *PHOTOGRAPHS)
-
-NOTHING_FOUND = "nothing found"
-ANOTHER_THING = "another thing"
-CUT_OFF = "a piece lost"
-MORE_THAN_IT = "a line kept"
-MISREAD = "misread"
-"""Classes of failure: no ink was found; what was read lies elsewhere; only a piece of the digit was
-read; the digit with something else; the digit was shown as it is and named wrongly."""
 
 
 @dataclass(frozen=True)
@@ -169,28 +161,6 @@ def read_one(trained: TrainedModel, kind: str, label: int, picture: Picture) -> 
     return Reading(kind, label, picture, answer.digit.image, answer.logits, failure)
 
 
-def failure_class(found: Box, digit: Box, scale: float) -> str:
-    """What went wrong, from where the digit was found and where it is.
-
-    Args:
-        found: in pixels of the working image, of which each is ``scale`` pixels of the file.
-        digit: in pixels of the file.
-    """
-    top, left, bottom, right = (
-        side * scale for side in (found.top, found.left, found.bottom, found.right)
-    )
-    down = min(bottom, digit.bottom) - max(top, digit.top)
-    across = min(right, digit.right) - max(left, digit.left)
-    shared = max(0.0, down) * max(0.0, across)
-    of_digit = shared / (digit.height * digit.width)
-    of_found = shared / max(1e-9, (bottom - top) * (right - left))
-    if of_digit < 0.2:
-        return ANOTHER_THING
-    if of_digit < 0.7:
-        return CUT_OFF
-    return MORE_THAN_IT if of_found < 0.65 else MISREAD
-
-
 def sheet_of(readings: Sequence[Reading]) -> Image.Image:
     """Pictures, each with what the network was shown, what it read and what went wrong."""
     columns, side = 8, 150
@@ -279,7 +249,7 @@ def main() -> None:
     print_result("all", total - len(failed), total)
     worst = max(results, key=lambda result: len(result.failed) / len(result.readings))
     print(f"worst kind: {worst.kind.name}")
-    for name in (NOTHING_FOUND, ANOTHER_THING, CUT_OFF, MORE_THAN_IT, MISREAD):
+    for name in FAILURES:
         print(f"  {name:<26} {sum(reading.failure == name for reading in failed):>6}")
     print(f"read {total / sum(result.seconds for result in results):.0f} pictures a second")
     if arguments.calibrate:

@@ -66,15 +66,16 @@ def handwritten(image: NDArray[np.uint8], label: int) -> Glyph:
     """A digit of (28, 28) as a smooth shape."""
     large = Image.fromarray(image).resize((28 * 6, 28 * 6), Image.Resampling.BICUBIC)
     field = ndimage.gaussian_filter(np.asarray(large, float) / 255, 1.5)
-    return _cropped(field, label, "handwritten")
+    return shape_of(field, label, "handwritten")
 
 
 def printed(path: str, label: int) -> Glyph:
     """A digit of a font."""
-    return _cropped(render(path, str(label)), label, Path(path).stem)
+    return shape_of(render(path, str(label)), label, Path(path).stem)
 
 
-def _cropped(field: Plane, label: int, source: str) -> Glyph:
+def shape_of(field: Plane, label: int, source: str) -> Glyph:
+    """The shape in a plane of 0..1, cropped to its ink, with the width of its strokes."""
     rows, columns = np.nonzero(field >= 0.25)
     field = field[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     # Twice the mean distance to the outline, twice: a stroke's middle is half its width away.

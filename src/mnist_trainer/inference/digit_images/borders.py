@@ -48,7 +48,7 @@ def erase_borders(strength: InkMap, ink: Ink) -> tuple[InkMap, tuple[Rejected, .
     mask &= ~spared
     erased = ndimage.binary_dilation(mask, iterations=HALO)
     rest = InkMap(np.where(erased, 0, strength.values).astype(np.float32), strength.noise)
-    remaining = rest.full_ink(max(MIN_REST * strength.level(), 5 * strength.noise))
+    remaining = rest.full_ink(max(MIN_REST * strength.level, 5 * strength.noise))
     fringe = ndimage.binary_dilation(erased, iterations=FRINGE) & ~spared
     if remaining is None or not holds_candidate(remaining, fringe):
         return strength, ()

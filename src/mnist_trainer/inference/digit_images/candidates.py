@@ -16,6 +16,7 @@ from mnist_trainer.inference.digit_images.components import (
     is_bar,
     label_components,
 )
+from mnist_trainer.inference.digit_images.group_strokes import bounding_box
 from mnist_trainer.inference.digit_images.normalize import Ink
 from mnist_trainer.inference.digit_images.remove_background import INK_THRESHOLD, InkMap
 
@@ -205,6 +206,10 @@ def is_frame(
 
 def keep_components(ink: Ink, labels: NDArray[np.int32], group: list[Component]) -> Ink:
     """The ink of some components with the antialiased edge around them; 0 elsewhere."""
-    mask = np.isin(labels, [component.label for component in group])
-    grown = ndimage.binary_dilation(mask, iterations=2)
-    return np.where(grown & ((labels == 0) | mask), ink, 0.0)
+    box, rim = bounding_box(group), 2
+    near = np.s_[max(0, box.top - rim) : box.bottom + rim, max(0, box.left - rim) : box.right + rim]
+    mask = np.isin(labels[near], [component.label for component in group])
+    grown = ndimage.binary_dilation(mask, iterations=rim)
+    kept = np.zeros_like(ink)
+    kept[near] = np.where(grown & ((labels[near] == 0) | mask), ink[near], 0.0)
+    return kept

@@ -225,7 +225,7 @@ def ink_of_photograph(pixels: RGB) -> Ink:
 
 def ink_of_page(maps: InkMaps, least: float) -> Ink:
     """The ink of all digits: black ink only where there is a good deal of it."""
-    neutral = maps.neutral.level() >= NEUTRAL * maps.strongest.level()
+    neutral = maps.neutral.level >= NEUTRAL * maps.strongest.level
     ink = (maps.neutral if neutral else maps.strongest).full_ink(least)
     if ink is None:
         raise ImageError(NO_INK)
