@@ -29,8 +29,8 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 PRINTED_SHA256 = {
-    "printed-images-idx3-ubyte": "c2507bfb59f72ed3c35c708df4cadf79d14306773aca1a6a9e6aedd89785402c",
-    "printed-labels-idx1-ubyte": "2a4fb3eec0877aa3d4ab80d8f59374733af9b2b2966e8be0e50efe715f443a4d",
+    "printed-images-idx3-ubyte": "9d6e5cf48c6cc7d65cfabcaac79d283b67d7fce4a5ba0ebd41d4da45d13e19a7",
+    "printed-labels-idx1-ubyte": "1ac18b1a02860c8ecbfcabbf6f08e38a931f81e2a7b6431a27b4da6c7bf5eae9",
 }
 """Digits that ``benchmarks/photographs/make_printed_digits.py`` has drawn."""
 NUM_TEST = 10_000
@@ -70,7 +70,8 @@ def load_mnist(root: Path) -> DataSet:
 
 
 def load_mnist_printed(root: Path) -> DataSet:
-    """Load MNIST with printed digits, and digits as Europe writes them, after its training images.
+    """Load MNIST with printed digits, digits as Europe writes them, and both as segmentation leaves
+    them of photographs, after its training images.
 
     Raises:
         DataError: the copy inside the package is damaged.
