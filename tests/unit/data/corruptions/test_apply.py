@@ -1,6 +1,7 @@
 """Properties of all corruptions: seeded by image, of the published strength, rising."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
@@ -44,6 +45,19 @@ def test_the_fifteen_kinds_are_those_that_a_configuration_may_name() -> None:
 def test_the_published_strength_has_the_published_parameters(name: str) -> None:
     assert KINDS[name].parameters[PUBLISHED_STRENGTH[name] - 1] == PUBLISHED[name]
     assert len(KINDS[name].parameters) == len(STRENGTHS)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_the_documentation_lists_the_parameters(name: str) -> None:
+    page = Path(__file__).parents[4] / "docs" / "corruptions.md"
+    (row,) = (
+        line for line in page.read_text("utf-8").splitlines() if line.startswith(f"| `{name}`")
+    )
+    listed = [
+        f"**{parameter}**" if strength == PUBLISHED_STRENGTH[name] else str(parameter)
+        for strength, parameter in zip(STRENGTHS, KINDS[name].parameters, strict=True)
+    ]
+    assert row.endswith(f"| {', '.join(listed)} |")
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
