@@ -15,6 +15,7 @@ from mnist_trainer.data.corruptions.apply import (
 )
 from mnist_trainer.data.corruptions.kinds import KINDS
 from mnist_trainer.data.images import LabelledImages
+from mnist_trainer.errors import ConfigError
 
 # What the published data set was made with (Mu and Gilmer 2019, their code's default severities).
 PUBLISHED = {
@@ -94,6 +95,19 @@ def test_more_strength_changes_images_more(name: str, some_images: LabelledImage
     ]
     assert distances[0] > 1
     assert all(low < high for low, high in itertools.pairwise(distances))
+
+
+@pytest.mark.parametrize(
+    ("name", "strength", "said"),
+    [
+        ("frost", 1, "There are: shot_noise, impulse"),
+        ("fog", 0, "from 1 to 5"),
+        ("fog", 6, "1 to 5"),
+    ],
+)
+def test_an_unknown_kind_or_strength_is_refused(name: str, strength: int, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        corrupt(torch.zeros(1, 1, 28, 28, dtype=torch.uint8), name, strength, seed=0)
 
 
 def test_no_images_are_no_images() -> None:
