@@ -29,6 +29,9 @@ PUBLIC_CLASSES = {
     "mnist_trainer.trackers.MLflow": "mnist_trainer.training.tracking.mlflow_client.MLflow",
     "mnist_trainer.trackers.WandB": "mnist_trainer.training.tracking.wandb_client.WandB",
     "mnist_trainer.models.TwoLayer": "mnist_trainer.models.dense.TwoLayer",
+    "mnist_trainer.transforms.RandomCorruption": (
+        "mnist_trainer.data.corruptions.transform.RandomCorruption"
+    ),
     "mnist_trainer.transforms.RandomFocus": "mnist_trainer.data.degradations.RandomFocus",
     "mnist_trainer.transforms.RandomLines": "mnist_trainer.data.degradations.RandomLines",
     "mnist_trainer.transforms.RandomPaper": "mnist_trainer.data.degradations.RandomPaper",

@@ -58,6 +58,12 @@ ACTIVATION_NAMES = (
 )  # fmt: skip
 """The keys of ``models.formulas.activations.ACTIVATIONS``, which needs NumPy; a test compares."""
 
+CORRUPTION_NAMES = (
+    "shot_noise", "impulse_noise", "glass_blur", "motion_blur", "shear", "scale", "rotate",
+    "brightness", "translate", "stripe", "fog", "spatter", "dotted_line", "zigzag", "canny_edges",
+)  # fmt: skip
+"""The keys of ``data.corruptions.kinds.KINDS``, which needs torch; a test compares."""
+
 # Options of the shipped components: a wrong one is answered before torch is imported. A name
 # without a group holds wherever the option occurs.
 OPTION_RANGES: dict[str, Range] = {
@@ -112,14 +118,19 @@ OPTION_CHOICES: dict[str, tuple[str, ...]] = {
     "pooling": ("max", "average"),
     "shape": ("cosine", "linear"),
 }
+LISTED_CHOICES: dict[str, tuple[str | int, ...]] = {
+    "kinds": CORRUPTION_NAMES,
+    "strengths": (1, 2, 3, 4, 5),
+}
+"""Options that are a list of choices."""
 
 
 def option_problem(group: str, option: str, value: object) -> str | None:
     """What is wrong with the value of an option, by its range or choices; None where nothing is."""
-    names = OPTION_CHOICES.get(option)
-    if names and value not in names:
-        meant = nearest(str(value), names)
-        return f"must be one of: {', '.join(names)}" + (f".{meant}" if meant else "")
+    if names := OPTION_CHOICES.get(option):
+        return _choice_problem(names, value)
+    if listed := LISTED_CHOICES.get(option):
+        return _list_problem(listed, value)
     allowed = OPTION_RANGES.get(f"{group}.{option}") or OPTION_RANGES.get(option)
     if allowed and value is not None:
         for number in value if isinstance(value, list) else [value]:
@@ -128,3 +139,17 @@ def option_problem(group: str, option: str, value: object) -> str | None:
             if problem := allowed.problem(number):
                 return problem
     return None
+
+
+def _choice_problem(choices: tuple[str | int, ...], value: object) -> str | None:
+    if value in choices and not isinstance(value, bool | float):
+        return None
+    names = [str(choice) for choice in choices]
+    meant = nearest(str(value), names)
+    return f"must be one of: {', '.join(names)}" + (f".{meant}" if meant else "")
+
+
+def _list_problem(choices: tuple[str | int, ...], value: object) -> str | None:
+    if not isinstance(value, list) or not value:
+        return f"must be a list of one or more of: {', '.join(map(str, choices))}"
+    return next(filter(None, (_choice_problem(choices, entry) for entry in value)), None)

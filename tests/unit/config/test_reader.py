@@ -63,6 +63,14 @@ from tests.conftest import Compose
         (["seed=1.5"], "whole number"),
         (["transforms.fixed=[1]"], "each with a _target_"),
         (["transforms=augment", "transforms.random.0.degrees=-3"], "transforms.random"),
+        (
+            ["transforms=corrupt", "transforms.random.1.kinds=[fog,shot_nose]"],
+            "Did you mean shot_noise?",
+        ),
+        (["transforms=corrupt", "transforms.random.1.kinds=fog"], "a list of one or more of: shot"),
+        (["transforms=corrupt", "transforms.random.1.kinds=[]"], "a list of one or more of: shot"),
+        (["transforms=corrupt", "transforms.random.1.strengths=[6]"], "one of: 1, 2, 3, 4, 5"),
+        (["transforms=corrupt", "transforms.random.1.strengths=[1.0]"], "one of: 1, 2, 3, 4, 5"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -39,7 +39,7 @@ def collect(
     )
 
 
-@pytest.mark.parametrize("choice", ["normalize", "augment", "photos", "none"])
+@pytest.mark.parametrize("choice", ["normalize", "augment", "photos", "corrupt", "none"])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_both_loaders_show_the_same_images_in_the_same_order(
     choice: str, workers: int, compose: Compose, cpu: Device, some_images: LabelledImages

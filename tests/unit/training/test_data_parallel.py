@@ -84,7 +84,7 @@ def double_precision() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("loader", ["resident", "dataloader"])
-@pytest.mark.parametrize("choice", ["augment", "normalize"])
+@pytest.mark.parametrize("choice", ["augment", "corrupt", "normalize"])
 @pytest.mark.parametrize(
     ("size", "update_size", "count"), [(2, 64, 192), (2, 64, 189), (4, 64, 130), (5, 7, 29)]
 )
