@@ -16,6 +16,7 @@ from torch import Tensor
 from mnist_trainer.inference.card.attack_batch import (
     AttackExample,
     AttackPlan,
+    BatchScores,
     attack_batch,
     step_size,
 )
@@ -102,22 +103,28 @@ def score_attacks(
         seed: of the random starts; the same numbers on every device.
     """
     plan = AttackPlan(tuple(sorted(set(epsilons))), steps, restarts, seed)
+    device = trained.device.torch_device
     batches = [
         attack_batch(_logits_of(trained), *batch, plan)
-        for batch in _batches(images, labels, trained.device.torch_device)
+        for batch in _batches(images, labels, device)
     ]
+    return _summarize(batches, plan, len(labels))
+
+
+def _summarize(batches: Sequence[BatchScores], plan: AttackPlan, images: int) -> AttackScores:
+    """Add up the counts of all batches."""
     counts: Counter[str] = sum((batch.counts for batch in batches), Counter())
     examples = [example for batch in batches for example in batch.examples]
     return AttackScores(
-        images=len(labels),
+        images=images,
         epsilons=plan.epsilons,
         fgsm=tuple(torch.stack([batch.fgsm for batch in batches]).sum(dim=0).tolist()),
         pgd=tuple(torch.stack([batch.pgd for batch in batches]).sum(dim=0).tolist()),
-        steps=steps,
-        restarts=restarts,
-        seed=seed,
-        masked=_why_masked(counts, len(labels)),
-        checks={name: counts[name] / len(labels) for name in CHECKS},
+        steps=plan.steps,
+        restarts=plan.restarts,
+        seed=plan.seed,
+        masked=_why_masked(counts, images),
+        checks={name: counts[name] / images for name in CHECKS},
         examples=tuple(examples[:MOST_EXAMPLES]),
     )
 
