@@ -134,11 +134,7 @@ def pgd(
     """Projected gradient ascent from random starts; each restart goes on with those images alone
     that are still classified correctly.
 
-    Args:
-        logits_of: pixels 0..1 to logits, of a network in evaluation mode.
-        images: float32, (N, 1, H, W), 0 to 1.
-        labels: int64, (N,).
-        epsilon: largest change of a pixel.
+    Args: those of ``fgsm``, and
         restarts: attempts for an image; they maximize ``RESTART_LOSSES`` in turns.
         generator: of the random starts.
 
