@@ -53,7 +53,11 @@ class AllowedRange:
         """Images drawn uniformly; the numbers come from the generator's own device."""
         shape, dtype = self.lower.shape, self.lower.dtype
         numbers = torch.rand(shape, generator=generator, device=generator.device, dtype=dtype)
-        return self.lower + numbers.to(self.lower.device) * (self.upper - self.lower)
+        return self.at(numbers.to(self.lower.device))
+
+    def at(self, shares: Tensor) -> Tensor:
+        """Images at these shares, 0 to 1, of the way from ``lower`` to ``upper``."""
+        return self.lower + shares * (self.upper - self.lower)
 
 
 def allowed_range(

@@ -29,6 +29,7 @@ from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.latest import record_latest
 from mnist_trainer.runs.result import Result, is_completed
 from mnist_trainer.system.files import write_json
+from mnist_trainer.training.adversarial_step import AdversarialStep, pixel_values
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.cuda_graph import choose_step
 from mnist_trainer.training.description import log_run_summary, write_description
@@ -126,7 +127,7 @@ def prepare(
         )
     world.broadcast_model(model)
     detector = NonFiniteDetector(device)
-    step = make_step(config, state, criterion, device, detector, data, world)
+    step = make_step(config, state, criterion, device, detector, data, transforms, world)
     terminal = terminal or open_terminal(world.is_main_process)
     if world.is_main_process:
         write_description(config, splits, layers, device, folder, world)
@@ -214,6 +215,25 @@ def make_state(
 
 
 def make_step(
+    config: RunConfig,
+    state: TrainingState,
+    criterion: nn.Module,
+    device: Device,
+    detector: NonFiniteDetector,
+    data: TrainingImages,
+    transforms: Transforms,
+    world: World,
+) -> Step:
+    """The training step, on adversarial examples where the configuration asks for them."""
+    step = make_plain_step(config, state, criterion, device, detector, data, world)
+    settings = config.trainer.adversary
+    if settings is None:
+        return step
+    pixels, batch_size = pixel_values(transforms), config.trainer.batch_size
+    return AdversarialStep(step, settings, state, data, device, world, pixels, batch_size)
+
+
+def make_plain_step(
     config: RunConfig,
     state: TrainingState,
     criterion: nn.Module,
