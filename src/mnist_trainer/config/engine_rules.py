@@ -61,8 +61,8 @@ def engine_problems(config: RunConfig) -> list[str]:
     if config.trainer.adversary is not None:
         problems.append(
             f"{asked}: trainer.adversary.epsilon={config.trainer.adversary.epsilon} does not go"
-            " with it, an attack needs the gradient of the images, which was not derived by hand. Use"
-            " trainer.adversary.epsilon=null, or trainer.engine=autograd"
+            " with it, an attack needs the gradient of the images, which was not derived by hand."
+            " Use trainer.adversary.epsilon=null, or trainer.engine=autograd"
         )
     return problems
 
