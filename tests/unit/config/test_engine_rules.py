@@ -26,6 +26,10 @@ from tests.conftest import Compose
         (("model=fcn", "device.precision=bf16"), "device.precision=bf16 .*device.precision=auto"),
         (("model=fcn", "device.precision=mixed"), "device.precision=mixed"),
         (("model=fcn", "device=cuda", "device.graph=true"), "device.graph=true"),
+        (
+            ("model=fcn", "trainer.adversary.epsilon=0.3"),
+            "trainer.adversary.epsilon=0.3 .*trainer.adversary.epsilon=null",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
