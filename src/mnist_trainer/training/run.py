@@ -21,6 +21,7 @@ from mnist_trainer.data.split import Splits
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.models.build import build_loss, build_model
+from mnist_trainer.models.losses import Distill
 from mnist_trainer.models.summary import summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
 from mnist_trainer.runs.checksums import write_checksums
@@ -33,6 +34,7 @@ from mnist_trainer.training.adversarial_step import AdversarialStep, pixel_value
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.cuda_graph import choose_step
 from mnist_trainer.training.description import log_run_summary, write_description
+from mnist_trainer.training.engines.distillation import DistillationEngine
 from mnist_trainer.training.engines.select import make_engine
 from mnist_trainer.training.evaluation import Evaluator
 from mnist_trainer.training.final_test import run_final_test
@@ -49,6 +51,7 @@ from mnist_trainer.training.restore import (
 from mnist_trainer.training.selection import Selection
 from mnist_trainer.training.state import MovingAverage, TrainingState
 from mnist_trainer.training.step import Step, TrainStep
+from mnist_trainer.training.teacher import load_teacher
 from mnist_trainer.training.tracking.composite import open_trackers
 from mnist_trainer.training.tracking.profiling import open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
@@ -225,7 +228,7 @@ def make_step(
     world: World,
 ) -> Step:
     """The training step, on adversarial examples where the configuration asks for them."""
-    step = make_plain_step(config, state, criterion, device, detector, data, world)
+    step = make_plain_step(config, state, criterion, device, detector, data, transforms, world)
     settings = config.trainer.adversary
     if settings is None:
         return step
@@ -240,10 +243,14 @@ def make_plain_step(
     device: Device,
     detector: NonFiniteDetector,
     data: TrainingImages,
+    transforms: Transforms,
     world: World,
 ) -> Step:
     """The training step: on one device, as a CUDA graph where possible, or data-parallel."""
     engine = make_engine(config.trainer.engine, state.model, criterion, state.scaler, device)
+    if isinstance(criterion, Distill):
+        teacher = load_teacher(criterion, data.class_names, transforms, device)
+        engine = DistillationEngine(state.model, criterion, teacher, state.scaler, device)
     batch_size = -(-config.trainer.batch_size // world.size)
     step = TrainStep(state, engine, device, detector, batch_size, config.trainer.clip_norm)
     if world.size == 1:
