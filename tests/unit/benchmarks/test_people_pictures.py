@@ -1,23 +1,25 @@
 """Generated photographs: repeatable, the digit whole and where they say it is."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.people_pictures import (
+from benchmarks.people_pictures import KINDS, draw_pictures
+from benchmarks.photographs.failures import (
     ANOTHER_THING,
     CUT_OFF,
-    KINDS,
     MISREAD,
     MORE_THAN_IT,
-    draw_pictures,
     failure_class,
 )
 from benchmarks.photographs.glyphs import find_fonts, handwritten
 from benchmarks.photographs.kinds import PHOTOGRAPHS
+from benchmarks.photographs.photographed import digits_of_photograph
 from benchmarks.photographs.sheet import Place, lay, line, shaped
 from PIL import Image
 
+from mnist_trainer.data.embedded import load_mnist_printed
 from mnist_trainer.data.images import DataSet
 from mnist_trainer.inference.digit_images.boxes import Box
 
@@ -85,3 +87,22 @@ def test_failures_are_told_apart_by_where_the_digit_was_found() -> None:
     assert failure_class(Box(0, 0, 100, 10), digit, 1) == ANOTHER_THING
     assert failure_class(Box(20, 20, 40, 40), digit, 1) == CUT_OFF
     assert failure_class(Box(0, 0, 100, 100), digit, 1) == MORE_THAN_IT
+
+
+def test_digits_for_training_are_a_function_of_their_number() -> None:
+    for index in range(3):
+        first, again = digits_of_photograph(index), digits_of_photograph(index)
+        assert 0 < len(first) <= 3
+        assert [label for _, label in first] == [label for _, label in again]
+        for (one, _), (other, _) in zip(first, again, strict=True):
+            assert np.array_equal(one, other)
+
+
+def test_the_first_digit_for_training_is_the_one_that_is_shipped(data_root: Path) -> None:
+    """Of a photograph without fonts of this machine: the array is what its script draws."""
+    shipped = load_mnist_printed(data_root).train
+    made = [each for index in range(4) for each in digits_of_photograph(index)]
+    for (image, label), index in zip(made, range(70_000, 85_000), strict=False):
+        assert label == int(shipped.labels[index])
+        # Another version of FreeType or SciPy may round a pixel to another level.
+        assert np.abs(image.astype(int) - shipped.images[index, 0].numpy()).mean() < 2
