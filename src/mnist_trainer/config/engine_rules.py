@@ -58,6 +58,12 @@ def engine_problems(config: RunConfig) -> list[str]:
             f"{asked}: device.graph=true does not go with it. Use device.graph=auto, or"
             " trainer.engine=autograd"
         )
+    if config.trainer.adversary is not None:
+        problems.append(
+            f"{asked}: trainer.adversary.epsilon={config.trainer.adversary.epsilon} does not go"
+            " with it, an attack needs the gradient of the images, which was not derived by hand."
+            " Use trainer.adversary.epsilon=null, or trainer.engine=autograd"
+        )
     return problems
 
 

@@ -79,6 +79,8 @@ OPTION_RANGES: dict[str, Range] = {
     "loss.gamma": Range(low=0),
     "epsilon": Range(low=-1),
     "epsilons": Range(low=-1),
+    "temperature": POSITIVE,
+    "hard_weight": Range(low=0, high=1),
     "terms": Range(low=1, high=100),
     "dropout": UNIT_INTERVAL,
     "label_smoothing": UNIT_INTERVAL,

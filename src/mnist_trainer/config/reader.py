@@ -12,12 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mnist_trainer.config.allow_list import refusal, refused_targets
+from mnist_trainer.config.checking import KIND_NAMES, annotations_of, check_value
 from mnist_trainer.config.engine_rules import engine_problems
 from mnist_trainer.config.hints import unknown_setting
 from mnist_trainer.config.ranges import Range, option_problem
 from mnist_trainer.config.settings import (
-    KIND_NAMES,
     NUM_TRAINING_IMAGES,
+    AdversarySettings,
     Component,
     DataSettings,
     DeviceSettings,
@@ -26,8 +27,6 @@ from mnist_trainer.config.settings import (
     TrackerSettings,
     TrainerSettings,
     TransformSettings,
-    annotations_of,
-    check_value,
 )
 from mnist_trainer.config.shipped import config_dir, group_choices
 from mnist_trainer.errors import ConfigError
@@ -38,6 +37,8 @@ CLOSED_GROUPS = {
     "trainer": TrainerSettings,
     "tracker": TrackerSettings,
 }
+# Settings that came after the first version: folders of runs of that time lack them.
+LATER: dict[str, dict[str, Any]] = {"data": {"per_class": None}, "trainer": {"adversary": None}}
 OPEN_GROUPS = ("model", "loss", "optimizer", "scheduler")
 # Groups that reach into the others and leave no key of their own.
 OVERLAY_GROUPS = ("experiment", "debug")
@@ -128,7 +129,7 @@ class _Reader:
     def _section(self, plain: dict[str, Any], group: str) -> dict[str, Any]:
         section = plain.get(group)
         if isinstance(section, dict):
-            return section
+            return {**LATER.get(group, {}), **section}
         self.problems.append(f"{group}={section}: choose one of: {', '.join(group_choices(group))}")
         return {}
 
@@ -148,6 +149,9 @@ class _Reader:
                 if values or not group:
                     self.problems.append(f"{prefix}{name} is missing: its default is in configs/")
                 continue
+            if (group, name) == ("trainer", "adversary"):
+                read[name] = self._adversary(values[name])
+                continue
             read[name], problem = check_value(annotation, values[name])
             if (group, name) == ("data", "validation_size") and problem is None:
                 problem = _too_many_held_out(values.get("name"), values[name])
@@ -156,6 +160,24 @@ class _Reader:
                     f"{prefix}{name}={values[name]}: {self._with_example(problem, group, name)}"
                 )
         return read
+
+    def _adversary(self, node: Any) -> AdversarySettings | None:
+        """The settings of ``trainer.adversary``; None where it is null, or its epsilon is: off."""
+        if node is None:
+            return None
+        if not isinstance(node, dict):
+            self.problems.append(
+                f"trainer.adversary={node}: must be null, or a group of settings, such as"
+                " trainer.adversary.epsilon=0.3"
+            )
+            return None
+        annotations = annotations_of(AdversarySettings)
+        is_on, before = node.get("epsilon") is not None, len(self.problems)
+        if not is_on:
+            del annotations["epsilon"]
+            node = {name: value for name, value in node.items() if name != "epsilon"}
+        values = self._fields("trainer.adversary", annotations, node)
+        return AdversarySettings(**values) if is_on and len(self.problems) == before else None
 
     def _with_example(self, problem: str, group: str, name: str) -> str:
         """The problem, followed by the shipped default unless a spelling is proposed already."""

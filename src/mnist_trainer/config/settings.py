@@ -4,16 +4,14 @@ No field has a default here: the defaults are in ``configs/``.
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
+from mnist_trainer.config.checking import Checked
 from mnist_trainer.config.ranges import INT64_MAX, POSITIVE, Range
-from mnist_trainer.errors import ConfigError
 
 Count = Annotated[int, Range(low=0, most=1e9)]
 PositiveInt = Annotated[int, Range(low=1, most=1e9)]
@@ -34,91 +32,6 @@ IMAGE_SIZE = 28
 """Side of the images of every data set, in pixels, before any transform."""
 
 NUM_CLASSES = {name: 26 if name == "emnist_letters" else 10 for name in NUM_TRAINING_IMAGES}
-
-KIND_NAMES = {
-    dict: "settings with a _target_",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-}
-
-
-def check_value(annotation: Any, value: Any) -> tuple[Any, str | None]:
-    """Check a value against its annotation.
-
-    Returns:
-        The value, a whole number as a float where the annotation is float; and what is wrong with
-        it, or None.
-    """
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        kind, allowed = arguments
-        return _check_range(kind, allowed, value)
-    if origin in (UnionType, Union):
-        return _check_union(arguments, value)
-    if origin is Literal:
-        # True equals 1, but is another value.
-        fits = any(value == each and type(value) is type(each) for each in arguments)
-        return value, None if fits else f"must be one of: {', '.join(map(str, arguments))}"
-    return _check_kind(origin or annotation, value)
-
-
-def _check_kind(kind: Any, value: Any) -> tuple[Any, str | None]:
-    if kind is float and type(value) is int:
-        value = _as_float(value)
-    # bool is a subclass of int, but true is not a number of epochs.
-    fits = type(value) is kind and (kind is not float or math.isfinite(value))
-    return value, None if fits else f"must be {KIND_NAMES.get(kind, kind)}"
-
-
-def _as_float(value: int) -> float:
-    """A whole number as a float; infinity where it is too large for one."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def _check_range(kind: Any, allowed: Range, value: Any) -> tuple[Any, str | None]:
-    checked, problem = check_value(kind, value)
-    if problem:
-        return checked, f"{problem}, {allowed}"
-    return checked, allowed.problem(checked)
-
-
-def _check_union(annotations: tuple[Any, ...], value: object) -> tuple[Any, str | None]:
-    """Check a value that may have several types, or be null."""
-    if value is None and type(None) in annotations:
-        return None, None
-    problems: list[str] = []
-    for annotation in annotations:
-        if annotation is not type(None):
-            checked, problem = check_value(annotation, value)
-            if problem is None:
-                return checked, None
-            problems.append(problem.removeprefix("must be ") if problems else problem)
-    return value, ", or ".join([*problems, *(["null"] if type(None) in annotations else [])])
-
-
-class Checked:
-    """A dataclass that checks its fields against their annotations when it is built."""
-
-    def __post_init__(self) -> None:
-        problems = []
-        for name, annotation in annotations_of(type(self)).items():
-            value, problem = check_value(annotation, getattr(self, name))
-            object.__setattr__(self, name, value)
-            if problem:
-                problems.append(f"{name}={value}: {problem}")
-        if problems:
-            raise ConfigError(f"{type(self).__name__}: {'; '.join(problems)}")
-
-
-def annotations_of(settings: type) -> dict[str, Any]:
-    """Field name to annotation, ranges included, in the order of declaration."""
-    hints = get_type_hints(settings, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(settings)}
 
 
 @dataclass(frozen=True)
@@ -144,6 +57,8 @@ class DataSettings(Checked):
     download: bool
     mirror: str | None
     """Address of a folder with the archive files, in place of the data set's own servers."""
+    per_class: PositiveInt | None
+    """Training images of each class; None keeps all."""
     train_limit: PositiveInt | None
     validation_limit: PositiveInt | None
     test_limit: PositiveInt | None
@@ -165,6 +80,20 @@ class DeviceSettings(Checked):
     """CPU threads within one operation; None leaves PyTorch's choice."""
     graph: Literal["auto"] | bool
     """Whether training steps are replayed as a CUDA graph; auto: wherever that is possible."""
+
+
+@dataclass(frozen=True)
+class AdversarySettings(Checked):
+    """Training on adversarial examples (Madry et al. 2018); pixel units are 0 to 1."""
+
+    epsilon: Annotated[float, Range(low=0, high=1, low_open=True)]
+    """Largest change of a pixel."""
+    steps: Annotated[int, Range(low=1, most=1000)]
+    """Steps of the attack on each batch."""
+    step_size: Annotated[float, Range(low=0, high=1, low_open=True)]
+    """Change of a pixel in a step."""
+    warmup_epochs: Annotated[float, Range(low=0, most=1e6)]
+    """Epochs in which epsilon and step size grow in proportion from nearly 0."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +121,8 @@ class TrainerSettings(Checked):
     """Updates between two log points."""
     checkpoint_every: PositiveInt | None
     """Updates between two checkpoints within an epoch."""
+    adversary: AdversarySettings | None
+    """None: training on the images as they are."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 
-from mnist_trainer.config.settings import Count, PositiveInt, annotations_of, check_value
+from mnist_trainer.config.checking import annotations_of, check_value
+from mnist_trainer.config.settings import Count, PositiveInt
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.layer_shapes import SlidingWindow
 from mnist_trainer.system.messages import unknown_key

@@ -89,6 +89,46 @@ class Focal(_TargetProbability):
         super().__init__(formulas.Focal(gamma))
 
 
+class Distill(nn.Module):
+    """Distillation (Hinton et al. 2015, section 2): cross entropy with the labels, and with the
+    softened answers of a teacher.
+
+    ``forward`` is the part that needs no teacher: by it a network is evaluated.
+    """
+
+    def __init__(self, teacher: str | None, temperature: float, hard_weight: float) -> None:
+        """Args:
+        teacher: run folder of the teacher, which the training loads; None: none is named.
+        temperature: divides the logits of both before the softmax.
+        hard_weight: weight of the labels, 0 to 1; the rest is the teacher's.
+        """
+        super().__init__()
+        self.teacher = teacher
+        self.temperature = temperature
+        self.hard_weight = hard_weight
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Logits (N, C) and labels (N,) to a scalar."""
+        return F.cross_entropy(at_least_float32(logits), labels)
+
+    def distill(self, logits: Tensor, labels: Tensor, teacher_logits: Tensor) -> Tensor:
+        """w CE(z, y) + (1 - w) T² KL(softmax(v / T), softmax(z / T)), the mean over the batch.
+
+        Args:
+            logits: z, (N, C).
+            labels: y, (N,).
+            teacher_logits: v, (N, C).
+        """
+        temperature = self.temperature
+        student = F.log_softmax(at_least_float32(logits) / temperature, dim=1)
+        teacher = F.log_softmax(at_least_float32(teacher_logits) / temperature, dim=1)
+        soft = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+        # Gradients of the soft part scale with 1 / T²; the factor keeps the weights' meaning.
+        hard, weight = self.forward(logits, labels), self.hard_weight
+        loss: Tensor = weight * hard + (1 - weight) * temperature**2 * soft
+        return loss
+
+
 def at_least_float32(logits: Tensor) -> Tensor:
     """Convert half precision, in which a sum of exponentials loses its digits, to float32."""
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits

@@ -12,6 +12,17 @@ HASH_EXCLUDED_KEYS = (
     "tracker", "trainer.log_every", "trainer.checkpoint_every",
 )  # fmt: skip
 
+# Settings that came after the first version. Where one is off, a run is what it would be without
+# the setting.
+LATER_KEYS = ("data.per_class", "trainer.adversary")
+
+
+def is_off(key: str, value: Any) -> bool:
+    """Whether a setting that came later is absent, or changes nothing."""
+    if isinstance(value, Mapping):
+        value = value.get("epsilon")
+    return key in LATER_KEYS and value is None
+
 
 def config_hash(plain: Mapping[str, Any]) -> str:
     """SHA-256 of the resolved settings on which the outcome of a run depends, in hexadecimal.
@@ -42,7 +53,9 @@ def _canonical(node: Any, key: str) -> Any:
             for name, value in node.items()
         )
         return {
-            name: _canonical(value, path) for path, name, value in children if not is_unhashed(path)
+            name: _canonical(value, path)
+            for path, name, value in children
+            if not is_unhashed(path) and not is_off(path, value)
         }
     if isinstance(node, list | tuple):
         return [_canonical(item, key) for item in node]

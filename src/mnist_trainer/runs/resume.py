@@ -13,6 +13,7 @@ from typing import Any
 
 from mnist_trainer.errors import CheckpointError, ConfigError, DataError, RefusedError
 from mnist_trainer.runs.checksums import changed_files
+from mnist_trainer.runs.config_hash import is_off
 from mnist_trainer.runs.folder import (
     RunFolder,
     absolute_folder,
@@ -170,6 +171,8 @@ def saved_config(folder: RunFolder) -> Any:
 
 def _differences(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
     if key and any(key == free or key.startswith(f"{free}.") for free in MUTABLE_KEYS):
+        return
+    if is_off(key, old) and is_off(key, new):
         return
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted(old.keys() | new.keys()):

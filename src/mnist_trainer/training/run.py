@@ -21,6 +21,7 @@ from mnist_trainer.data.split import Splits
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.models.build import build_loss, build_model
+from mnist_trainer.models.losses import Distill
 from mnist_trainer.models.summary import summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
 from mnist_trainer.runs.checksums import write_checksums
@@ -29,9 +30,11 @@ from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.latest import record_latest
 from mnist_trainer.runs.result import Result, is_completed
 from mnist_trainer.system.files import write_json
+from mnist_trainer.training.adversarial_step import AdversarialStep, pixel_values
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.cuda_graph import choose_step
 from mnist_trainer.training.description import log_run_summary, write_description
+from mnist_trainer.training.engines.distillation import DistillationEngine
 from mnist_trainer.training.engines.select import make_engine
 from mnist_trainer.training.evaluation import Evaluator
 from mnist_trainer.training.final_test import run_final_test
@@ -48,6 +51,7 @@ from mnist_trainer.training.restore import (
 from mnist_trainer.training.selection import Selection
 from mnist_trainer.training.state import MovingAverage, TrainingState
 from mnist_trainer.training.step import Step, TrainStep
+from mnist_trainer.training.teacher import load_teacher
 from mnist_trainer.training.tracking.composite import open_trackers
 from mnist_trainer.training.tracking.profiling import open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
@@ -126,7 +130,7 @@ def prepare(
         )
     world.broadcast_model(model)
     detector = NonFiniteDetector(device)
-    step = make_step(config, state, criterion, device, detector, data, world)
+    step = make_step(config, state, criterion, device, detector, data, transforms, world)
     terminal = terminal or open_terminal(world.is_main_process)
     if world.is_main_process:
         write_description(config, splits, layers, device, folder, world)
@@ -220,10 +224,33 @@ def make_step(
     device: Device,
     detector: NonFiniteDetector,
     data: TrainingImages,
+    transforms: Transforms,
+    world: World,
+) -> Step:
+    """The training step, on adversarial examples where the configuration asks for them."""
+    step = make_plain_step(config, state, criterion, device, detector, data, transforms, world)
+    settings = config.trainer.adversary
+    if settings is None:
+        return step
+    pixels, batch_size = pixel_values(transforms), config.trainer.batch_size
+    return AdversarialStep(step, settings, state, data, device, world, pixels, batch_size)
+
+
+def make_plain_step(
+    config: RunConfig,
+    state: TrainingState,
+    criterion: nn.Module,
+    device: Device,
+    detector: NonFiniteDetector,
+    data: TrainingImages,
+    transforms: Transforms,
     world: World,
 ) -> Step:
     """The training step: on one device, as a CUDA graph where possible, or data-parallel."""
     engine = make_engine(config.trainer.engine, state.model, criterion, state.scaler, device)
+    if isinstance(criterion, Distill):
+        teacher = load_teacher(criterion, data.class_names, transforms, device)
+        engine = DistillationEngine(state.model, criterion, teacher, state.scaler, device)
     batch_size = -(-config.trainer.batch_size // world.size)
     step = TrainStep(state, engine, device, detector, batch_size, config.trainer.clip_norm)
     if world.size == 1:

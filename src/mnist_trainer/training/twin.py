@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mnist_trainer.compute.device import Device, unchanged_threads
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.runs.folder import RunFolder
+from mnist_trainer.training.adversarial_step import AdversarialStep
 from mnist_trainer.training.run import prepare
 from mnist_trainer.training.tracking.terminal import Terminal
 from mnist_trainer.training.trainer import Trainer
@@ -67,6 +68,8 @@ def _losses(trainer: Trainer, first: int, last: int) -> Iterator[tuple[int, floa
             if progress.step + 1 < first:
                 output = trainer.train_step(images, labels)
             else:
+                if isinstance(trainer.step, AdversarialStep):
+                    trainer.step.reversed_starts = True
                 with dropout_unreversed(model):
                     output = trainer.train_step(images.flip(0), labels.flip(0))
             yield progress.step, float(output.loss)

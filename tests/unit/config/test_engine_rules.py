@@ -23,9 +23,14 @@ from tests.conftest import Compose
             ("model=fcn", "loss._target_=torch.nn.NLLLoss", "~loss.label_smoothing"),
             r"loss=.*torch\.nn\.NLLLoss.*loss=cross_entropy",
         ),
+        (("model=fcn", "loss=distill"), "loss=distill .*trainer.engine=autograd"),
         (("model=fcn", "device.precision=bf16"), "device.precision=bf16 .*device.precision=auto"),
         (("model=fcn", "device.precision=mixed"), "device.precision=mixed"),
         (("model=fcn", "device=cuda", "device.graph=true"), "device.graph=true"),
+        (
+            ("model=fcn", "trainer.adversary.epsilon=0.3"),
+            "trainer.adversary.epsilon=0.3 .*trainer.adversary.epsilon=null",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -36,7 +41,7 @@ def test_unsupported_settings_name_the_supported(
         compose(f"trainer.engine={engine}", *words)
 
 
-@pytest.mark.parametrize("choice", group_choices("loss"))
+@pytest.mark.parametrize("choice", [each for each in group_choices("loss") if each != "distill"])
 def test_engines_support_every_shipped_loss(choice: str, compose: Compose) -> None:
     config = compose("trainer.engine=numpy", "model=fcn", f"loss={choice}")
     device = select_device(device_for("numpy", config.device))

@@ -1,7 +1,12 @@
 """Mistakes in a configuration: one message names them all, and what is valid."""
 
-import pytest
+import copy
 
+import pytest
+from omegaconf import OmegaConf
+
+from mnist_trainer.config.reader import read_config
+from mnist_trainer.config.settings import AdversarySettings
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.launch.options import quote_value
 from tests.conftest import Compose
@@ -136,3 +141,40 @@ def test_an_unknown_choice_proposes_another(word: str, ends: str, compose: Compo
     with pytest.raises(ConfigError) as refused:
         compose(f"model.activation={word}")
     assert str(refused.value).endswith(ends)
+
+
+def test_the_adversary_is_off_by_default_and_when_null(compose: Compose) -> None:
+    assert compose().trainer.adversary is None
+    assert compose("trainer.adversary.steps=3").trainer.adversary is None
+    assert compose("trainer.adversary=null").trainer.adversary is None
+    assert compose("~trainer.adversary").trainer.adversary is None
+    settings = compose("trainer.adversary.epsilon=0.3").trainer.adversary
+    assert settings == AdversarySettings(epsilon=0.3, steps=7, step_size=0.1, warmup_epochs=0.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("trainer.adversary.epsilon=2",), r"trainer\.adversary\.epsilon=2: must be in \(0, 1\]"),
+        (("trainer.adversary.epsilon=0",), r"trainer\.adversary\.epsilon=0: must be in \(0, 1\]"),
+        (("trainer.adversary.steps=0",), r"trainer\.adversary\.steps=0: must be at least 1"),
+        (("trainer.adversary.steps=1.5",), r"steps=1\.5: must be a whole number"),
+        (
+            ("trainer.adversary=0.3",),
+            r"trainer\.adversary=0\.3: .*trainer\.adversary\.epsilon=0\.3",
+        ),
+        (("+trainer.adversary.step=3",), r"trainer\.adversary\.step.*steps"),
+        (("trainer.adversary.epsilon=0.1", "~trainer.adversary.steps"), "steps is missing"),
+    ],
+)
+def test_a_wrong_adversary_is_told(words: tuple[str, ...], said: str, compose: Compose) -> None:
+    with pytest.raises(ConfigError, match=said):
+        compose(*words)
+
+
+def test_settings_of_the_first_version_are_complete(compose: Compose) -> None:
+    config = compose()
+    plain = copy.deepcopy(dict(config.plain))
+    del plain["data"]["per_class"], plain["trainer"]["adversary"]
+    read = read_config(OmegaConf.create(plain), config.choices)
+    assert (read.data, read.trainer) == (config.data, config.trainer)

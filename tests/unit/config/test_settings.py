@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import pytest
 
+from mnist_trainer.config.checking import check_value
 from mnist_trainer.config.ranges import Range
-from mnist_trainer.config.settings import TrackerSettings, TrainerSettings, check_value
+from mnist_trainer.config.settings import AdversarySettings, TrackerSettings, TrainerSettings
 from mnist_trainer.errors import ConfigError
 from tests.conftest import Compose
 
@@ -76,7 +77,7 @@ def test_settings_cannot_be_changed(compose: Compose) -> None:
 
 
 def test_no_setting_has_a_default_in_python() -> None:
-    for kind in (TrainerSettings, TrackerSettings):
+    for kind in (AdversarySettings, TrainerSettings, TrackerSettings):
         for field in dataclasses.fields(kind):
             assert field.default is dataclasses.MISSING, (
                 f"{kind.__name__}.{field.name}: defaults belong in configs/"

@@ -15,7 +15,16 @@ from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.build import build_loss
 from mnist_trainer.models.dense import FCN
 from mnist_trainer.models.formulas.losses import CrossEntropy, one_hot
-from mnist_trainer.models.losses import MSE, NLL, Focal, Poly1, PolyN, PolySeries, formula_of
+from mnist_trainer.models.losses import (
+    MSE,
+    NLL,
+    Distill,
+    Focal,
+    Poly1,
+    PolyN,
+    PolySeries,
+    formula_of,
+)
 from mnist_trainer.training.evaluation import averaged_logits, evaluate
 from tests.conftest import Compose
 
@@ -173,3 +182,48 @@ def test_options_out_of_range_are_refused(
         build_loss(
             Component("loss", "mine", {"_target_": f"mnist_trainer.losses.{target}", **options})
         )
+
+
+def test_distillation_by_hand() -> None:
+    """Two images, two classes: w CE + (1 - w) T² KL, written out."""
+    logits, teacher = torch.tensor([[2.0, 0.0], [1.0, 3.0]]), torch.tensor([[4.0, 1.0], [0.0, 1.0]])
+    labels, w, temperature = torch.tensor([0, 0]), 0.3, 2.0
+
+    def softmax(row: list[float], at: float) -> list[float]:
+        powers = [math.exp(z / at) for z in row]
+        return [power / sum(powers) for power in powers]
+
+    expected = 0.0
+    for z, v, label in zip(logits.tolist(), teacher.tolist(), labels.tolist(), strict=True):
+        p, q = softmax(z, temperature), softmax(v, temperature)
+        soft = sum(b * math.log(b / a) for a, b in zip(p, q, strict=True))
+        expected += (w * -math.log(softmax(z, 1)[label]) + (1 - w) * temperature**2 * soft) / 2
+    criterion = Distill(None, temperature, w)
+    assert criterion.distill(logits, labels, teacher).item() == pytest.approx(expected, rel=1e-5)
+    assert criterion(logits, labels).item() == pytest.approx(
+        torch.nn.functional.cross_entropy(logits, labels).item()
+    )
+
+
+def test_distillation_ends_where_the_teacher_is() -> None:
+    """With the teacher's weight alone the loss and its gradient vanish at the teacher's logits."""
+    teacher = torch.randn(8, 10, generator=torch.Generator().manual_seed(0))
+    logits = (teacher + 3).requires_grad_()  # A shift of all logits changes no probability.
+    loss = Distill(None, 5.0, 0.0).distill(logits, torch.zeros(8, dtype=torch.int64), teacher)
+    loss.backward()
+    assert abs(loss.item()) < 1e-5
+    assert logits.grad is not None
+    assert logits.grad.abs().max() < 1e-5
+
+
+def test_a_high_temperature_matches_logits() -> None:
+    """Hinton et al. 2015, section 2.1: there the gradient is that of half the squared difference of
+    centred logits, over the number of classes."""
+    generator = torch.Generator().manual_seed(1)
+    teacher, start = (torch.randn(4, 10, generator=generator) for _ in range(2))
+    logits = start.clone().requires_grad_()
+    criterion = Distill(None, 1000.0, 0.0)
+    criterion.distill(logits, torch.zeros(4, dtype=torch.int64), teacher).backward()
+    centred = [each - each.mean(dim=1, keepdim=True) for each in (start, teacher)]
+    assert logits.grad is not None
+    assert torch.allclose(logits.grad, (centred[0] - centred[1]) / 10 / 4, atol=1e-4)

@@ -17,7 +17,16 @@ def test_the_hash_does_not_depend_on_spelling(compose: Compose) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["seed=1", "model=fcn", "optimizer.lr=0.06", "trainer.epochs=6", "data=kmnist", "device=cpu"],
+    [
+        "seed=1",
+        "model=fcn",
+        "optimizer.lr=0.06",
+        "trainer.epochs=6",
+        "data=kmnist",
+        "device=cpu",
+        "data.per_class=10",
+        "trainer.adversary.epsilon=0.1",
+    ],
 )
 def test_settings_that_change_the_outcome_change_the_hash(word: str, compose: Compose) -> None:
     assert config_hash(compose(word).plain) != config_hash(compose().plain)
@@ -52,3 +61,16 @@ def test_unhashed_overrides_are_names_and_places() -> None:
         "tracker.images": "false",
         "name": "x",
     }
+
+
+def test_a_later_setting_that_is_off_leaves_the_hash_as_it_was(compose: Compose) -> None:
+    plain = compose().plain
+    first_version = {
+        **plain,
+        "data": {key: value for key, value in plain["data"].items() if key != "per_class"},
+        "trainer": {key: value for key, value in plain["trainer"].items() if key != "adversary"},
+    }
+    assert config_hash(first_version) == config_hash(plain)
+    assert config_hash(compose("trainer.adversary.steps=3").plain) == config_hash(plain)
+    on = ("trainer.adversary.epsilon=0.1", "trainer.adversary.steps=3")
+    assert config_hash(compose(*on).plain) != config_hash(compose(on[0]).plain)

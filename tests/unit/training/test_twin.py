@@ -23,6 +23,7 @@ WORDS = (
         ("model=fcn", "model.dropout=0.4", "transforms=augment"),
         ("model=cnn", "optimizer=adam"),
         ("experiment=fast99", "trainer.batch_size=64"),
+        ("model=cnn", "trainer.adversary.epsilon=0.1", "trainer.adversary.steps=2"),
     ],
 )
 def test_reversed_batches_change_rounding_and_nothing_before(
