@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder, typed_words
-from mnist_trainer.cli.eval_card import FULL, check_options, effort_name, evaluate_card
+from mnist_trainer.cli.eval_card import add_card_options, check_options, evaluate_card
 from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.config.settings import DataSettings
-from mnist_trainer.inference.card.parts import PARTS
 from mnist_trainer.runs.checksums import add_checksum
 from mnist_trainer.runs.folder import display_path, safe_name
 from mnist_trainer.runs.lookup import Located, locate_checkpoint
@@ -76,15 +75,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         metavar="NAME",
         help="auto, cpu, cuda, mps",
     )
-    add(
-        "--card",
-        nargs="?",
-        type=effort_name,
-        const=FULL,
-        metavar="EFFORT",
-        help="how it does where test images do not look: quick (a minute) or full (default)",
-    )
-    add("--parts", metavar="LIST", help=f"of the card: {', '.join(PARTS)} (default: all)")
+    add_card_options(parser)
     add("--output", type=a_path, metavar="DIR", help="folder to write to (default: RUN)")
     add("--json", action="store_true", help="print evaluation.json in place of tables")
     add("--no-figures", action="store_true", help="no PNG files and nothing for TensorBoard")

@@ -1,12 +1,12 @@
 """``mnist-eval --card``: make the evaluation card of a network, print it, write its files."""
 
 import json
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.inference.card.parts import EFFORTS, parse_parts
+from mnist_trainer.inference.card.parts import EFFORTS, PARTS, parse_parts
 from mnist_trainer.runs.checksums import add_checksum
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.lookup import Located
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 
 FULL = "full"
 NAMES = tuple(EFFORTS)
+
+
+def add_card_options(parser: ArgumentParser) -> None:
+    """Add --card and --parts."""
+    add = parser.add_argument
+    add(
+        "--card",
+        nargs="?",
+        type=effort_name,
+        const=FULL,
+        metavar="EFFORT",
+        help="how it does where test images do not look: quick (a minute) or full (default)",
+    )
+    add("--parts", metavar="LIST", help=f"of the card: {', '.join(PARTS)} (default: all)")
 
 
 def effort_name(text: str) -> str:

@@ -92,16 +92,7 @@ class EvaluationResult:
             "correct": metrics.correct,
             "accuracy": metrics.accuracy,
             "accuracy_interval_95": list(wilson_interval(metrics.correct, metrics.count)),
-            "parts": [
-                {
-                    "name": name,
-                    "images": images,
-                    "correct": correct,
-                    "accuracy": correct / images,
-                    "accuracy_interval_95": list(wilson_interval(correct, images)),
-                }
-                for name, (correct, images) in self.parts().items()
-            ],
+            "parts": [_part_values(name, *each) for name, each in self.parts().items()],
             "loss": metrics.loss,
             "top2_accuracy": scores.top2 / scores.count,
             "expected_calibration_error": scores.calibration.error,
@@ -114,6 +105,17 @@ class EvaluationResult:
             "calibration": scores.calibration.by_bin(),
             "notes": list(self.notes),
         }
+
+
+def _part_values(name: str, correct: int, images: int) -> dict[str, Any]:
+    """A part of a split, as it stands in evaluation.json."""
+    return {
+        "name": name,
+        "images": images,
+        "correct": correct,
+        "accuracy": correct / images,
+        "accuracy_interval_95": list(wilson_interval(correct, images)),
+    }
 
 
 def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> EvaluationResult:

@@ -69,7 +69,7 @@ def _disputed(card: Card) -> list[Block]:
         "Most people reject the label of these test images (Northcutt, Athalye and Mueller 2021)."
         " To predict such a label is no merit."
     )
-    columns = ("test image", "label", "predicted", "probability", "")
+    columns = ("test image", "label", "predicted", "probability", "answer")
     table = Table("Images with a disputed label", columns, rows, frozenset({0, 1, 2, 3}), note)
     return [table] if rows else []
 
@@ -90,8 +90,10 @@ def _corruptions(card: Card, pictures: Pictures) -> list[Block]:
     )
     rows = tuple((*row, *[DASH] * (8 - len(row))) for row in rows)
     images = found.number("images") or 0
-    columns = ("corruption", "published", "95 % interval", "1", "2", "3", "4", "5")
-    caption = f"Accuracy in % of {images:,.0f} test images: published strength; strengths 1 to 5"
+    columns = ("corruption", "accuracy", "95 % interval", "1", "2", "3", "4", "5")
+    caption = (
+        f"Accuracy in % of {images:,.0f} test images at the published strength, and at all five"
+    )
     seen = [kind.text("name") for kind in kinds if kind.flag("seen_in_training")]
     note = f"Trained with: {', '.join(seen)}." if seen else "None of them was trained with."
     table = Table(caption, columns, rows, frozenset(range(1, 8)), note)

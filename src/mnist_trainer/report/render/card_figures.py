@@ -9,10 +9,18 @@ from mnist_trainer.report.render import card_plots
 from mnist_trainer.report.render.document import Block, Picture
 
 FIGURES: dict[str, tuple[str, str, Callable[[Card, Any], None]]] = {
-    "corruptions": ("corruptions", "Accuracy by strength", card_plots.draw_corruptions),
+    "corruptions": (
+        "corruptions",
+        "Accuracy in % by strength; a ring marks the published one",
+        card_plots.draw_corruptions,
+    ),
     "attacks": ("attacks", "Accuracy under attack", card_plots.draw_attacks),
     "answered": ("unknown", "Accuracy by share answered", card_plots.draw_answered),
-    "reliability": ("calibration", "Accuracy by probability", card_plots.draw_reliability),
+    "reliability": (
+        "calibration",
+        "Accuracy by probability, before and after temperature scaling",
+        card_plots.draw_reliability,
+    ),
     "shifts": ("shifts", "Accuracy over shifts", card_plots.draw_shifts),
     "rotations": ("shifts", "Accuracy over rotations and shifts", card_plots.draw_rotations),
 }

@@ -5,16 +5,10 @@ from mnist_trainer.report.render.document import (
     DASH,
     Block,
     Paragraph,
-    Section,
     Table,
     headline,
     percent,
 )
-
-
-def card_section(card: Card) -> Section:
-    """The summary of a card, for the report of its run."""
-    return Section("Evaluation card", (measure_table(measures(card)),))
 
 
 def summary(card: Card) -> list[Block]:
@@ -45,7 +39,7 @@ def _skipped(card: Card) -> list[str]:
 def measure_table(found: list[Measure]) -> Table:
     """A row for each measure, with what was published."""
     rows = tuple(
-        (each.part, each.name, value_text(each), _interval_text(each), _published_text(each))
+        (each.part, each.name, value_text(each), _interval_text(each), published_text(each))
         for each in found
     )
     sources = dict.fromkeys(
@@ -73,7 +67,8 @@ def bounds_text(bounds: tuple[float, float] | None) -> str:
     return DASH if bounds is None else f"{100 * bounds[0]:.2f} to {100 * bounds[1]:.2f}"
 
 
-def _published_text(found: Measure) -> str:
+def published_text(found: Measure) -> str:
+    """The published value in percent; a dash where there is none."""
     value = found.published.number("value")
     return DASH if value is None else f"{100 * value:.1f}"
 
