@@ -44,10 +44,11 @@ def effort_name(text: str) -> str:
         ConfigError: it is neither of the two.
     """
     if text not in NAMES:
+        meant = nearest(text, NAMES)
+        typed = "mnist-eval RUN --card quick" if meant else f"mnist-eval {text} --card"
         raise ConfigError(
-            f"--card {text}: must be quick or full; without either it is full."
-            f"{nearest(text, NAMES)}"
-            f"\nA RUN is named before it: mnist-eval {text} --card"
+            f"--card {text}: must be quick or full; without either it is full.{meant}"
+            f"\nType: {typed}"
         )
     return text
 

@@ -223,8 +223,12 @@ def _shifts(card: Card) -> list[Block]:
 
 
 def _made(card: Card) -> Table:
-    seconds = {name: float(value) for name, value in card.pairs("seconds")}
-    took = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    seconds = Card(card.at("seconds"))
+    took = ", ".join(
+        f"{name} {value:.1f}"
+        for name, _ in card.pairs("seconds")
+        if (value := seconds.number(name)) is not None
+    )
     values = [
         ("weights, SHA-256", card.text("checkpoint", "weights_sha256")[:16]),
         ("device", f"{card.text('device')}, {card.text('precision')}"),

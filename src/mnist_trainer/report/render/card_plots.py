@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mnist_trainer.report.read.card import Card, part
+from mnist_trainer.report.read.card import Card, interval, part
 from mnist_trainer.report.render.document import clean
 from mnist_trainer.report.render.svg import INK, LEVELS, MUTED, SERIES, SURFACE, WIDTH, hover
 
@@ -12,13 +12,13 @@ STEPS = (0.5, 0.8, 0.95, 0.98)
 """Accuracies at which the colour of a map changes."""
 DARK = 3
 """Levels from this one on take light text."""
-COLUMNS = 5
+COLUMNS, MOST_KINDS = 5, 30
 
 
 def draw_corruptions(card: Card, figure: Any) -> None:
     """Accuracy against strength, a small panel for each corruption; a ring is the published
     strength."""
-    kinds = part(card, "corruptions").rows("kinds")
+    kinds = part(card, "corruptions").rows("kinds")[:MOST_KINDS]
     rows = max(1, math.ceil(len(kinds) / COLUMNS))
     figure.set_size_inches(WIDTH, 1.75 * rows + 0.2)
     panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
@@ -32,7 +32,7 @@ def draw_corruptions(card: Card, figure: Any) -> None:
         axes.plot(*zip(*points, strict=True), color=SERIES[0], marker="o", gid=hover(*texts))
         chosen = [each for each in points if each[0] == kind.number("published_strength")]
         look = {"markersize": 10, "markerfacecolor": "none", "markeredgecolor": SERIES[1]}
-        axes.plot(*zip(*chosen, strict=True), "o", **look)
+        axes.plot([x for x, _ in chosen], [y for _, y in chosen], "o", **look)
         seen = " (trained with)" if kind.flag("seen_in_training") else ""
         axes.set_title(kind.text("name").replace("_", " ") + seen, fontsize=9.5, pad=5)
         axes.set(ylim=(0, 105), xticks=range(1, 6))
@@ -52,10 +52,9 @@ def draw_attacks(card: Card, figure: Any) -> None:
         look = {"color": SERIES[number], "label": name.upper()}
         axes.plot(x, y, marker="os"[number], gid=hover(*texts), **look)
         for row in attacks.rows(name):
-            bounds = row.at("accuracy_interval_95")
-            if row.number("epsilon") is not None and isinstance(bounds, list) and len(bounds) == 2:
-                place = [row.number("epsilon")] * 2
-                axes.plot(place, [100 * float(each) for each in bounds], color=SERIES[number])
+            bounds, at = interval(row.at("accuracy_interval_95")), row.number("epsilon")
+            if at is not None and bounds is not None:
+                axes.plot([at, at], [100 * each for each in bounds], color=SERIES[number])
     axes.set(ylim=(0, 105), xlabel="epsilon: largest change of a pixel, of 1")
     axes.set_title("accuracy in %, bars are 95 % intervals")
     axes.legend(frameon=False, labelcolor=INK)
