@@ -10,8 +10,8 @@ import torch
 
 from mnist_trainer.data.corruptions.apply import CORRUPTIONS, PUBLISHED_STRENGTH, corrupt
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.inference.card import card as card_module
 from mnist_trainer.inference.card import subject as subject_module
+from mnist_trainer.inference.card import unknown as unknown_module
 from mnist_trainer.inference.card.board import curves
 from mnist_trainer.inference.card.card import SCORERS, make_card
 from mnist_trainer.inference.card.corruptions import (
@@ -59,7 +59,7 @@ def test_batches_make_no_difference(subject: Subject, monkeypatch: pytest.Monkey
         return {part: SCORERS[part].score(subject, silent)[0] for part in parts}
 
     whole = of_parts()
-    for module in (subject_module, card_module.unknown):
+    for module in (subject_module, unknown_module):
         monkeypatch.setattr(module, "CHUNK", 7)
     assert of_parts() == whole
 
@@ -133,7 +133,7 @@ def test_tiles_keep_their_order() -> None:
 def test_parts_by_name() -> None:
     assert parse_parts(None) == PARTS
     assert parse_parts("shifts, clean,clean") == ("clean", "shifts")
-    with pytest.raises(ConfigError, match="Did you mean shifts.*Allowed.*\nType") as told:
+    with pytest.raises(ConfigError, match=r"Did you mean shifts.*Allowed.*\nType") as told:
         parse_parts("clean,shfts")
     assert "--parts clean,shfts: shfts" in str(told.value)
     with pytest.raises(ConfigError, match="no part is named"):
