@@ -26,6 +26,9 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 from tests.browser import browser, find_browser
 
+from mnist_trainer.data.embedded import load_mnist
+from mnist_trainer.inference.card.contact_sheet import draw_sheet
+
 FIGURES = Path(__file__).parent / "figures"
 BIN = Path(sys.executable).parent
 COLUMNS, ROWS = 80, 120
@@ -187,10 +190,19 @@ def tensorboard(folder: Path) -> Iterator[str]:
         server.wait(20)
 
 
+def corruptions_picture(folder: Path) -> None:
+    """Draw the corruptions of MNIST's first training images."""
+    draw_sheet(load_mnist(folder).train.images[:15]).save(
+        FIGURES / "corruptions.png", optimize=True
+    )
+    print("docs/figures/corruptions.png")
+
+
 def main() -> None:
     """Train, and make every picture."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        corruptions_picture(folder)
         terminal_picture("train", "mnist-train", folder)
         terminal_picture("eval", "mnist-eval outputs/latest", folder)
         words = "mnist-train -m model=fcn,cnn 'seed=range(3)' trainer.epochs=1 sweep=first"

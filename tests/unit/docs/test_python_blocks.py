@@ -19,7 +19,9 @@ from tests.saved_runs import SMALL
 from tests.unit.docs.test_foundations import runner
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = [DOCS / f"{name}.md" for name in ("predict", "python", "evaluation", "export")]
+PAGES = [
+    DOCS / f"{name}.md" for name in ("predict", "python", "evaluation", "export", "corruptions")
+]
 
 
 @pytest.fixture

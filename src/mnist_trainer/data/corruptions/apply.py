@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mnist_trainer.data.corruptions.counter_rng import CounterRNG
 from mnist_trainer.data.corruptions.kinds import KINDS
+from mnist_trainer.errors import ConfigError
 
 CORRUPTIONS: tuple[str, ...] = tuple(KINDS)
 STRENGTHS = (1, 2, 3, 4, 5)
@@ -27,7 +28,14 @@ def corrupt(images: Tensor, name: str, strength: int, *, seed: int, first: int =
 
     Returns:
         uint8 (N, 1, H, W), on the images' device.
+
+    Raises:
+        ConfigError: there is no such corruption or strength.
     """
+    if name not in KINDS:
+        raise ConfigError(f"{name}: no such corruption. There are: {', '.join(CORRUPTIONS)}.")
+    if strength not in STRENGTHS:
+        raise ConfigError(f"strength {strength} of {name}: must be a whole number from 1 to 5.")
     kind = KINDS[name]
     result = torch.empty_like(images)
     for start in range(0, len(images), CHUNK):

@@ -44,7 +44,7 @@ def score_shifts(subject: Subject, begin: Begin) -> dict[str, Any]:
     }
 
 
-def _move(angle: float, right: int, down: int, images: Tensor, first: int) -> Tensor:  # noqa: ARG001
+def _move(angle: float, right: int, down: int, images: Tensor, _first: int) -> Tensor:
     return shift(rotate(images, angle), right, down)
 
 

@@ -1,6 +1,7 @@
 """Properties of all corruptions: seeded by image, of the published strength, rising."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from mnist_trainer.data.corruptions.apply import (
 )
 from mnist_trainer.data.corruptions.kinds import KINDS
 from mnist_trainer.data.images import LabelledImages
+from mnist_trainer.errors import ConfigError
 
 # What the published data set was made with (Mu and Gilmer 2019, their code's default severities).
 PUBLISHED = {
@@ -44,6 +46,19 @@ def test_the_fifteen_kinds_are_those_that_a_configuration_may_name() -> None:
 def test_the_published_strength_has_the_published_parameters(name: str) -> None:
     assert KINDS[name].parameters[PUBLISHED_STRENGTH[name] - 1] == PUBLISHED[name]
     assert len(KINDS[name].parameters) == len(STRENGTHS)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_the_documentation_lists_the_parameters(name: str) -> None:
+    page = Path(__file__).parents[4] / "docs" / "corruptions.md"
+    (row,) = (
+        line for line in page.read_text("utf-8").splitlines() if line.startswith(f"| `{name}`")
+    )
+    listed = [
+        f"**{parameter}**" if strength == PUBLISHED_STRENGTH[name] else str(parameter)
+        for strength, parameter in zip(STRENGTHS, KINDS[name].parameters, strict=True)
+    ]
+    assert row.endswith(f"| {', '.join(listed)} |")
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
@@ -80,6 +95,19 @@ def test_more_strength_changes_images_more(name: str, some_images: LabelledImage
     ]
     assert distances[0] > 1
     assert all(low < high for low, high in itertools.pairwise(distances))
+
+
+@pytest.mark.parametrize(
+    ("name", "strength", "said"),
+    [
+        ("frost", 1, "There are: shot_noise, impulse"),
+        ("fog", 0, "from 1 to 5"),
+        ("fog", 6, "1 to 5"),
+    ],
+)
+def test_an_unknown_kind_or_strength_is_refused(name: str, strength: int, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        corrupt(torch.zeros(1, 1, 28, 28, dtype=torch.uint8), name, strength, seed=0)
 
 
 def test_no_images_are_no_images() -> None:
