@@ -24,6 +24,12 @@ def is_off(key: str, value: Any) -> bool:
     return key in LATER_KEYS and value is None
 
 
+def is_idle(key: str, flat: Mapping[str, Any]) -> bool:
+    """Whether a setting, by its dotted key, belongs to a group that is off in flat settings."""
+    group = next((each for each in LATER_KEYS if key.startswith(f"{each}.")), None)
+    return group is not None and flat.get(f"{group}.epsilon") is None
+
+
 def config_hash(plain: Mapping[str, Any]) -> str:
     """SHA-256 of the resolved settings on which the outcome of a run depends, in hexadecimal.
 

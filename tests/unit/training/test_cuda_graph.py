@@ -14,12 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from mnist_trainer.compute.device import select_device
+from mnist_trainer.compute.world import SINGLE_WORLD
+from mnist_trainer.config.settings import AdversarySettings
+from mnist_trainer.data.batches import EpochSampler, TrainingImages
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.dense import FCN
 from mnist_trainer.runs.checkpoint import load_checkpoint
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.training import cuda_graph as graphs
 from mnist_trainer.training.accumulators import MetricAccumulator
+from mnist_trainer.training.adversarial_step import AdversarialStep
 from mnist_trainer.training.cuda_graph import WARM_UP, GraphStep, capture_blocker, choose_step
 from mnist_trainer.training.engines.autograd import AutogradEngine
 from mnist_trainer.training.finite import NonFiniteDetector
@@ -400,3 +404,35 @@ def test_no_step_on_cuda_waits_for_the_device(
         "trainer.clip_norm=1",
         f"device.graph={graph}",
     )
+
+
+class Own:
+    """The batches of this file, as a loader."""
+
+    def epoch(self, sampler: EpochSampler, start: int) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ARG002
+        return batches(1)
+
+
+def test_adversarial_steps_are_replayed_on_the_images_of_each_step(compose: Compose) -> None:
+    """The attack runs before the graph, with the weights and the epsilon of the moment."""
+    settings = AdversarySettings(epsilon=0.2, steps=2, step_size=0.1, warmup_epochs=2.0)
+    data = TrainingImages(Own(), EPOCH, 0, BATCH, 3, ())
+
+    def trained(step: Step, eager: TrainStep) -> TrainingState:
+        cpu = select_device(compose("device=cpu").device)
+        adversarial = AdversarialStep(
+            step, settings, eager.state, data, cpu, SINGLE_WORLD, (0.0, 1.0), BATCH
+        )
+        torch.manual_seed(11)
+        for epoch in range(4):
+            for number, (images, labels) in enumerate(data.epoch(epoch), start=1):
+                eager.state.progress.batch = number
+                eager.state.progress.step = epoch * data.steps_per_epoch + number
+                adversarial(images, labels, measure_norm=True)
+        return eager.state
+
+    replayed, eager = (make_step(compose, "optimizer.lr=0.03125") for _ in range(2))
+    graph = graph_of(replayed)
+    ours = trained(GraphStep(replayed, BATCH, graph, required=True), replayed)
+    assert graph.replays == 4 * 4 - WARM_UP
+    assert_equal_trees(ours.weights(), trained(eager, eager).weights())

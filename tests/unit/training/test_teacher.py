@@ -163,5 +163,5 @@ def test_a_student_learns_its_teacher_s_answers(
         assert not logits.requires_grad
         losses.append(loss.item())
         optimizer.step()
-    assert losses[-1] < losses[0] / 10
+    assert losses[-1] < losses[0] / 4
     assert all(parameter.grad is None for parameter in teacher.parameters())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
-from mnist_trainer.runs.config_hash import is_unhashed
+from mnist_trainer.runs.config_hash import is_idle, is_unhashed
 from mnist_trainer.runs.read import flatten, number
 
 ENVIRONMENT = (
@@ -37,7 +37,9 @@ class Difference:
 def settings_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
     """Settings that differ, by flat keys; those on which the outcome does not depend come last."""
     found = [
-        Difference(each.key, each.a, each.b, not is_unhashed(each.key)) for each in _differ(a, b)
+        Difference(each.key, each.a, each.b, not is_unhashed(each.key))
+        for each in _differ(a, b)
+        if not (is_idle(each.key, a) and is_idle(each.key, b))
     ]
     return sorted(found, key=lambda each: not each.matters)
 

@@ -129,3 +129,12 @@ def test_settings_without_effect_come_last_and_are_marked() -> None:
 def test_values_are_compared_as_values(a: Any, b: Any, same: bool) -> None:
     assert is_same(a, b) is same
     assert is_same(b, a) is same
+
+
+def test_a_group_that_is_off_in_both_runs_is_no_difference() -> None:
+    old: dict[str, object] = {"seed": 0}
+    off = {"seed": 0, "trainer.adversary.epsilon": None, "trainer.adversary.steps": 7}
+    on = {**off, "trainer.adversary.epsilon": 0.3}
+    assert settings_differences(old, off) == settings_differences(off, old) == []
+    keys = [each.key for each in settings_differences(old, on)]
+    assert keys == ["trainer.adversary.epsilon", "trainer.adversary.steps"]
