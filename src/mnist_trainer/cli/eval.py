@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from mnist_trainer.cli.arguments import ArgumentParser, a_path, refuse_no_folder, typed_words
+from mnist_trainer.cli.eval_card import add_card_options, check_options, evaluate_card
 from mnist_trainer.cli.exit import exit_codes, warnings_named
 from mnist_trainer.config.settings import DataSettings
 from mnist_trainer.runs.checksums import add_checksum
@@ -21,9 +22,12 @@ examples:
   mnist-eval outputs/latest
   mnist-eval outputs/latest --split validation --checkpoint last
   mnist-eval outputs/latest --data qmnist --json --no-figures
+  mnist-eval outputs/latest --card quick
+  mnist-eval outputs/latest --card --parts clean,corruptions
 
 Written to RUN: evaluation.json, figures/evaluation-*.png, and evaluation/ for TensorBoard. The
-names of other splits, data and checkpoints say so, as in evaluation-validation.json."""
+names of other splits, data and checkpoints say so, as in evaluation-validation.json. With --card:
+evaluation-card.json, evaluation-card.html, figures/evaluation-card-*.png, evaluation-card/."""
 
 DATA_NAMES = get_args(get_type_hints(DataSettings)["name"])
 SPLITS = ("test", "validation", "train")
@@ -71,6 +75,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         metavar="NAME",
         help="auto, cpu, cuda, mps",
     )
+    add_card_options(parser)
     add("--output", type=a_path, metavar="DIR", help="folder to write to (default: RUN)")
     add("--json", action="store_true", help="print evaluation.json in place of tables")
     add("--no-figures", action="store_true", help="no PNG files and nothing for TensorBoard")
@@ -79,9 +84,13 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Load the network, evaluate it, write and print the results."""
+    parts = check_options(arguments)
     located = locate_checkpoint(arguments.run, arguments.checkpoint)
     folder = output_folder(arguments.output, located)
     limit_openmp_spinning()
+    if parts:
+        evaluate_card(arguments, parts, located, folder, name_of(arguments, "card", located))
+        return
     from mnist_trainer.inference.loading import load_run
     from mnist_trainer.inference.scoring.evaluation_result import data_settings, score_run
 
@@ -122,12 +131,16 @@ def output_folder(asked: str | None, located: Located) -> Path:
     return folder
 
 
-def name_of(arguments: argparse.Namespace, other_data: str | None, located: Located) -> str:
+def name_of(arguments: argparse.Namespace, kind: str | None, located: Located) -> str:
     """``evaluation``, and what sets this one apart from that of the run's own test: nothing is
-    overwritten by another."""
+    overwritten by another.
+
+    Args:
+        kind: the name of other data, or ``card``.
+    """
     parts = ["evaluation"]
-    if other_data:
-        parts.append(other_data)
+    if kind:
+        parts.append(kind)
     if arguments.split != "test":
         parts.append(arguments.split)
     if (

@@ -17,6 +17,7 @@ NAMES = (
     "code.patch",
     "config.yaml",
     "environment.json",
+    "evaluation-card.json",
     "evaluation.json",
     "layers.json",
     "metrics.jsonl",

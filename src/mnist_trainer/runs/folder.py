@@ -47,6 +47,10 @@ class RunFolder:
         return self.path / "evaluation.json"
 
     @property
+    def card(self) -> Path:
+        return self.path / "evaluation-card.json"
+
+    @property
     def calibration(self) -> Path:
         return self.path / "calibration.json"
 

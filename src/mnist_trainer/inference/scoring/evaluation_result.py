@@ -16,6 +16,7 @@ from mnist_trainer.data.loading import class_names_of, load_dataset
 from mnist_trainer.data.split import split
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.inference.scoring.metrics import ClassificationMetrics, Floats, Ints, score
+from mnist_trainer.inference.scoring.qmnist import qmnist_parts
 from mnist_trainer.inference.trained_model import TrainedModel
 from mnist_trainer.models.build import build_loss
 from mnist_trainer.runs.folder import display_path
@@ -63,6 +64,15 @@ class EvaluationResult:
         """Share of the images whose class was predicted, 0 to 1."""
         return self.metrics.accuracy
 
+    def parts(self) -> dict[str, tuple[int, int]]:
+        """Correct predictions and images of each part of the split that is told apart: of QMNIST's
+        test images the known and the new ones, else none."""
+        if (self.data, self.split) != ("qmnist", "test"):
+            return {}
+        correct = self.probabilities.argmax(axis=1) == self.labels
+        parts = qmnist_parts(len(correct))
+        return {name: (int(correct[part].sum()), len(part)) for name, part in parts.items()}
+
     def as_json(self) -> dict[str, Any]:
         """The content of evaluation.json."""
         scores, metrics, checkpoint = self.scores, self.metrics, self.trained.checkpoint
@@ -82,6 +92,7 @@ class EvaluationResult:
             "correct": metrics.correct,
             "accuracy": metrics.accuracy,
             "accuracy_interval_95": list(wilson_interval(metrics.correct, metrics.count)),
+            "parts": [_part_values(name, *each) for name, each in self.parts().items()],
             "loss": metrics.loss,
             "top2_accuracy": scores.top2 / scores.count,
             "expected_calibration_error": scores.calibration.error,
@@ -94,6 +105,17 @@ class EvaluationResult:
             "calibration": scores.calibration.by_bin(),
             "notes": list(self.notes),
         }
+
+
+def _part_values(name: str, correct: int, images: int) -> dict[str, Any]:
+    """A part of a split, as it stands in evaluation.json."""
+    return {
+        "name": name,
+        "images": images,
+        "correct": correct,
+        "accuracy": correct / images,
+        "accuracy_interval_95": list(wilson_interval(correct, images)),
+    }
 
 
 def score_run(trained: TrainedModel, settings: DataSettings, part: str) -> EvaluationResult:

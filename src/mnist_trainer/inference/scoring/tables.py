@@ -60,12 +60,24 @@ def summarize(scored: EvaluationResult) -> list[tuple[str, str]]:
                 f" {metrics.correct:,} correct"
             ),
         ),
+        *part_rows(scored),
         ("loss", f"{metrics.loss:.4f}"),
         ("top 2", f"{100 * scores.top2 / scores.count:.2f} %"),
         ("calibration", f"expected error {scores.calibration.error:.4f}"),
         ("shifted views", f"accuracy averaged over {views}"),
     ]
     return rows + [("note", note) for note in scored.notes]
+
+
+def part_rows(scored: EvaluationResult) -> list[tuple[str, str]]:
+    """The accuracy of each part that is told apart."""
+    rows = []
+    for name, (correct, images) in scored.parts().items():
+        low, high = (100 * bound for bound in wilson_interval(correct, images))
+        interval = f"95 % interval {low:.2f} to {high:.2f}"
+        text = f"{100 * correct / images:.2f} % ({interval}), {correct:,} of {images:,}"
+        rows.append((f"{name} images", text))
+    return rows
 
 
 def class_rows(scored: EvaluationResult) -> list[Row]:

@@ -93,6 +93,26 @@ def welch(a: Sequence[float], b: Sequence[float], resolution: float) -> Differen
     return Difference(left, right, value, value - half, value + half, p, degrees)
 
 
+def mean_interval(values: Sequence[float], resolution: float) -> tuple[float, float]:
+    """The 95 % confidence interval of a mean, ``mean +- t(0.975, n - 1) * sd / sqrt(n)``.
+
+    Args:
+        values: at least 2.
+        resolution: as of ``welch``.
+
+    Raises:
+        ValueError: there are fewer than two values.
+    """
+    from scipy.stats import t as student
+
+    found = spread(values)
+    if found is None or found.sd is None:
+        raise ValueError("an interval takes at least two values")
+    half = float(student.ppf((1 + CONFIDENCE) / 2, found.n - 1)) * max(found.sd, resolution)
+    half /= math.sqrt(found.n)
+    return found.mean - half, found.mean + half
+
+
 def prediction_interval(
     values: Sequence[float], confidence: float, resolution: float
 ) -> tuple[float, float]:

@@ -111,6 +111,11 @@ class RunRecord:
         """Content of evaluation.json, which mnist-eval writes; empty where it cannot be read."""
         return read_json(self.folder.evaluation, []) or {}
 
+    def card(self) -> Mapping[str, Any]:
+        """Content of evaluation-card.json, which mnist-eval writes; empty where it cannot be
+        read."""
+        return read_json(self.folder.card, []) or {}
+
     def predictions(self) -> Predictions | None:
         """The saved predictions on the test images; None where there are none.
 

@@ -21,6 +21,7 @@ from mnist_trainer.report.analysis.groups import (
 )
 from mnist_trainer.report.analysis.statistics import Spread, spread
 from mnist_trainer.report.read.records import RunRecord
+from mnist_trainer.report.render.card_comparison import card_values
 from mnist_trainer.report.render.document import clean
 
 
@@ -66,6 +67,7 @@ def runs_json(runs: Sequence[RunRecord]) -> str:
                 }
                 for effect in effects
             ],
+            "cards": card_values(groups),
             "notes": [note for run in runs for note in run.notes],
         }
     )

@@ -113,6 +113,17 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Bitmap:
+    """A picture that is made of pixels, for formats that can show one."""
+
+    caption: str
+    alt: str
+    """Text alternative."""
+    pixels: NDArray[np.uint8]
+    """(H, W), or (H, W, 3) in colour."""
+
+
+@dataclass(frozen=True)
 class Listing:
     """A text file, for formats that can fold it."""
 
@@ -122,7 +133,7 @@ class Listing:
     """For formats that colour by it."""
 
 
-Block = Paragraph | Table | Matrix | Gallery | Picture | Listing
+Block = Paragraph | Table | Matrix | Gallery | Picture | Bitmap | Listing
 
 
 @dataclass(frozen=True)

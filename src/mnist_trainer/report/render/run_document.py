@@ -5,8 +5,10 @@ from functools import partial
 from typing import Any
 
 from mnist_trainer.errors import DataError
+from mnist_trainer.report.read.card import card_of, measures
 from mnist_trainer.report.read.images import images_of
 from mnist_trainer.report.read.records import RunRecord, shown
+from mnist_trainer.report.render.card_summary import measure_table
 from mnist_trainer.report.render.document import (
     DASH,
     Block,
@@ -59,11 +61,17 @@ def run_document(run: RunRecord, *, with_images: bool) -> Document:
             "Network": network(run),
             "Mistakes": _mistakes(run, with_images),
             "Calibration": calibration(run),
+            "Evaluation card": _card(run),
             "Configuration": _configuration(run),
             "Environment": [_environment(run.environment)] if run.environment else [],
         }
     )
     return Document(run.recipe, run.path, sections)
+
+
+def _card(run: RunRecord) -> list[Block]:
+    card = card_of(run)
+    return [] if card is None else [measure_table(measures(card))]
 
 
 def _result(run: RunRecord) -> list[Block]:

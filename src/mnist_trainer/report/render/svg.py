@@ -27,6 +27,18 @@ VARIABLES = {
 }  # fmt: skip
 WIDTH = 9.2
 """Inches of the widest figure: 883 pixels of the page."""
+LOOK: dict[Any, Any] = {
+    "svg.fonttype": "none", "svg.hashsalt": "report", "text.parse_math": False,
+    "font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 10.5,
+    "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK,
+    "xtick.color": MUTED, "ytick.color": MUTED, "axes.edgecolor": MUTED,
+    "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.7, "axes.axisbelow": True,
+    "axes.spines.top": False, "axes.spines.right": False,
+    "axes.titlelocation": "left", "axes.titlepad": 10, "axes.formatter.useoffset": False,
+    "axes.facecolor": "none", "figure.facecolor": "none",
+    "figure.constrained_layout.use": True, "lines.linewidth": 1.8, "lines.markersize": 4.5,
+}  # fmt: skip
+"""Settings of matplotlib for every figure of a report."""
 _numbers = itertools.count(1)
 
 
@@ -62,19 +74,8 @@ def svg(draw: Callable[[Any], None], alt: str) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    look: dict[Any, Any] = {
-        "svg.fonttype": "none", "svg.hashsalt": "report", "text.parse_math": False,
-        "font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 10.5,
-        "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK,
-        "xtick.color": MUTED, "ytick.color": MUTED, "axes.edgecolor": MUTED,
-        "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.7, "axes.axisbelow": True,
-        "axes.spines.top": False, "axes.spines.right": False,
-        "axes.titlelocation": "left", "axes.titlepad": 10, "axes.formatter.useoffset": False,
-        "axes.facecolor": "none", "figure.facecolor": "none",
-        "figure.constrained_layout.use": True, "lines.linewidth": 1.8, "lines.markersize": 4.5,
-    }  # fmt: skip
     written = io.StringIO()
-    with matplotlib.rc_context(look):
+    with matplotlib.rc_context(LOOK):
         figure = Figure()
         draw(figure)
         figure.savefig(written, format="svg", metadata={"Date": None})

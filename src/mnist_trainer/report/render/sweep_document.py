@@ -18,6 +18,7 @@ from mnist_trainer.report.analysis.groups import (
     value_of,
 )
 from mnist_trainer.report.read.records import RunRecord
+from mnist_trainer.report.render.card_comparison import card_blocks
 from mnist_trainer.report.render.document import (
     DASH,
     Block,
@@ -71,6 +72,7 @@ def sweep_document(runs: Sequence[RunRecord], title: str, place: Path | None = N
             "Effect of each setting": _effects(effects, split),
             "Settings together": _parallel(groups, effects, split),
             "Accuracy against time": _time(groups, split),
+            "Evaluation cards": card_blocks(groups),
             "Runs": _runs(runs, groups, place),
         }
     )
