@@ -87,6 +87,8 @@ class DetectedDigit:
     """Whether one digit was asked for and the image seems to contain more."""
     rejected: tuple[Rejected, ...] = ()
     """What else stood out in a photograph of one digit."""
+    score: float = 1.0
+    """How like a digit its ink is by size, place and contrast, beside its alternatives."""
     alternatives: tuple["DetectedDigit", ...] = ()
     """Other segmentations of a photograph of one digit: of ink of one colour or any, with and
     without what belongs to the edge of the picture. The network has the last word."""

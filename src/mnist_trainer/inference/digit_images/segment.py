@@ -163,8 +163,12 @@ def main_digit(pixels: RGB, *, count: bool) -> DetectedDigit:
     lines = erased_lines(maps.strongest, without_lines.strongest)
 
     def placed(candidate: Candidate) -> DetectedDigit:
-        rejected = (*lines, *candidate.rejected)
-        digit = replace(detected_digit(candidate.ink), among_several=several, rejected=rejected)
+        digit = replace(
+            detected_digit(candidate.ink),
+            among_several=several,
+            rejected=(*lines, *candidate.rejected),
+            score=candidate.score,
+        )
         return digit.scaled(factor)
 
     first = placed(chosen)

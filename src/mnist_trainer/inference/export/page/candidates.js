@@ -5,13 +5,14 @@ const INK_THRESHOLD = 0.25, MIN_PART = 0.04, MAX_COMPONENTS = 300, AT_THE_EDGE =
 const DASH_ZONE = 0.12, EDGE_ZONE = 0.2, ELONGATED = 4, MIN_REST = 0.12, SMALLEST_REST = 0.12, CLOSE = 0.12, DARKER = 0.75;
 const BULKY = 0.62, BLOB = 0.1, HALO = 3, FRINGE = 2, MIN_CONTRAST = 0.06, NEUTRAL = 0.6, PREFERRED = 0.5;
 
-// The ink of the digit, {height, width, data}, segmented in several ways, the most likely first; empty where there is none.
-function inksOfPhotograph(channels) {
+// The ink of the digit, {height, width, data}, segmented in several ways, each with its score, the most likely first; empty where
+// there is none.
+function segmentPhotograph(channels) {
   const found = subtractBackground(channels), least = Math.max(MIN_CONTRAST, 5 * found.strongest.noise);
   const maps = removeLines(found);
   const [black, coloured, any] = [maps.neutral, maps.coloured, maps.strongest].map((map) => findCandidates(map, least));
   const chosen = choose(black[0], coloured[0], any[0], maps);
-  return [chosen, ...[...black, ...coloured, ...any].filter((each) => each !== chosen)].filter(Boolean).map((each) => each.ink);
+  return [chosen, ...[...black, ...coloured, ...any].filter((each) => each !== chosen)].filter(Boolean);
 }
 
 function choose(black, coloured, any, maps) {

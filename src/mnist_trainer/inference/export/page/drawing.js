@@ -33,11 +33,11 @@ function update() {
   answer(placePicture(paper.getImageData(0, 0, SIDE, SIDE)));
 }
 
-// Show what the network says of 28x28 bytes, segmented in one way or several; none for nothing to see.
-function answer(images) {
-  const combined = images.length ? combine(images.map((image) => logitsOf(network, image))) : { best: -1, logits: null };
-  state.images = images;
-  state.image = images[combined.best] ?? null;
+// Show what the network says of a digit, segmented in one way or several: {image, score}; none for nothing to see.
+function answer(views) {
+  const combined = views.length ? combine(views.map(({ image }) => logitsOf(network, image)), views) : { best: -1, logits: null };
+  state.images = views.map(({ image }) => image);
+  state.image = state.images[combined.best] ?? null;
   state.logits = combined.logits;
   state.probabilities = state.logits ? softmax(state.logits.map((logit) => logit / network.temperature)) : null;
   showSeen();

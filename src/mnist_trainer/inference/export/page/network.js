@@ -1,6 +1,8 @@
 // The network, layer by layer, in plain loops. A tensor is {channels, height, width, data}.
 "use strict";
 
+const LEAST_SCORE = 1e-12;
+
 // erf by the series of Abramowitz and Stegun 7.1.6 near 0 and the continued fraction 7.1.14 (Lentz) further out.
 function erf(z) {
   const x = Math.abs(z);
@@ -127,16 +129,16 @@ function logitsOf(network, image) {
   return mean.map((share) => Math.log(Math.max(share, 1.1754943508222875e-38)));
 }
 
-// The mean probability of several segmentations, each weighted by its largest one, as logits; and which speaks most for it:
-// digit_images/segmentations.py, combine.
-function combine(logits) {
+// The mean probability of several segmentations, as logits, and which speaks most for it: digit_images/segmentations.py, combine.
+function combine(logits, views) {
   if (logits.length === 1) return { best: 0, logits: logits[0] };
-  const shares = logits.map(softmax), weights = shares.map((each) => each.reduce((a, b) => Math.max(a, b)));
+  const shares = logits.map(softmax), most = (numbers) => numbers.reduce((a, b) => Math.max(a, b));
+  const weights = shares.map((each, view) => most(each) ** 2 * Math.cbrt(Math.max(views[view].score, LEAST_SCORE)));
   const total = weights.reduce((a, b) => a + b);
   const mean = shares[0].map((_, i) => shares.reduce((sum, each, view) => sum + weights[view] * each[i], 0) / total);
-  const winner = mean.indexOf(mean.reduce((a, b) => Math.max(a, b)));
+  const winner = mean.indexOf(most(mean));
   const support = shares.map((each, view) => weights[view] * each[winner]);
-  return { best: support.indexOf(Math.max(...support)), logits: mean.map((share) => Math.log(Math.max(share, 1.1754943508222875e-38))) };
+  return { best: support.indexOf(most(support)), logits: mean.map((share) => Math.log(Math.max(share, 1.1754943508222875e-38))) };
 }
 
 function forward(network, input) {

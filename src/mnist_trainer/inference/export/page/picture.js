@@ -16,18 +16,19 @@ async function readPicture(file) {
   return context.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-// The 28x28 bytes that the network is shown, of each segmentation; empty where there is no digit.
+// The 28x28 bytes that the network is shown, of each segmentation: {image, score}; empty where there is no digit.
 function placePicture(pixels) {
   const channels = [0, 1, 2].map((channel) => reduced({
     height: pixels.height, width: pixels.width,
     data: Float64Array.from({ length: pixels.height * pixels.width }, (_, i) => pixels.data[4 * i + channel]),
   }, WORKING_SIDE));
   const own = mnistImage(channels);
-  if (own) return [own];
+  if (own) return [{ image: own, score: 1 }];
   const drawing = inkOfSheet(channels);
-  if (drawing !== undefined) return drawing ? [place(drawing)] : [];
-  const images = inksOfPhotograph(channels.map((each) => reduced(each, PHOTOGRAPH_SIDE))).map(place);
-  return images.filter((image, i) => images.findIndex((other) => other.every((value, place) => value === image[place])) === i);
+  if (drawing !== undefined) return drawing ? [{ image: place(drawing), score: 1 }] : [];
+  const found = segmentPhotograph(channels.map((each) => reduced(each, PHOTOGRAPH_SIDE))).map(({ ink, score }) => ({ image: place(ink), score }));
+  const same = (one, other) => one.image.every((value, at) => value === other.image[at]);
+  return found.filter((view, i) => found.findIndex((other) => same(other, view)) === i);
 }
 
 // A grey picture of 28x28 that is placed as MNIST places digits, itself or inverted; else null.
