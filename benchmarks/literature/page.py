@@ -1,0 +1,80 @@
+"""The table of docs/claims.md, from the records alone."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[2] / "docs" / "claims.md"
+BLOCK = re.compile(r"(<!-- claims:start -->\n).*?(<!-- claims:end -->)", re.DOTALL)
+
+Record = Mapping[str, Any]
+
+
+def render(records: Sequence[Record]) -> str:
+    """A table of all claims, then what is to be said of each that was not reproduced."""
+    lines = [
+        "| claim | published | accepted | n | ours | verdict |",
+        "|---|---|---|---|---|---|",
+        *(_row(record) for record in records),
+        "",
+        "Sources, and how ours was made:",
+        "",
+        *(_note(record) for record in records),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def fill(text: str, records: Sequence[Record]) -> str:
+    """The page with its table made anew; all else stays as it is.
+
+    Raises:
+        ValueError: the page has no place for it.
+    """
+    if not BLOCK.search(text):
+        raise ValueError("the page lacks <!-- claims:start --> and <!-- claims:end -->")
+    table = render(records)
+    return BLOCK.sub(lambda found: f"{found.group(1)}{table}{found.group(2)}", text)
+
+
+def _row(record: Record) -> str:
+    measured = record["measured"]
+    cells = [
+        f"{record['sentence']} (`{record['name']}`)",
+        record["published"],
+        accepted_words(record["accepted"], record["unit"]),
+        f"{measured['n']} of {record['needed']}" if measured else f"0 of {record['needed']}",
+        measured_words(measured, record["unit"]) if measured else "",
+        f"**{record['verdict']}**",
+    ]
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _note(record: Record) -> str:
+    parts = [f"* `{record['name']}`: {record['source']}. Ours: {record['ours']}."]
+    parts.append(f"{record['verdict'].capitalize()}: {record['reason']}.")
+    if cause := record.get("cause"):
+        parts.append(f"{cause}")
+    return " ".join(parts)
+
+
+def accepted_words(accepted: Sequence[float | None] | None, unit: str) -> str:
+    """The accepted values in words."""
+    if accepted is None:
+        return ""
+    low, high = accepted
+    if high is None:
+        return f"at least {low:g} {unit}"
+    if low is None:
+        return f"at most {high:g} {unit}"
+    return f"{low:g} to {high:g} {unit}"
+
+
+def measured_words(measured: Record, unit: str) -> str:
+    """A value and its interval."""
+    low, high = measured["interval"]
+    return f"{_number(measured['value'])} {unit} ({_number(low)} to {_number(high)})"
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"
