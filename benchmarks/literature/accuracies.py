@@ -69,19 +69,15 @@ def measure_order(runs: Runs) -> Estimates:
 
 def measure_poly(runs: Runs) -> Estimates:
     """Poly-1 minus cross entropy."""
-    scores = [
-        accuracies(runs, words, POLYLOSS.needed) for words in (recipes.POLY, recipes.CROSS_ENTROPY)
-    ]
-    differences = np.subtract(*scores)
-    sd = max(float(differences.std(ddof=1)), resolution(runs))
-    return {
-        POLYLOSS.name: paired_difference(
-            *scores,
-            resolution(runs),
-            mean_accuracy={"poly": float(np.mean(scores[0])), "ce": float(np.mean(scores[1]))},
-            pairs_for_0_05_points=pairs_needed(sd, SMALLEST_DIFFERENCE),
-        )
-    }
+    poly = accuracies(runs, recipes.POLY, POLYLOSS.needed)
+    plain = accuracies(runs, recipes.CROSS_ENTROPY, POLYLOSS.needed)
+    sd = max(float((np.array(poly) - np.array(plain)).std(ddof=1)), resolution(runs))
+    means = {"poly": float(np.mean(poly)), "cross_entropy": float(np.mean(plain))}
+    pairs = pairs_needed(sd, SMALLEST_DIFFERENCE)
+    found = paired_difference(
+        poly, plain, resolution(runs), mean_accuracy=means, pairs_for_0_05_points=pairs
+    )
+    return {POLYLOSS.name: found}
 
 
 def measure_variance(runs: Runs) -> Estimates:
