@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.literature.causes import CAUSES
 from benchmarks.literature.claim import judged_record, unmeasured_record
 from benchmarks.literature.measurements import MEASUREMENTS
 from benchmarks.literature.page import PAGE, fill, render
@@ -27,7 +28,7 @@ EXAMPLES = """\
   python -m benchmarks.claims --only adversarial --adversarial outputs/robust-run
   python -m benchmarks.claims --only poly --not-run "takes an hour here"
   python -m benchmarks.claims --quick                          tiny sizes; keeps nothing
-  python -m benchmarks.claims --only --page                    the page alone, from the records
+  python -m benchmarks.claims --only --page                    the page alone, from records
 """
 
 Records = dict[str, dict[str, Any]]
@@ -119,7 +120,7 @@ def run_all(arguments: argparse.Namespace, place: Path) -> None:
             write_records(folder, records)
         print(render(list(found.values())), flush=True)
     if arguments.page:
-        text = fill(PAGE.read_text(encoding="utf-8"), ordered(records))
+        text = fill(PAGE.read_text(encoding="utf-8"), ordered(records), CAUSES)
         PAGE.write_text(text, encoding="utf-8")
 
 

@@ -11,8 +11,12 @@ BLOCK = re.compile(r"(<!-- claims:start -->\n).*?(<!-- claims:end -->)", re.DOTA
 Record = Mapping[str, Any]
 
 
-def render(records: Sequence[Record]) -> str:
-    """A table of all claims, then what is to be said of each that was not reproduced."""
+def render(records: Sequence[Record], causes: Mapping[str, str] | None = None) -> str:
+    """A table of all claims, then where each comes from, how ours was made, and why the verdict.
+
+    Args:
+        causes: by the name of the claim, what was found out about a verdict.
+    """
     lines = [
         "| claim | published | accepted | n | ours | verdict |",
         "|---|---|---|---|---|---|",
@@ -20,12 +24,12 @@ def render(records: Sequence[Record]) -> str:
         "",
         "Sources, and how ours was made:",
         "",
-        *(_note(record) for record in records),
+        *(_note(record, (causes or {}).get(record["name"], "")) for record in records),
     ]
     return "\n".join(lines) + "\n"
 
 
-def fill(text: str, records: Sequence[Record]) -> str:
+def fill(text: str, records: Sequence[Record], causes: Mapping[str, str] | None = None) -> str:
     """The page with its table made anew; all else stays as it is.
 
     Raises:
@@ -33,7 +37,7 @@ def fill(text: str, records: Sequence[Record]) -> str:
     """
     if not BLOCK.search(text):
         raise ValueError("the page lacks <!-- claims:start --> and <!-- claims:end -->")
-    table = render(records)
+    table = render(records, causes)
     return BLOCK.sub(lambda found: f"{found.group(1)}{table}{found.group(2)}", text)
 
 
@@ -50,12 +54,34 @@ def _row(record: Record) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
-def _note(record: Record) -> str:
+def _note(record: Record, cause: str) -> str:
     parts = [f"* `{record['name']}`: {record['source']}. Ours: {record['ours']}."]
     parts.append(f"{record['verdict'].capitalize()}: {record['reason']}.")
-    if cause := record.get("cause"):
-        parts.append(f"{cause}")
-    return " ".join(parts)
+    if details := detail_words(record["measured"]):
+        parts.append(details)
+    return " ".join([*parts, cause]).rstrip()
+
+
+def detail_words(measured: Record | None) -> str:
+    """What was measured besides, in short; empty where there is nothing."""
+    details = measured["details"] if measured else {}
+    return "; ".join(
+        f"{name.replace('_', ' ')} {_detail(value)}"
+        for name, value in details.items()
+        if value is not None
+    )
+
+
+def _detail(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_detail(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.3g}" if isinstance(value, float) and value < 1 else _plain(value)
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def accepted_words(accepted: Sequence[float | None] | None, unit: str) -> str:
