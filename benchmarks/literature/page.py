@@ -1,7 +1,7 @@
 """The table of docs/claims.md, from the records alone."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,15 @@ Record = Mapping[str, Any]
 
 
 def render(records: Sequence[Record], causes: Mapping[str, str] | None = None) -> str:
-    """A table of all claims, then where each comes from, how ours was made, and why the verdict.
+    """A table of all claims, then sources and recipes, then why each verdict came out as it did.
 
     Args:
         causes: by the name of the claim, what was found out about a verdict.
     """
+    sources = grouped((f"{each['source']}. Ours: {each['ours']}.", each) for each in records)
+    reasons = grouped(
+        (_reason(each, (causes or {}).get(each["name"], "")), each) for each in records
+    )
     lines = [
         "| claim | published | accepted | n | ours | verdict |",
         "|---|---|---|---|---|---|",
@@ -24,9 +28,21 @@ def render(records: Sequence[Record], causes: Mapping[str, str] | None = None) -
         "",
         "Sources, and how ours was made:",
         "",
-        *(_note(record, (causes or {}).get(record["name"], "")) for record in records),
+        *(f"* {names}: {text}" for text, names in sources.items()),
+        "",
+        "The verdicts:",
+        "",
+        *(f"* {names}: {text}" for text, names in reasons.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def grouped(texts: Iterable[tuple[str, Record]]) -> dict[str, str]:
+    """Each text once, with the names of all claims that it is about."""
+    names: dict[str, list[str]] = {}
+    for text, record in texts:
+        names.setdefault(text, []).append(f"`{record['name']}`")
+    return {text: ", ".join(each) for text, each in names.items()}
 
 
 def fill(text: str, records: Sequence[Record], causes: Mapping[str, str] | None = None) -> str:
@@ -54,12 +70,10 @@ def _row(record: Record) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
-def _note(record: Record, cause: str) -> str:
-    parts = [f"* `{record['name']}`: {record['source']}. Ours: {record['ours']}."]
-    parts.append(f"{record['verdict'].capitalize()}: {record['reason']}.")
-    if details := detail_words(record["measured"]):
-        parts.append(details)
-    return " ".join([*parts, cause]).rstrip()
+def _reason(record: Record, cause: str) -> str:
+    details = detail_words(record["measured"])
+    parts = [f"{record['verdict']}, {record['reason']}", *([f"({details})"] if details else [])]
+    return f"{' '.join(parts).rstrip('.')}. {cause}".rstrip()
 
 
 def detail_words(measured: Record | None) -> str:
