@@ -47,11 +47,14 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--only", nargs="*", choices=MEASUREMENTS, default=list(MEASUREMENTS), help=only)
     add("--quick", action="store_true", help="tiny sizes, to try it out: the numbers mean nothing")
     add("--adversarial", nargs=1, default=[], metavar="RUN", help="a run of experiment=adversarial")
+    add("--most-seeds", type=int, metavar="N", help="at most so many, where time is short")
     add("--not-run", metavar="REASON", help="record these claims as not run, and why")
     add("--runs", type=Path, default=RUNS, help="folder of the runs (default: outputs/claims)")
     add("--output", type=Path, help=f"folder of {FILE} (default: benchmarks/results)")
     add("--page", action="store_true", help="write the table into docs/claims.md")
     arguments = parser.parse_args(words)
+    if arguments.most_seeds is not None and arguments.most_seeds < 2:
+        parser.error(f"--most-seeds {arguments.most_seeds}: an interval takes at least 2")
     if arguments.quick and arguments.page:
         parser.error("--quick --page: numbers of a quick trial do not go into the documentation")
     return arguments
@@ -110,7 +113,8 @@ def provenance(runs: Runs) -> dict[str, Any]:
 def run_all(arguments: argparse.Namespace, place: Path) -> None:
     """Make the measurements that are asked for, one after the other."""
     folder = arguments.output or (None if arguments.quick else RESULTS)
-    runs = Runs(place, arguments.quick, {"adversarial": arguments.adversarial})
+    given = {"adversarial": arguments.adversarial}
+    runs = Runs(place, arguments.quick, arguments.most_seeds, given)
     records = read_records(folder) if folder else {}
     for group in arguments.only:
         print(f"{group} ...", file=sys.stderr, flush=True)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 CAUSES: Mapping[str, str] = {
     "linear-99": "It is wrong, and was put in to show that a wrong claim fails.",
-    "order-10-two_layer-over-linear": "With other images each time the difference varies by 3.0"
-    " points: one of 1.1 points would take 57 pairs, by the formula that PolyLoss was planned with.",
+    "order-10-two_layer-over-linear": "With other images each time the difference has an sd of"
+    " 3.0 points: to find one of 1.1 points would take 57 pairs (80 % power).",
     "softmax-errors": "Every seed lies below the published value, by 0.5 to 1.8 points. Ours was"
     " trained for 5 epochs in place of 30; whether that is why was not tested.",
     "softmax-uniform": "Seeds differ by up to 15 points (83.0 to 97.6 %): the number of seeds that"

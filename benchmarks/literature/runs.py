@@ -22,6 +22,8 @@ class Runs:
 
     folder: Path
     quick: bool = False
+    most_seeds: int | None = None
+    """Fewer than planned where time is short, and then no verdict; the next time goes on."""
     given: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Folders of finished runs by the name of an experiment that takes too long to train here."""
 
@@ -31,7 +33,8 @@ class Runs:
         Args:
             words: of ``mnist-train``; ``{seed}`` in them stands for the seed.
         """
-        count = min(seeds, QUICK_SEEDS) if self.quick else seeds
+        limits = (QUICK_SEEDS if self.quick else seeds, self.most_seeds or seeds)
+        count = min(seeds, *limits)
         return [self._one(words, seed) for seed in range(count)]
 
     def test_result(self, run: TrainedRun) -> Mapping[str, Any]:

@@ -106,6 +106,16 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     assert first.folder.result.stat().st_mtime_ns == written
 
 
+def test_fewer_seeds_than_planned_are_trained_where_time_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Runs, "_one", lambda self, words, seed: seed)
+    assert Runs(tmp_path, most_seeds=2).train(recipes.LINEAR, 5) == [0, 1]
+    assert Runs(tmp_path, most_seeds=9).train(recipes.LINEAR, 5) == [0, 1, 2, 3, 4]
+    with pytest.raises(SystemExit):
+        parse(["--most-seeds", "1"])
+
+
 def test_of_words_with_the_same_key_the_last_counts() -> None:
     words = ["trainer.epochs=3", "model=cnn", "trainer.epochs=1"]
     assert one_of_each_key(words) == ["trainer.epochs=1", "model=cnn"]
