@@ -33,9 +33,11 @@ class Runs:
         Args:
             words: of ``mnist-train``; ``{seed}`` in them stands for the seed.
         """
-        limits = (QUICK_SEEDS if self.quick else seeds, self.most_seeds or seeds)
-        count = min(seeds, *limits)
-        return [self._one(words, seed) for seed in range(count)]
+        return [self._one(words, seed) for seed in range(self.num_seeds(seeds))]
+
+    def num_seeds(self, planned: int) -> int:
+        """How many are trained of those that were planned."""
+        return min(planned, QUICK_SEEDS if self.quick else planned, self.most_seeds or planned)
 
     def test_result(self, run: TrainedRun) -> Mapping[str, Any]:
         """The scores of a run on the test images, as it has recorded them itself."""
