@@ -54,4 +54,4 @@ SMALL_MLP = (
 )  # fmt: skip
 
 CROSS_ENTROPY = ("experiment=fast99", "loss.label_smoothing=0.0")
-POLY = ("experiment=fast99", "loss=poly", "loss.epsilon=1")
+POLY = ("experiment=fast99", "loss=poly", "~loss.label_smoothing", "loss.epsilon=1")
