@@ -7,9 +7,9 @@ CAUSES: Mapping[str, str] = {
     "linear-99": "It is wrong, and was put in to show that a wrong claim fails.",
     "order-10-two_layer-over-linear": "With other images each time the difference has an sd of"
     " 3.0 points: to find one of 1.1 points would take 57 pairs (80 % power).",
-    "mnist-c-mean": "Which plain CNN it is counts for more than the tolerance: good995 comes to 73 %"
+    "mnist-c-mean": "Which CNN it is counts for more than the tolerance: good995 comes to 73 %"
     " (docs/corruptions.md, validation images), this one to 87 %; they part most at fog (10 and"
-    " 79 %) and stripe (42 and 79 %). The published images are not here, so that what our"
+    " 79 %) and stripe (32 and 79 %). The published images are not here, so that what our"
     " corruptions contribute was not told apart.",
     "mnist-c-hardest": "Brightness is among ours in place of impulse noise.",
     "softmax-errors": "Every seed lies below the published value, by 0.5 to 1.8 points. Ours was"
