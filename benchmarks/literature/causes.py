@@ -16,8 +16,6 @@ CAUSES: Mapping[str, str] = {
     " below the published value. The run is the one of docs/adversarial.md.",
     "madry-pgd": "The run is the one of docs/adversarial.md: one seed, of a recipe that was chosen"
     " on validation images.",
-    "polyloss": "Fewer pairs than planned: time on a machine that others shared did not suffice."
-    " The same command goes on with the runs that are there.",
     "softmax-errors": "Every seed lies below the published value, by 0.5 to 1.8 points. Ours was"
     " trained for 5 epochs in place of 30; whether that is why was not tested.",
     "softmax-uniform": "Seeds differ by up to 15 points (83.0 to 97.6 %): the number of seeds that"
