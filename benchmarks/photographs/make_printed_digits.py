@@ -17,7 +17,7 @@ from benchmarks.photographs.photographed import photographed_digits
 from benchmarks.photographs.shapes import printed, written
 from mnist_trainer.inference.digit_images.normalize import normalize_digit
 
-PRINTED, WRITTEN, PHOTOGRAPHED = 7000, 3000, 15_000
+PRINTED, WRITTEN, PHOTOGRAPHED = 7000, 3000, 10_000
 TARGET = Path(__file__).parents[2] / "src" / "mnist_trainer" / "data" / "mnist"
 
 

@@ -20,7 +20,7 @@ Seed = Annotated[int, Range(low=0, high=INT64_MAX)]
 
 NUM_TRAINING_IMAGES = {
     "mnist": 60_000,
-    "mnist_printed": 85_000,
+    "mnist_printed": 80_000,
     "fashion_mnist": 60_000,
     "kmnist": 60_000,
     "qmnist": 60_000,

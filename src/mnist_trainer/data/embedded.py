@@ -29,8 +29,8 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 PRINTED_SHA256 = {
-    "printed-images-idx3-ubyte": "9d6e5cf48c6cc7d65cfabcaac79d283b67d7fce4a5ba0ebd41d4da45d13e19a7",
-    "printed-labels-idx1-ubyte": "1ac18b1a02860c8ecbfcabbf6f08e38a931f81e2a7b6431a27b4da6c7bf5eae9",
+    "printed-images-idx3-ubyte": "99def0392a0212552abc0c95819ef28a0a471702bcf9810ade7bbd3eac29a0aa",
+    "printed-labels-idx1-ubyte": "be127d9a9b7e251bb7fd9636d8241ad4042a8d4d53885902eecfff3d71b14abc",
 }
 """Digits that ``benchmarks/photographs/make_printed_digits.py`` has drawn."""
 NUM_TEST = 10_000

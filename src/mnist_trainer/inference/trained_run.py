@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.inference.digit_images.prepare import Picture, digit_of_picture, is_picture
-from mnist_trainer.inference.digit_images.segmentations import classify_digits
+from mnist_trainer.inference.digit_images.segmentations import ClassifiedDigit, classify_digits
 from mnist_trainer.inference.scoring.evaluation_result import (
     EvaluationResult,
     data_settings,
@@ -55,11 +55,26 @@ class TrainedRun(TrainedModel):
         """The probability of each class, float32, (N, C); images as for ``predict``."""
         return self.predict(images).probabilities.numpy()
 
+    def as_images(self, images: "Images") -> Tensor:
+        """What the network is shown of what ``predict`` takes.
+
+        Returns:
+            (N, 1, 28, 28), uint8 or float32 from 0 to 1. Of a photograph, which is segmented in
+            several ways, the segmentation that speaks most for the answer.
+        """
+        if is_picture(images):
+            return check_images(self._classified(images).digit.image)  # type: ignore[arg-type]
+        if isinstance(images, list | tuple) and any(map(is_picture, images)):
+            return stacked([self.as_images(each) for each in images])
+        return as_images(images)
+
+    def _classified(self, picture: Picture) -> ClassifiedDigit:
+        return classify_digits([digit_of_picture(picture, self.class_names)], self)[0]
+
     def _logits_of(self, images: "Images") -> Tensor:
         """Logits (N, C) of what ``predict`` takes."""
         if is_picture(images):
-            digit = digit_of_picture(images, self.class_names)  # type: ignore[arg-type]
-            return torch.from_numpy(classify_digits([digit], self)[0].logits)[None]
+            return torch.from_numpy(self._classified(images).logits)[None]  # type: ignore[arg-type]
         if isinstance(images, list | tuple) and any(map(is_picture, images)):
             return torch.cat([self._logits_of(each) for each in images])
         return self.logits(as_images(images)).double()
@@ -131,7 +146,11 @@ def as_images(images: "Images") -> Tensor:
     1."""
     if not isinstance(images, list | tuple) or not any(hasattr(each, "shape") for each in images):
         return check_images(images)  # type: ignore[arg-type]
-    prepared = [check_images(each) for each in images]
+    return stacked([check_images(each) for each in images])
+
+
+def stacked(prepared: list[Tensor]) -> Tensor:
+    """Images of several tensors in one: float32 where any is."""
     if len({each.dtype for each in prepared}) > 1:
         prepared = [each if each.is_floating_point() else each / 255 for each in prepared]
     return torch.cat(prepared)

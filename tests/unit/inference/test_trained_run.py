@@ -44,6 +44,8 @@ def test_pictures_are_prepared_as_the_command_does(run: TrainedRun, photograph: 
         guises: list[Any] = [photograph, str(photograph), opened.copy(), opened, [photograph]]
         for guise in guises:
             assert np.allclose(run.predict_proba(guise), expected[None], atol=1e-6)
+            seen = run.as_images(guise)
+            assert np.array_equal(seen[0, 0].numpy(), command.digits[0].digit.image)
 
 
 def test_an_image_of_pillow_stays_as_it_is(run: TrainedRun, photograph: Path) -> None:
