@@ -12,7 +12,7 @@ from PIL import Image
 from mnist_trainer import load_run
 from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.errors import ConfigError, DataError
-from mnist_trainer.inference.digit_images.classify import classify
+from mnist_trainer.inference.digit_images.classify import classify_all, classify_batch
 from mnist_trainer.inference.digit_images.detect import detect
 from mnist_trainer.inference.digit_images.find_images import ImageSource
 from mnist_trainer.inference.trained_run import TrainedRun
@@ -38,7 +38,7 @@ def photograph(some_images: LabelledImages, tmp_path: Path) -> Path:
 
 def test_pictures_are_prepared_as_the_command_does(run: TrainedRun, photograph: Path) -> None:
     source = ImageSource("photo", photograph)
-    command = classify(source, detect(source, "one", other_things=False), run)
+    (command,) = classify_batch([(source, detect(source, "one", other_things=False))], run)
     expected = command.digits[0].probabilities
     with Image.open(photograph) as opened:
         guises: list[Any] = [photograph, str(photograph), opened.copy(), opened, [photograph]]
@@ -46,6 +46,27 @@ def test_pictures_are_prepared_as_the_command_does(run: TrainedRun, photograph: 
             assert np.allclose(run.predict_proba(guise), expected[None], atol=1e-6)
             seen = run.as_images(guise)
             assert np.array_equal(seen[0, 0].numpy(), command.digits[0].digit.image)
+
+
+def test_images_are_classified_together_as_alone(
+    run: TrainedRun, photograph: Path, some_images: LabelledImages, tmp_path: Path
+) -> None:
+    """Digits of several images in one batch, among them a photograph with several segmentations, a
+    file that is no picture, and an image of MNIST."""
+    Image.fromarray(some_images.images[1, 0].numpy()).save(tmp_path / "own.png")
+    (tmp_path / "text.png").write_bytes(b"text")
+    Image.open(photograph).rotate(2, fillcolor="grey").save(tmp_path / "turned.jpg")
+    files = [tmp_path / name for name in ("turned.jpg", "text.png", "own.png", "photo.png")]
+    sources = [ImageSource(file.name, file) for file in files]
+    detections = [detect(source, "one", other_things=False) for source in sources]
+    together = list(classify_batch(list(zip(sources, detections, strict=True)), run))
+    alone = list(classify_all(sources, detections, run))
+    assert [each.text() for each in together] == [each.text() for each in alone]
+    assert [bool(each.error) for each in together] == [False, True, False, False]
+    for one, other in zip(together, alone, strict=True):
+        for a, b in zip(one.digits, other.digits, strict=True):
+            assert np.array_equal(a.digit.image, b.digit.image)
+            assert np.allclose(a.probabilities, b.probabilities, atol=1e-6)
 
 
 def test_an_image_of_pillow_stays_as_it_is(run: TrainedRun, photograph: Path) -> None:

@@ -3,9 +3,9 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_trainer.errors import ExitCode
 from mnist_trainer.inference.digit_images.boxes import DetectedDigit
-from mnist_trainer.inference.digit_images.detect import Detection, detect_all
+from mnist_trainer.inference.digit_images.detect import BATCH, MANY, Detection, detect_all
 from mnist_trainer.inference.digit_images.display import (
     Style,
     bar,
@@ -101,8 +101,7 @@ def classify_images(arguments: argparse.Namespace) -> ExitCode:
     style = None if arguments.json else choose_style()
     entries = []
     detections = detect_all(sources, arguments.digits, other_things=other_things)
-    for source, detection in zip(sources, detections, strict=True):
-        prediction = classify(source, detection, trained)
+    for prediction in classify_all(sources, detections, trained):
         entries.append(as_json(prediction, arguments.top))
         print_prediction(prediction, arguments.top, style)
         if arguments.show and prediction.image is not None:
@@ -116,27 +115,42 @@ def classify_images(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.CONFIG if failed else ExitCode.OK
 
 
-def classify(source: ImageSource, detection: Detection, trained: "TrainedModel") -> ImagePrediction:
-    """Classify the digits that were detected in an image."""
-    detected = detection.digits
-    if not detected:
-        return ImagePrediction(source, None, (), detection.error)
+def classify_all(
+    sources: Sequence[ImageSource], detections: Iterable[Detection], trained: "TrainedModel"
+) -> Iterator[ImagePrediction]:
+    """Classify the digits that were detected in each image, in the order of the sources.
+
+    Of many images the network is shown the digits of several at a time, which is quicker.
+    """
+    pairs = zip(sources, detections, strict=True)
+    size = BATCH if len(sources) >= MANY else 1
+    while batch := list(islice(pairs, size)):
+        yield from classify_batch(batch, trained)
+
+
+def classify_batch(
+    images: Sequence[tuple[ImageSource, Detection]], trained: "TrainedModel"
+) -> Iterator[ImagePrediction]:
+    """Classify the digits that were detected in several images at once."""
     # Late: a mistake in the command line is answered before SciPy is imported.
     from scipy.special import softmax
 
     from mnist_trainer.inference.digit_images.segmentations import classify_digits
 
     calibration = trained.calibration
-    predictions = [
-        DigitPrediction(
-            each.digit,
-            softmax(each.logits / calibration.temperature),
-            trained.class_names,
-            calibration.unsure_below,
-        )
-        for each in classify_digits(detected, trained)
-    ]
-    return ImagePrediction(source, detection.image, predictions)
+    detected = [digit for _, detection in images for digit in detection.digits]
+    answers = iter(classify_digits(detected, trained) if detected else ())
+    for source, detection in images:
+        predictions = [
+            DigitPrediction(
+                each.digit,
+                softmax(each.logits / calibration.temperature),
+                trained.class_names,
+                calibration.unsure_below,
+            )
+            for each in islice(answers, len(detection.digits))
+        ]
+        yield ImagePrediction(source, detection.image, predictions, detection.error)
 
 
 def as_document(
