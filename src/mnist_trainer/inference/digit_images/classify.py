@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -14,7 +15,13 @@ from numpy.typing import NDArray
 
 from mnist_trainer.errors import ExitCode
 from mnist_trainer.inference.digit_images.boxes import DetectedDigit
-from mnist_trainer.inference.digit_images.detect import BATCH, MANY, Detection, detect_all
+from mnist_trainer.inference.digit_images.detect import (
+    BATCH,
+    MANY,
+    Detection,
+    detect_all,
+    detection_pool,
+)
 from mnist_trainer.inference.digit_images.display import (
     Style,
     bar,
@@ -89,6 +96,26 @@ def classify_images(arguments: argparse.Namespace) -> ExitCode:
         UserError: the run cannot be used.
     """
     sources = find_images(arguments.pictures)
+    with detection_pool(sources) as pool:
+        entries = classify_sources(arguments, sources, pool)
+    failed = sum("error" in entry for entry in entries)
+    if failed and len(entries) > 1:
+        report(f"mnist-predict: {failed} of {len(entries)} pictures could not be used.")
+    # Promise R25 of docs/reliability.md.
+    return ExitCode.CONFIG if failed else ExitCode.OK
+
+
+def classify_sources(
+    arguments: argparse.Namespace,
+    sources: Sequence[ImageSource],
+    pool: ProcessPoolExecutor | None,
+) -> list[dict[str, Any]]:
+    """Load the network, classify every image, print what was found; the entries of the JSON
+    document.
+
+    Raises:
+        UserError: the run cannot be used.
+    """
     from mnist_trainer.inference.loading import load_run
 
     trained = load_run(arguments.run, checkpoint=arguments.checkpoint, device=arguments.device)
@@ -100,7 +127,7 @@ def classify_images(arguments: argparse.Namespace) -> ExitCode:
         )
     style = None if arguments.json else choose_style()
     entries = []
-    detections = detect_all(sources, arguments.digits, other_things=other_things)
+    detections = detect_all(sources, arguments.digits, pool, other_things=other_things)
     for prediction in classify_all(sources, detections, trained):
         entries.append(as_json(prediction, arguments.top))
         print_prediction(prediction, arguments.top, style)
@@ -108,11 +135,7 @@ def classify_images(arguments: argparse.Namespace) -> ExitCode:
             show_digits(prediction, prediction.image, arguments.show_dir, style)
     if arguments.json:
         print(json.dumps(as_document(arguments.run, trained, entries), indent=2))
-    failed = sum("error" in entry for entry in entries)
-    if failed and len(entries) > 1:
-        report(f"mnist-predict: {failed} of {len(entries)} pictures could not be used.")
-    # Promise R25 of docs/reliability.md.
-    return ExitCode.CONFIG if failed else ExitCode.OK
+    return entries
 
 
 def classify_all(

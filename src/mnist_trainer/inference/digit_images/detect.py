@@ -6,6 +6,7 @@ No torch here: the processes would import it for nothing.
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -22,7 +23,7 @@ WORKING_SIDES = {"one": WORKING_SIDE, "many": 1280}
 MANY = 48
 """From so many files on several processes pay: to start them takes as long as some 30 files."""
 BATCH = 64
-"""Files that are under way at once, so that results that wait are bounded in memory."""
+"""Files that are handed out at once: of two batches at most the results are in memory."""
 MAX_PROCESSES = 8
 
 
@@ -54,22 +55,49 @@ def detect(source: ImageSource, digits: str, *, other_things: bool) -> Detection
         return Detection(None, error=str(error))
 
 
-def detect_all(
-    sources: Sequence[ImageSource], digits: str, *, other_things: bool
-) -> Iterator[Detection]:
-    """Detect the digits of each image, in the order of the sources."""
-    one = partial(detect, digits=digits, other_things=other_things)
+@contextmanager
+def detection_pool(sources: Sequence[ImageSource]) -> Iterator[ProcessPoolExecutor | None]:
+    """Processes for ``detect_all``, which start at once, so that they do while the network is
+    loaded; None where they do not pay."""
     processes = min(usable_cores(), MAX_PROCESSES)
     # Standard input belongs to this process.
     if len(sources) < MANY or processes < 2 or any(source.file is None for source in sources):
-        yield from map(one, sources)
+        yield None
         return
     # Not by fork: this process may have the threads of PyTorch.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=ignore_terminal)
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=prepare_process)
     try:
-        waiting = iter(sources)
-        while batch := list(islice(waiting, BATCH)):
-            yield from pool.map(one, batch, chunksize=4)
+        for _ in range(processes):
+            pool.submit(int)
+        yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def prepare_process() -> None:
+    """Leave Ctrl+C to the first process, and import what ``detect`` will need."""
+    ignore_terminal()
+    import mnist_trainer.inference.digit_images.segment  # noqa: F401
+
+
+def detect_all(
+    sources: Sequence[ImageSource],
+    digits: str,
+    pool: ProcessPoolExecutor | None,
+    *,
+    other_things: bool,
+) -> Iterator[Detection]:
+    """Detect the digits of each image, in the order of the sources."""
+    one = partial(detect, digits=digits, other_things=other_things)
+    if pool is None:
+        yield from map(one, sources)
+        return
+    waiting = iter(sources)
+    batches = iter(lambda: list(islice(waiting, BATCH)), [])
+    submitted = (pool.map(one, batch, chunksize=4) for batch in batches)
+    following = next(submitted, None)
+    while following is not None:
+        # The next batch is under way while the results of this one are used.
+        current, following = following, next(submitted, None)
+        yield from current

@@ -8,7 +8,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mnist_trainer.inference.digit_images import detect as module
-from mnist_trainer.inference.digit_images.detect import Detection, detect, detect_all
+from mnist_trainer.inference.digit_images.detect import (
+    Detection,
+    detect,
+    detect_all,
+    detection_pool,
+)
 from mnist_trainer.inference.digit_images.find_images import ImageSource
 
 
@@ -36,10 +41,10 @@ def test_several_processes_detect_the_same_in_the_same_order(
     monkeypatch.setattr(module, "MANY", 4)
     monkeypatch.setattr(module, "BATCH", 3)
     monkeypatch.setattr(module, "usable_cores", lambda: 2)
-    found = detect_all(sources, "one", other_things=False)
-    assert [content(next(found)) for _ in range(2)] == expected[:2]
-    assert multiprocessing.active_children()
-    assert [content(each) for each in found] == expected[2:]
+    with detection_pool(sources) as pool:
+        assert len(multiprocessing.active_children()) == 2
+        found = detect_all(sources, "one", pool, other_things=False)
+        assert [content(each) for each in found] == expected
     assert not multiprocessing.active_children()
     assert [error is None for error, _ in expected] == [True] * 3 + [False] + [True] * 3
 
@@ -49,9 +54,8 @@ def test_processes_end_where_nobody_asks_for_the_rest(
 ) -> None:
     monkeypatch.setattr(module, "MANY", 4)
     monkeypatch.setattr(module, "usable_cores", lambda: 2)
-    found = detect_all(sources, "one", other_things=False)
-    next(found)
-    found.close()  # type: ignore[attr-defined]
+    with detection_pool(sources) as pool:
+        next(detect_all(sources, "one", pool, other_things=False))
     assert not multiprocessing.active_children()
 
 
@@ -63,10 +67,12 @@ def test_few_files_and_standard_input_start_no_process(
 
     monkeypatch.setattr(module, "ProcessPoolExecutor", refused)
     monkeypatch.setattr(module, "usable_cores", lambda: 2)
-    assert len(list(detect_all(sources, "one", other_things=False))) == 7
+    with detection_pool(sources) as pool:
+        assert len(list(detect_all(sources, "one", pool, other_things=False))) == 7
     monkeypatch.setattr(module, "MANY", 4)
     mixed = [*sources, ImageSource("-", None, "nothing there.")]
-    assert [each.error for each in detect_all(mixed, "one", other_things=False)][-1]
+    with detection_pool(mixed) as pool:
+        assert [each.error for each in detect_all(mixed, "one", pool, other_things=False)][-1]
 
 
 def test_many_digits_are_read_beside_each_other_too(sources: list[ImageSource]) -> None:
