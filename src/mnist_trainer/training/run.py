@@ -227,38 +227,27 @@ def make_step(
     transforms: Transforms,
     world: World,
 ) -> Step:
-    """The training step, on adversarial examples where the configuration asks for them."""
-    step = make_plain_step(config, state, criterion, device, detector, data, transforms, world)
-    settings = config.trainer.adversary
-    if settings is None:
-        return step
-    pixels, batch_size = pixel_values(transforms), config.trainer.batch_size
-    return AdversarialStep(step, settings, state, data, device, world, pixels, batch_size)
-
-
-def make_plain_step(
-    config: RunConfig,
-    state: TrainingState,
-    criterion: nn.Module,
-    device: Device,
-    detector: NonFiniteDetector,
-    data: TrainingImages,
-    transforms: Transforms,
-    world: World,
-) -> Step:
-    """The training step: on one device, as a CUDA graph where possible, or data-parallel."""
+    """The training step: on one device, as a CUDA graph where possible, or data-parallel; on
+    adversarial examples where the configuration asks for them."""
     engine = make_engine(config.trainer.engine, state.model, criterion, state.scaler, device)
     if isinstance(criterion, Distill):
         teacher = load_teacher(criterion, data.class_names, transforms, device)
-        engine = DistillationEngine(state.model, criterion, teacher, state.scaler, device)
+        engine = DistillationEngine(state.model, criterion, state.scaler, device, teacher)
     batch_size = -(-config.trainer.batch_size // world.size)
-    step = TrainStep(state, engine, device, detector, batch_size, config.trainer.clip_norm)
+    single = TrainStep(state, engine, device, detector, batch_size, config.trainer.clip_norm)
+    step: Step
     if world.size == 1:
-        return choose_step(step, data.update_size, config.device.graph)
-    from mnist_trainer.training.data_parallel import DataParallelStep, warn_of_batch_statistics
+        step = choose_step(single, data.update_size, config.device.graph)
+    else:
+        from mnist_trainer.training.data_parallel import DataParallelStep, warn_of_batch_statistics
 
-    warn_of_batch_statistics(config, state.model, world)
-    return DataParallelStep(step, world, data.update_size, data.num_images, config.seed)
+        warn_of_batch_statistics(config, state.model, world)
+        step = DataParallelStep(single, world, data.update_size, data.num_images, config.seed)
+    adversary = config.trainer.adversary
+    if adversary is None:
+        return step
+    pixels, attacked = pixel_values(transforms), config.trainer.batch_size
+    return AdversarialStep(step, adversary, state, data, device, world, pixels, attacked)
 
 
 def make_evaluator(

@@ -151,7 +151,7 @@ def test_a_student_learns_its_teacher_s_answers(
     torch.manual_seed(9)
     student = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
     criterion = Distill(str(run), 2.0, 0.0)
-    engine = DistillationEngine(student, criterion, teacher, device.grad_scaler(), device)
+    engine = DistillationEngine(student, criterion, device.grad_scaler(), device, teacher)
     images = transforms_of(compose).preprocess(some_images.images)
     wrong = (teacher(images).argmax(dim=1) + 1) % 10
     optimizer = torch.optim.Adam(student.parameters(), 0.003)

@@ -103,14 +103,7 @@ def mean_interval(values: Sequence[float], resolution: float) -> tuple[float, fl
     Raises:
         ValueError: there are fewer than two values.
     """
-    from scipy.stats import t as student
-
-    found = spread(values)
-    if found is None or found.sd is None:
-        raise ValueError("an interval takes at least two values")
-    half = float(student.ppf((1 + CONFIDENCE) / 2, found.n - 1)) * max(found.sd, resolution)
-    half /= math.sqrt(found.n)
-    return found.mean - half, found.mean + half
+    return _student_interval(values, CONFIDENCE, resolution, 0.0)
 
 
 def prediction_interval(
@@ -127,13 +120,21 @@ def prediction_interval(
     Raises:
         ValueError: there are fewer than two values.
     """
+    return _student_interval(values, confidence, resolution, 1.0)
+
+
+def _student_interval(
+    values: Sequence[float], confidence: float, resolution: float, own: float
+) -> tuple[float, float]:
+    """``mean +- t * sd * sqrt(own + 1/n)``: ``own`` is 1 for a further value, which has a variance
+    of its own, and 0 for the mean."""
     from scipy.stats import t as student
 
     found = spread(values)
     if found is None or found.sd is None:
         raise ValueError("an interval takes at least two values")
     half = float(student.ppf((1 + confidence) / 2, found.n - 1)) * max(found.sd, resolution)
-    half *= math.sqrt(1 + 1 / found.n)
+    half *= math.sqrt(own + 1 / found.n)
     return found.mean - half, found.mean + half
 
 

@@ -22,7 +22,12 @@ class AutogradEngine:
     ) -> tuple[Tensor, Tensor]:
         with self.device.autocast():
             logits = self.model(images)  # (B, C)
-            loss = self.criterion(logits, labels)
+            loss = self.loss(images, logits, labels)
         loss = loss if loss_weight == 1 else loss * loss_weight
         self.scaler.scale(loss).backward()
         return loss.detach(), logits.detach()
+
+    def loss(self, images: Tensor, logits: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
+        """Mean loss of images (B, 1, H, W) with logits (B, C) and labels (B,), a scalar."""
+        loss: Tensor = self.criterion(logits, labels)
+        return loss
