@@ -17,7 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from mnist_trainer.compute.rng import host_rng_state
 from mnist_trainer.config.instantiate import build
-from mnist_trainer.config.settings import Component
+from mnist_trainer.config.settings import IMAGE_SIZE, Component
 
 
 class Normalize(nn.Module):
@@ -133,6 +133,17 @@ class Transforms:
         for transform in self.fixed:
             images = transform(images)
         return images
+
+    def pixel_range(self) -> tuple[float, float] | None:
+        """What the fixed transforms make of black and of white pixels; None where they do more to a
+        pixel's value than to shift and scale it."""
+        grey = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)
+        images = self.preprocess(grey.expand(3, 1, IMAGE_SIZE, IMAGE_SIZE).clone()).flatten(1)
+        low, between, high = images.mean(dim=1).tolist()
+        tolerance = 1e-5 * abs(high - low)
+        is_even = bool((images.amax(dim=1) - images.amin(dim=1) <= tolerance).all())
+        is_straight = abs(between - (low + 0.2 * (high - low))) <= tolerance
+        return (low, high) if is_even and is_straight and high > low else None
 
     def preprocess_cached(self, images: Tensor) -> Tensor:
         """As ``preprocess``, for images that several runs in one process use: the result is cached.

@@ -16,7 +16,6 @@ from mnist_trainer.runs.folder import display_path
 from mnist_trainer.runs.latest import run_path
 from mnist_trainer.runs.lookup import locate_checkpoint
 from mnist_trainer.system.paths import user_path
-from mnist_trainer.training.adversarial_step import pixel_values
 from mnist_trainer.training.saved_network import (
     read_class_names,
     read_saved_config,
@@ -107,15 +106,12 @@ def change_of_scale(
     """
     if student.recipe is not None and student.recipe == teacher.recipe:
         return 1.0, 0.0
-    try:
-        (low, high), (own_low, own_high) = pixel_values(student), pixel_values(teacher)
-        is_as_large = student.preprocess(BLANK).shape[-1] == size
-    except ConfigError:
-        is_as_large = False
-    if not is_as_large:
+    seen, known = student.pixel_range(), teacher.pixel_range()
+    if seen is None or known is None or student.preprocess(BLANK).shape[-1] != size:
         raise ConfigError(
             f"{asked}: it knows images of {size}x{size} pixels behind its own transforms, and those"
             " of this run lead to others. Use the transforms that the teacher was trained with"
         )
+    (low, high), (own_low, own_high) = seen, known
     scale = (own_high - own_low) / (high - low)
     return scale, own_low - low * scale

@@ -53,7 +53,7 @@ class Candidate:
 
 def find_candidates(strength: InkMap, least: float) -> list[Candidate]:
     """The part of the ink that is most like one digit: first without what belongs to the edge of
-    the picture, then with it, where there is such. None on an empty sheet."""
+    the picture, then with it, where there is such; nothing on an empty sheet."""
     ink = strength.full_ink(least)
     if ink is None:
         return []
