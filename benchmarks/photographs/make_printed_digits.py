@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.photographs.photographed import photographed_digits
-from benchmarks.photographs.shapes import printed, written
+from benchmarks.photographs.training_digits import printed, written
+from benchmarks.photographs.training_photographs import photographed_digits
 from mnist_trainer.inference.digit_images.normalize import normalize_digit
 
 PRINTED, WRITTEN, PHOTOGRAPHED = 7000, 3000, 10_000

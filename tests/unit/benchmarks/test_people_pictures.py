@@ -15,8 +15,8 @@ from benchmarks.photographs.failures import (
 )
 from benchmarks.photographs.glyphs import find_fonts, handwritten
 from benchmarks.photographs.kinds import PHOTOGRAPHS
-from benchmarks.photographs.photographed import digits_of_photograph
 from benchmarks.photographs.sheet import Place, lay, line, shaped
+from benchmarks.photographs.training_photographs import digits_of_photograph
 from PIL import Image
 
 from mnist_trainer.data.embedded import load_mnist_printed

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from mnist_trainer.data.transforms import Transforms
 from mnist_trainer.errors import MachineError
-from mnist_trainer.inference.export.card import describe_accuracy, write_with_card
 from mnist_trainer.inference.export.formats import Exported
+from mnist_trainer.inference.export.model_card import describe_accuracy, write_with_card
 from mnist_trainer.inference.export.provenance import INPUT, find_provenance
 from mnist_trainer.inference.trained_model import TrainedModel
 

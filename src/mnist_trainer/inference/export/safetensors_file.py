@@ -8,8 +8,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from mnist_trainer.errors import MachineError
-from mnist_trainer.inference.export.card import describe_accuracy, write_with_card
 from mnist_trainer.inference.export.formats import Exported
+from mnist_trainer.inference.export.model_card import describe_accuracy, write_with_card
 from mnist_trainer.inference.export.provenance import find_provenance
 from mnist_trainer.inference.trained_model import TrainedModel
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.photographs.failures import MISREAD, MORE_THAN_IT, failure_class
 from benchmarks.photographs.glyphs import Glyph, shape_of
 from benchmarks.photographs.kinds import PHOTOGRAPHS, photograph
-from benchmarks.photographs.shapes import printed, written
+from benchmarks.photographs.training_digits import printed, written
 from mnist_trainer.inference.digit_images.prepare import WORKING_SIDE
 from mnist_trainer.inference.digit_images.read_image import ImageError, read_image
 from mnist_trainer.inference.digit_images.segment import find_digit
