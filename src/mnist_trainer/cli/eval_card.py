@@ -113,10 +113,10 @@ def evaluate_card(
 
 
 def _document(values: dict[str, Any], pictures: "Pictures") -> Any:
-    from mnist_trainer.report.read.card import Card
+    from mnist_trainer.report.read.json_values import JsonValues
     from mnist_trainer.report.render.card_document import card_document
 
-    return card_document(Card(values), pictures)
+    return card_document(JsonValues(values), pictures)
 
 
 def _write_page(document: Any, path: Path) -> Path:
@@ -142,11 +142,11 @@ def _write_pictures(
     from PIL import Image
 
     from mnist_trainer.inference.card.board import write_board
-    from mnist_trainer.report.read.card import Card
+    from mnist_trainer.report.read.json_values import JsonValues
     from mnist_trainer.report.render.card_figures import card_figures
     from mnist_trainer.report.render.raster import pixels
 
-    drawn = {name: pixels(draw) for name, draw in card_figures(Card(values)).items()}
+    drawn = {name: pixels(draw) for name, draw in card_figures(JsonValues(values)).items()}
     # Under names of their own: an earlier file of the same name is of the same picture.
     shown = {**drawn, **pictures}
     for name, image in shown.items():

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from mnist_trainer.report.analysis.groups import Group
 from mnist_trainer.report.analysis.statistics import Spread, mean_interval, spread
-from mnist_trainer.report.read.card import Card, Measure, card_of, measures
+from mnist_trainer.report.read.card import Measure, card_of, measures
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.read.records import RunRecord
 
 
@@ -27,7 +28,7 @@ class RecipeCards:
     name: str
     runs: tuple[RunRecord, ...]
     """Those that have a card."""
-    cards: tuple[Card, ...]
+    cards: tuple[JsonValues, ...]
     measures: dict[tuple[str, str], OverSeeds]
     """By part and name; what every one of the cards has."""
 
@@ -87,7 +88,7 @@ def over_seeds(found: Sequence[Measure]) -> OverSeeds:
     return OverSeeds(values, over, interval)
 
 
-def _notes(groups: Sequence[Group], cards: Sequence[Card]) -> list[str]:
+def _notes(groups: Sequence[Group], cards: Sequence[JsonValues]) -> list[str]:
     """What makes cards differ besides their networks, and which runs have none."""
     notes = []
     if len({card.text("effort") for card in cards}) > 1:

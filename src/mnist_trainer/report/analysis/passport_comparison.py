@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from mnist_trainer.report.read.passport import Passport
+from mnist_trainer.report.read.json_values import JsonValues
 
 SAME = 0.05
 """Ratios this near to one are called equal, unless the machines' own spread is larger."""
@@ -40,7 +40,7 @@ class PassportComparison:
     """Name, value of A, value of B."""
 
 
-def compare_passports(a: Passport, b: Passport, names: tuple[str, str]) -> PassportComparison:
+def compare_passports(a: JsonValues, b: JsonValues, names: tuple[str, str]) -> PassportComparison:
     """Compare B with A.
 
     Args:
@@ -56,22 +56,22 @@ def compare_passports(a: Passport, b: Passport, names: tuple[str, str]) -> Passp
     return PassportComparison(names, sentences, figures, tuple(differing_facts(a, b)))
 
 
-def best(passport: Passport, name: str) -> float | None:
+def best(passport: JsonValues, name: str) -> float | None:
     """The largest value over the numbers of threads."""
     values = [value for row in passport.rows("scaling") if (value := row.number(name)) is not None]
     return max(values, default=None)
 
 
-def by_name(table: str, key: str, name: str, value: str, passport: Passport) -> float | None:
+def by_name(table: str, key: str, name: str, value: str, passport: JsonValues) -> float | None:
     """A value of the row of a table that has a name."""
     rows = (row for row in passport.rows(table) if row.text(key) == name)
     return next((row.number(value) for row in rows), None)
 
 
-def figures_of(a: Passport, b: Passport) -> Iterator[Figure]:
+def figures_of(a: JsonValues, b: JsonValues) -> Iterator[Figure]:
     """The speeds that are compared, those of whole recipes first."""
 
-    def pair(read: Callable[[Passport], float | None]) -> tuple[float | None, float | None]:
+    def pair(read: Callable[[JsonValues], float | None]) -> tuple[float | None, float | None]:
         return read(a), read(b)
 
     yield Figure("training to 99 %", *pair(lambda p: p.number("to_99", "train_seconds")), "s", True)
@@ -87,7 +87,7 @@ def figures_of(a: Passport, b: Passport) -> Iterator[Figure]:
     yield Figure("memory", *pair(lambda p: best(p, "triad")), "GB/s")
 
 
-def speed_sentence(a: Passport, b: Passport, figures: tuple[Figure, ...]) -> str:
+def speed_sentence(a: JsonValues, b: JsonValues, figures: tuple[Figure, ...]) -> str:
     """How B's speed compares, by the first figure that both have."""
     found = next((figure for figure in figures if figure.quicker is not None), None)
     if found is None or found.quicker is None:
@@ -100,7 +100,7 @@ def speed_sentence(a: Passport, b: Passport, figures: tuple[Figure, ...]) -> str
     return f"B is {ratio:.2g} times {'slower' if slower else 'quicker'} than A ({found.name})."
 
 
-def spread_of_moods(passport: Passport) -> float:
+def spread_of_moods(passport: JsonValues) -> float:
     """Half the range of the middle half of the repeated measurement, over its median."""
     walls = sorted(value for row in passport.rows("moods") if (value := row.number("wall")))
     if len(walls) < 4 or walls[len(walls) // 2] <= 0:
@@ -109,10 +109,10 @@ def spread_of_moods(passport: Passport) -> float:
     return (high - low) / 2 / middle
 
 
-def bits_sentence(a: Passport, b: Passport) -> str:
+def bits_sentence(a: JsonValues, b: JsonValues) -> str:
     """Whether the reference runs have the same weights and losses."""
 
-    def found(passport: Passport) -> dict[tuple[str, str], tuple[str, str]]:
+    def found(passport: JsonValues) -> dict[tuple[str, str], tuple[str, str]]:
         return {
             (row.text("model"), row.text("threads")): (row.text("weights"), row.text("losses"))
             for row in passport.rows("reference")
@@ -131,7 +131,7 @@ def bits_sentence(a: Passport, b: Passport) -> str:
     return f"Other bits: {len(differing)} of {len(common)} reference runs differ ({named})."
 
 
-def low_precision_sentences(a: Passport, b: Passport) -> Iterator[str]:
+def low_precision_sentences(a: JsonValues, b: JsonValues) -> Iterator[str]:
     """Where one machine has instructions for a precision, and the other emulates it."""
     for letter, passport in (("A", a), ("B", b)):
         for row in passport.rows("low_precision"):
@@ -143,7 +143,7 @@ def low_precision_sentences(a: Passport, b: Passport) -> Iterator[str]:
                 )
 
 
-def alarm_sentences(a: Passport, b: Passport) -> Iterator[str]:
+def alarm_sentences(a: JsonValues, b: JsonValues) -> Iterator[str]:
     """What either was warned of, which puts its figures in doubt."""
     for letter, passport in (("A", a), ("B", b)):
         checks = list(dict.fromkeys(row.text("check") for row in alarms(passport)))
@@ -151,12 +151,12 @@ def alarm_sentences(a: Passport, b: Passport) -> Iterator[str]:
             yield f"{letter} was measured with alarms: {', '.join(checks)}."
 
 
-def alarms(passport: Passport) -> list[Passport]:
+def alarms(passport: JsonValues) -> list[JsonValues]:
     """The findings that something is wrong."""
     return [row for row in passport.rows("findings") if row.text("advice")]
 
 
-def facts(passport: Passport) -> dict[str, str]:
+def facts(passport: JsonValues) -> dict[str, str]:
     """What a machine is, by name."""
     machine = ("machine",)
     found = {
@@ -177,7 +177,7 @@ def facts(passport: Passport) -> dict[str, str]:
     return found | {f"${name}": value for name, value in passport.pairs(*machine, "variables")}
 
 
-def differing_facts(a: Passport, b: Passport) -> Iterator[tuple[str, str, str]]:
+def differing_facts(a: JsonValues, b: JsonValues) -> Iterator[tuple[str, str, str]]:
     """The facts in which two machines differ."""
     ours, theirs = facts(a), facts(b)
     for name in dict.fromkeys([*ours, *theirs]):

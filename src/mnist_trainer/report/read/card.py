@@ -4,12 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_trainer.report.read.passport import Passport
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.read.records import RunRecord
 
 FORMAT = "mnist-eval card 1"
-Card = Passport
-"""A card is read as a passport is: by the path of keys, and nothing in it is trusted."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Measure:
     interval: tuple[float, float] | None
     images: int | None
     """That it is a share of; None where it is no share of images."""
-    published: Card
+    published: JsonValues
     """What was published: value, model, source; empty where nothing is."""
     is_share: bool = True
     """Else a plain number."""
@@ -32,13 +30,13 @@ class Measure:
         return self.part, self.name
 
 
-def read_card(values: object) -> Card | None:
+def read_card(values: object) -> JsonValues | None:
     """The card that a JSON document holds; None where it holds none."""
     found = values.get("format") if isinstance(values, Mapping) else None
-    return Card(values) if found == FORMAT else None
+    return JsonValues(values) if found == FORMAT else None
 
 
-def card_of(run: RunRecord) -> Card | None:
+def card_of(run: RunRecord) -> JsonValues | None:
     """The card of the weights that the run has tested; None where there is none."""
     card = read_card(run.card())
     if card is None or card.text("checkpoint", "weights_sha256") != run.weights:
@@ -46,7 +44,7 @@ def card_of(run: RunRecord) -> Card | None:
     return card
 
 
-def measures(card: Card) -> list[Measure]:
+def measures(card: JsonValues) -> list[Measure]:
     """All measures that stand in a card, in its order."""
     found = (
         *_clean(card),
@@ -60,20 +58,20 @@ def measures(card: Card) -> list[Measure]:
     return [each for each in found if each is not None]
 
 
-def part(card: Card, name: str) -> Card:
+def part(card: JsonValues, name: str) -> JsonValues:
     """A part of a card; empty where it is not in it."""
-    return Card(card.at("parts", name))
+    return JsonValues(card.at("parts", name))
 
 
 def measure(
-    section: str, name: str, values: Card, key: str = "accuracy", *, is_share: bool = True
+    section: str, name: str, values: JsonValues, key: str = "accuracy", *, is_share: bool = True
 ) -> Measure | None:
     """The measure under a key, with the interval and what was published beside it."""
     value = values.number(key)
     if value is None:
         return None
     images = values.number("images")
-    published = Card(values.at("published"))
+    published = JsonValues(values.at("published"))
     return Measure(
         section,
         name,
@@ -88,35 +86,37 @@ def measure(
 def interval(value: Any) -> tuple[float, float] | None:
     """Two finite numbers; None for anything else."""
     bounds = value if isinstance(value, list) and len(value) == 2 else []
-    low, high = (Card({"bound": bound}).number("bound") for bound in bounds or (None, None))
+    low, high = (JsonValues({"bound": bound}).number("bound") for bound in bounds or (None, None))
     return None if low is None or high is None else (low, high)
 
 
 Found = Iterator[Measure | None]
 
 
-def _clean(card: Card) -> Found:
+def _clean(card: JsonValues) -> Found:
     clean = part(card, "clean")
     yield measure("clean", "test images", clean)
     disputed = len(clean.rows("disputed"))
-    yield measure("clean", f"without {disputed} disputed", Card(clean.at("without_disputed")))
+    yield measure("clean", f"without {disputed} disputed", JsonValues(clean.at("without_disputed")))
 
 
-def _qmnist(card: Card) -> Found:
+def _qmnist(card: JsonValues) -> Found:
     for name in ("known", "new"):
-        yield measure("QMNIST", f"{name} images", Card(part(card, "qmnist").at(name)))
+        yield measure("QMNIST", f"{name} images", JsonValues(part(card, "qmnist").at(name)))
 
 
-def _corruptions(card: Card) -> Found:
+def _corruptions(card: JsonValues) -> Found:
     found = part(card, "corruptions")
-    yield measure("corruptions", "mean of all", Card(found.at("mean")))
-    yield measure("corruptions", "mean of those not trained with", Card(found.at("mean_unseen")))
+    yield measure("corruptions", "mean of all", JsonValues(found.at("mean")))
+    yield measure(
+        "corruptions", "mean of those not trained with", JsonValues(found.at("mean_unseen"))
+    )
     for kind in found.rows("kinds"):
         name = kind.text("name").replace("_", " ")
         yield measure("corruptions", name, kind)
 
 
-def _attacks(card: Card) -> Found:
+def _attacks(card: JsonValues) -> Found:
     attacks = part(card, "attacks")
     for name in ("fgsm", "pgd"):
         for point in attacks.rows(name):
@@ -126,12 +126,12 @@ def _attacks(card: Card) -> Found:
                 # What was published is of this epsilon.
                 if epsilon == 0.3:
                     values["published"] = attacks.at("published", name)
-                yield measure("attacks", f"{name.upper()}, epsilon {epsilon:g}", Card(values))
+                yield measure("attacks", f"{name.upper()}, epsilon {epsilon:g}", JsonValues(values))
 
 
-def _unknown(card: Card) -> Found:
+def _unknown(card: JsonValues) -> Found:
     unknown = part(card, "unknown")
-    yield _without_images(measure("AUROC", "errors", Card(unknown.at("errors")), "auroc"))
+    yield _without_images(measure("AUROC", "errors", JsonValues(unknown.at("errors")), "auroc"))
     for kind in unknown.rows("kinds"):
         name = kind.text("name").replace("_", " ")
         yield _without_images(measure("AUROC", name, kind, "auroc"))
@@ -147,15 +147,15 @@ def _without_images(found: Measure | None) -> Measure | None:
     return Measure(found.part, found.name, found.value, found.interval, None, found.published)
 
 
-def _calibration(card: Card) -> Found:
+def _calibration(card: JsonValues) -> Found:
     calibration = part(card, "calibration")
     key = "expected_calibration_error"
     for name in ("before", "after"):
-        yield measure("calibration", f"error {name}", Card(calibration.at(name)), key)
+        yield measure("calibration", f"error {name}", JsonValues(calibration.at(name)), key)
     yield measure("calibration", "temperature", calibration, "temperature", is_share=False)
 
 
-def _shifts(card: Card) -> Found:
+def _shifts(card: JsonValues) -> Found:
     shifts = part(card, "shifts")
     yield measure("shifts", "mean over shifts", shifts, "mean_over_shifts")
     yield measure("shifts", "mean over rotations", shifts, "mean_over_rotations")

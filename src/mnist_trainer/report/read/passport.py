@@ -1,69 +1,16 @@
-"""Read a passport of a machine as data: any value may be missing or of another type."""
+"""Read the passport of a machine."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mnist_trainer.errors import DataError
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.render.document import clean
-from mnist_trainer.runs.read import number, read_json
+from mnist_trainer.runs.read import read_json
 
 FORMAT = "mnist-passport 1"
-LONGEST = 300
-"""Characters of a text."""
-MOST_ROWS = 2_000
-LARGEST = 1e15
-"""Of the numbers that are shown or drawn."""
 
 
-@dataclass(frozen=True)
-class Passport:
-    """Values of a passport, or of a part of it, by their path of keys."""
-
-    values: Any
-
-    def at(self, *keys: str) -> Any:
-        """The raw value; None where there is none."""
-        value = self.values
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        return value
-
-    def number(self, *keys: str) -> float | None:
-        """A finite number of reasonable size."""
-        value = number(self.at(*keys))
-        return value if value is not None and abs(value) < LARGEST else None
-
-    def text(self, *keys: str) -> str:
-        """A text on one line, of bounded length; empty where there is none."""
-        value = self.at(*keys)
-        return "" if value is None or isinstance(value, Mapping | list) else clean(value)[:LONGEST]
-
-    def flag(self, *keys: str) -> bool | None:
-        value = self.at(*keys)
-        return value if isinstance(value, bool) else None
-
-    def rows(self, *keys: str) -> list["Passport"]:
-        """The entries of a list that are themselves tables of values."""
-        value = self.at(*keys)
-        entries = value[:MOST_ROWS] if isinstance(value, list) else []
-        return [Passport(entry) for entry in entries if isinstance(entry, Mapping)]
-
-    def texts(self, *keys: str) -> list[str]:
-        """The entries of a list as texts."""
-        value = self.at(*keys)
-        entries = value[:MOST_ROWS] if isinstance(value, list) else []
-        return [clean(entry)[:LONGEST] for entry in entries]
-
-    def pairs(self, *keys: str) -> list[tuple[str, str]]:
-        """The names and values of a table, as texts."""
-        value = self.at(*keys)
-        entries = list(value.items())[:MOST_ROWS] if isinstance(value, Mapping) else []
-        return [(clean(name)[:LONGEST], clean(each)[:LONGEST]) for name, each in entries]
-
-
-def read_passport(path: Path) -> Passport:
+def read_passport(path: Path) -> JsonValues:
     """Read the file of a passport, which may come from anybody.
 
     Raises:
@@ -76,4 +23,4 @@ def read_passport(path: Path) -> Passport:
             f"{path}: not a passport: its format is {clean(found)[:60]!r}, where {FORMAT!r} is"
             " read. Make one on that machine: mnist-passport --json FILE"
         )
-    return Passport(values)
+    return JsonValues(values)

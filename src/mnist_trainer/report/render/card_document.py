@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_trainer.report.read.card import Card, interval, part
+from mnist_trainer.report.read.card import interval, part
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.render.card_figures import MAPS, card_figures, figures_of
 from mnist_trainer.report.render.card_summary import (
     bounds_text,
@@ -31,7 +32,7 @@ Pixels = NDArray[np.uint8]
 Pictures = Mapping[str, Pixels]
 
 
-def card_document(card: Card, pictures: Pictures) -> Document:
+def card_document(card: JsonValues, pictures: Pictures) -> Document:
     """What a card says, the summary first.
 
     Args:
@@ -54,7 +55,7 @@ def card_document(card: Card, pictures: Pictures) -> Document:
     return Document(title, subtitle, sections_of(titles), MADE_BY)
 
 
-def _disputed(card: Card) -> list[Block]:
+def _disputed(card: JsonValues) -> list[Block]:
     rows = tuple(
         (
             f"{row.number('index') or 0:.0f}",
@@ -74,7 +75,7 @@ def _disputed(card: Card) -> list[Block]:
     return [table] if rows else []
 
 
-def _corruptions(card: Card, pictures: Pictures) -> list[Block]:
+def _corruptions(card: JsonValues, pictures: Pictures) -> list[Block]:
     found = part(card, "corruptions")
     kinds = found.rows("kinds")
     if not kinds:
@@ -106,7 +107,7 @@ def _bitmap(pictures: Pictures, name: str, caption: str) -> list[Block]:
     return [Bitmap(caption, caption, pictures[name])] if name in pictures else []
 
 
-def _attacks(card: Card, pictures: Pictures) -> list[Block]:
+def _attacks(card: JsonValues, pictures: Pictures) -> list[Block]:
     attacks = part(card, "attacks")
     pairs = zip(attacks.rows("fgsm"), attacks.rows("pgd"), strict=False)
     rows = tuple(
@@ -145,7 +146,7 @@ def _attacks(card: Card, pictures: Pictures) -> list[Block]:
     return blocks + _bitmap(pictures, "attacked", text)
 
 
-def _unknown(card: Card, pictures: Pictures) -> list[Block]:
+def _unknown(card: JsonValues, pictures: Pictures) -> list[Block]:
     unknown = part(card, "unknown")
     answered = tuple(
         (
@@ -172,7 +173,7 @@ def _unknown(card: Card, pictures: Pictures) -> list[Block]:
     return blocks + _bitmap(pictures, "not_digits", text)
 
 
-def _kinds(unknown: Card) -> Table:
+def _kinds(unknown: JsonValues) -> Table:
     rows = tuple(
         (
             row.text("name").replace("_", " "),
@@ -186,7 +187,7 @@ def _kinds(unknown: Card) -> Table:
     return Table(caption, ("images", "number", "mean"), rows, frozenset({1, 2}))
 
 
-def _calibration(card: Card) -> list[Block]:
+def _calibration(card: JsonValues) -> list[Block]:
     calibration = part(card, "calibration")
     key = "expected_calibration_error"
     rows = tuple(
@@ -198,7 +199,7 @@ def _calibration(card: Card) -> list[Block]:
             f"{row.number('negative_log_likelihood') or 0:.4f}",
         )
         for name in ("before", "after")
-        if (row := Card(calibration.at(name))).number(key) is not None
+        if (row := JsonValues(calibration.at(name))).number(key) is not None
     )
     if not rows:
         return []
@@ -213,7 +214,7 @@ def _calibration(card: Card) -> list[Block]:
     return [Paragraph(text), table, *figures_of(card, "reliability")]
 
 
-def _shifts(card: Card) -> list[Block]:
+def _shifts(card: JsonValues) -> list[Block]:
     images = part(card, "shifts").number("images")
     if images is None:
         return []
@@ -222,8 +223,8 @@ def _shifts(card: Card) -> list[Block]:
     return [Paragraph(text), *figures_of(card, *(name for name in MAPS if name in found))]
 
 
-def _made(card: Card) -> Table:
-    seconds = Card(card.at("seconds"))
+def _made(card: JsonValues) -> Table:
+    seconds = JsonValues(card.at("seconds"))
     took = ", ".join(
         f"{name} {value:.1f}"
         for name, _ in card.pairs("seconds")

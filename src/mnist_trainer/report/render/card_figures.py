@@ -4,11 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from mnist_trainer.report.read.card import Card, part
+from mnist_trainer.report.read.card import part
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.render import card_plots
 from mnist_trainer.report.render.document import Block, Picture
 
-FIGURES: dict[str, tuple[str, str, Callable[[Card, Any], None]]] = {
+FIGURES: dict[str, tuple[str, str, Callable[[JsonValues, Any], None]]] = {
     "corruptions": (
         "corruptions",
         "Accuracy in % by strength; a ring marks the published one",
@@ -28,7 +29,7 @@ FIGURES: dict[str, tuple[str, str, Callable[[Card, Any], None]]] = {
 MAPS = {"shifts": ("shift_map", "offsets"), "rotations": ("rotation_map", "angles")}
 
 
-def card_figures(card: Card) -> dict[str, Callable[[Any], None]]:
+def card_figures(card: JsonValues) -> dict[str, Callable[[Any], None]]:
     """The curves and maps that a card has the numbers for, by name."""
     return {
         name: partial(draw, card)
@@ -37,11 +38,11 @@ def card_figures(card: Card) -> dict[str, Callable[[Any], None]]:
     }
 
 
-def _has_map(card: Card, name: str) -> bool:
+def _has_map(card: JsonValues, name: str) -> bool:
     return card_plots.drawable_map(part(card, "shifts"), *MAPS[name])
 
 
-def figures_of(card: Card, *names: str) -> list[Block]:
+def figures_of(card: JsonValues, *names: str) -> list[Block]:
     """Figures by their names, as blocks."""
     drawn = card_figures(card)
     return [Picture(FIGURES[name][1], FIGURES[name][1], drawn[name]) for name in names]

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mnist_trainer.report.read.card import Card, interval, part
+from mnist_trainer.report.read.card import interval, part
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.render.document import clean
 from mnist_trainer.report.render.svg import INK, LEVELS, MUTED, SERIES, SURFACE, WIDTH, hover
 
@@ -15,7 +16,7 @@ DARK = 3
 COLUMNS, MOST_KINDS = 5, 30
 
 
-def draw_corruptions(card: Card, figure: Any) -> None:
+def draw_corruptions(card: JsonValues, figure: Any) -> None:
     """Accuracy against strength, a small panel for each corruption; a ring is the published
     strength."""
     kinds = part(card, "corruptions").rows("kinds")[:MOST_KINDS]
@@ -38,7 +39,7 @@ def draw_corruptions(card: Card, figure: Any) -> None:
         axes.set(ylim=(0, 105), xticks=range(1, 6))
 
 
-def draw_attacks(card: Card, figure: Any) -> None:
+def draw_attacks(card: JsonValues, figure: Any) -> None:
     """Accuracy against epsilon under FGSM and PGD, with intervals."""
     attacks = part(card, "attacks")
     figure.set_size_inches(0.7 * WIDTH, 3.0)
@@ -60,7 +61,7 @@ def draw_attacks(card: Card, figure: Any) -> None:
     axes.legend(frameon=False, labelcolor=INK)
 
 
-def draw_answered(card: Card, figure: Any) -> None:
+def draw_answered(card: JsonValues, figure: Any) -> None:
     """Accuracy against the share of the images that is answered."""
     points = _points(part(card, "unknown"), "answered", "coverage", "accuracy")
     figure.set_size_inches(0.7 * WIDTH, 2.7)
@@ -72,13 +73,13 @@ def draw_answered(card: Card, figure: Any) -> None:
     axes.set_title("accuracy in %")
 
 
-def draw_reliability(card: Card, figure: Any) -> None:
+def draw_reliability(card: JsonValues, figure: Any) -> None:
     """Accuracy against confidence, before and after temperature scaling."""
     figure.set_size_inches(0.5 * WIDTH, 3.9)
     axes = figure.subplots()
     axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1, linestyle="--")
     for number, name in enumerate(("before", "after")):
-        bins = Card(part(card, "calibration").at(name)).rows("bins")
+        bins = JsonValues(part(card, "calibration").at(name)).rows("bins")
         filled = [row for row in bins if row.number("images")]
         points = [(row.number("confidence") or 0, row.number("accuracy") or 0) for row in filled]
         if not points:
@@ -96,14 +97,14 @@ def draw_reliability(card: Card, figure: Any) -> None:
     axes.legend(frameon=False, labelcolor=INK)
 
 
-def draw_shifts(card: Card, figure: Any) -> None:
+def draw_shifts(card: JsonValues, figure: Any) -> None:
     """Accuracy over shifts right and down."""
     shifts = part(card, "shifts")
     offsets = _numbers(shifts.at("offsets"))
     _draw_map(figure, _table(shifts.at("shift_map")), offsets, offsets, "pixels down")
 
 
-def draw_rotations(card: Card, figure: Any) -> None:
+def draw_rotations(card: JsonValues, figure: Any) -> None:
     """Accuracy over rotation and shift right."""
     shifts = part(card, "shifts")
     offsets, angles = (_numbers(shifts.at(name)) for name in ("offsets", "angles"))
@@ -145,7 +146,7 @@ def _draw_map(
         spine.set_visible(False)
 
 
-def _points(values: Card, rows: str, x: str, y: str) -> list[tuple[float, float]]:
+def _points(values: JsonValues, rows: str, x: str, y: str) -> list[tuple[float, float]]:
     """Pairs of a number and a share in percent."""
     pairs = ((row.number(x), row.number(y)) for row in values.rows(rows))
     return [(a, 100 * b) for a, b in pairs if a is not None and b is not None]
@@ -153,7 +154,7 @@ def _points(values: Card, rows: str, x: str, y: str) -> list[tuple[float, float]
 
 def _numbers(value: Any) -> list[float]:
     entries = value if isinstance(value, list) else []
-    found = (Card({"value": entry}).number("value") for entry in entries)
+    found = (JsonValues({"value": entry}).number("value") for entry in entries)
     return [each for each in found if each is not None]
 
 
@@ -161,7 +162,7 @@ def _table(value: Any) -> list[list[float]]:
     return [_numbers(row) for row in value] if isinstance(value, list) else []
 
 
-def drawable_map(shifts: Card, name: str, down: str) -> bool:
+def drawable_map(shifts: JsonValues, name: str, down: str) -> bool:
     """Whether a map has a number for each pair of its axes."""
     rows, height, width = _table(shifts.at(name)), _numbers(shifts.at(down)), "offsets"
     columns = len(_numbers(shifts.at(width)))

@@ -1,6 +1,7 @@
 """The summary of an evaluation card: its measures beside published ones, and what is not in it."""
 
-from mnist_trainer.report.read.card import Card, Measure, measures, part
+from mnist_trainer.report.read.card import Measure, measures, part
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.render.document import (
     DASH,
     Block,
@@ -11,7 +12,7 @@ from mnist_trainer.report.render.document import (
 )
 
 
-def summary(card: Card) -> list[Block]:
+def summary(card: JsonValues) -> list[Block]:
     """The accuracy, all measures, and what was left out."""
     found = measures(card)
     blocks: list[Block] = []
@@ -26,11 +27,11 @@ def summary(card: Card) -> list[Block]:
     return [*blocks, measure_table(short), *map(Paragraph, _skipped(card))]
 
 
-def _skipped(card: Card) -> list[str]:
+def _skipped(card: JsonValues) -> list[str]:
     """What was left out, and why."""
     parts = {"QMNIST": part(card, "qmnist")}
     parts |= {row.text("name"): row for row in part(card, "unknown").rows("kinds")}
-    parts["detection of errors"] = Card(part(card, "unknown").at("errors"))
+    parts["detection of errors"] = JsonValues(part(card, "unknown").at("errors"))
     found = [f"{name}: {row.text('skipped')}." for name, row in parts.items() if row.at("skipped")]
     reason = part(card, "calibration").text("not_fitted")
     return [*found, f"temperature: not fitted: {reason}."] if reason else found
@@ -78,7 +79,7 @@ def share_text(value: float | None, digits: int = 2) -> str:
     return DASH if value is None else f"{100 * value:.{digits}f}"
 
 
-def masked_text(attacks: Card) -> str:
+def masked_text(attacks: JsonValues) -> str:
     """Why accuracy under attack does not show robustness."""
     return (
         f"The gradients are masked: {attacks.text('masked')}. Accuracy under PGD does not show that"

@@ -10,7 +10,7 @@ from mnist_trainer.report.analysis.comparison import Comparison
 from mnist_trainer.report.analysis.passport_comparison import PassportComparison
 from mnist_trainer.report.analysis.run_difference import RunDifference, difference_of
 from mnist_trainer.report.read.destination import STDOUT
-from mnist_trainer.report.read.passport import Passport
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.comparison_document import comparison_document
 from mnist_trainer.report.render.data import (
@@ -94,7 +94,7 @@ def _with_difference(document: Document, runs: Sequence[RunRecord]) -> Document:
 
 def show_passport(values: Mapping[str, Any], targets: Mapping[str, str]) -> None:
     """The passport of a machine: printed, unless standard output is a file of it, and written."""
-    document = passport_document(Passport(values))
+    document = passport_document(JsonValues(values))
     if targets and STDOUT not in targets.values():
         print_document(document)
     _deliver(targets, lambda _: document, {"json": lambda: json_text(values)})

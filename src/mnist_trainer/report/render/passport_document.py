@@ -4,7 +4,7 @@ from collections import defaultdict
 from functools import partial
 
 from mnist_trainer.report.analysis.passport_comparison import alarms, facts
-from mnist_trainer.report.read.passport import Passport
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.render.document import (
     DASH,
     Block,
@@ -24,7 +24,7 @@ MADE_BY = "mnist-passport"
 SHORT_HASH = 12
 
 
-def passport_document(passport: Passport) -> Document:
+def passport_document(passport: JsonValues) -> Document:
     """What a passport says, the alarms first."""
     name = passport.text("machine", "processor", "name") or "a machine"
     kind = "quick passport" if passport.flag("quick") else "passport"
@@ -51,7 +51,7 @@ def amount(value: float | None, digits: int = 3) -> str:
     return f"{value:,.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
-def _verdict(passport: Passport) -> list[Block]:
+def _verdict(passport: JsonValues) -> list[Block]:
     wrong = alarms(passport)
     title = counted(len(wrong), "alarm") if wrong else "no alarm"
     checked = counted(len(passport.rows("findings")), "check")
@@ -69,7 +69,7 @@ def _verdict(passport: Passport) -> list[Block]:
     return [*blocks, Table("What is allowed", ("check", "no alarm as long as"), rules)]
 
 
-def _speed(passport: Passport) -> list[Block]:
+def _speed(passport: JsonValues) -> list[Block]:
     scaling = passport.rows("scaling")
     if not scaling:
         return []
@@ -98,7 +98,7 @@ def _speed(passport: Passport) -> list[Block]:
     return blocks
 
 
-def _scaling_row(row: Passport, single: float | None, peak: float | None) -> tuple[str, ...]:
+def _scaling_row(row: JsonValues, single: float | None, peak: float | None) -> tuple[str, ...]:
     gflops = row.number("gflops")
     return (
         amount(row.number("threads")),
@@ -110,14 +110,14 @@ def _scaling_row(row: Passport, single: float | None, peak: float | None) -> tup
     )
 
 
-def _low_row(row: Passport) -> tuple[str, ...]:
+def _low_row(row: JsonValues) -> tuple[str, ...]:
     native = {True: "native", False: "emulated", None: DASH}[row.flag("native")]
     named = (row.text("device"), row.text("precision"))
     figures = (amount(row.number(name)) for name in ("gflops", "fp32_gflops", "ratio"))
     return (*named, *figures, native)
 
 
-def _peak_text(passport: Passport) -> str:
+def _peak_text(passport: JsonValues) -> str:
     memory = (
         "The bandwidth that the memory could have is unknown: no system tells its channels without"
         " administrator's rights."
@@ -135,7 +135,7 @@ def _peak_text(passport: Passport) -> str:
     )
 
 
-def _training(passport: Passport) -> list[Block]:
+def _training(passport: JsonValues) -> list[Block]:
     blocks: list[Block] = []
     run = passport.number("to_99", "train_seconds")
     if run is not None:
@@ -175,7 +175,7 @@ def _mega(value: float | None) -> float | None:
     return None if value is None else value / 1e6
 
 
-def _moods(passport: Passport) -> list[Block]:
+def _moods(passport: JsonValues) -> list[Block]:
     samples = passport.rows("moods")
     walls = sorted(value for row in samples if (value := row.number("wall")) is not None)
     if len(walls) < 4 or walls[len(walls) // 2] <= 0:
@@ -190,7 +190,7 @@ def _moods(passport: Passport) -> list[Block]:
     return [Paragraph(text), picture]
 
 
-def _bits(passport: Passport) -> list[Block]:
+def _bits(passport: JsonValues) -> list[Block]:
     note = (
         "A kind is vendor, family, model and flags of the processor, capability, threads, torch and"
         " BLAS. An unknown kind is no fault."
@@ -222,7 +222,7 @@ def _bits(passport: Passport) -> list[Block]:
     return [table for table in tables if table.rows]
 
 
-def _exact(passport: Passport) -> Table:
+def _exact(passport: JsonValues) -> Table:
     """Products of whole numbers by device and precision."""
     sums: dict[tuple[str, ...], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     for row in passport.rows("exact"):
@@ -235,15 +235,15 @@ def _exact(passport: Passport) -> Table:
     return Table(caption, columns, rows, frozenset({2, 3, 4}))
 
 
-def _texts(row: Passport, *names: str) -> list[str]:
+def _texts(row: JsonValues, *names: str) -> list[str]:
     return [row.text(name) for name in names]
 
 
-def _hashes(row: Passport, *names: str) -> list[str]:
+def _hashes(row: JsonValues, *names: str) -> list[str]:
     return [row.text(name)[:SHORT_HASH] for name in names]
 
 
-def _machine(passport: Passport) -> list[Block]:
+def _machine(passport: JsonValues) -> list[Block]:
     memory = passport.number("machine", "memory_bytes")
     known = facts(passport)
     named = [(name, value) for name, value in known.items() if not name.startswith("$")]

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mnist_trainer.report.read.passport import Passport
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.render.plots import short
 from mnist_trainer.report.render.svg import INK, MUTED, SERIES, WIDTH, hover
 
 
-def draw_scaling(passport: Passport, figure: Any) -> None:
+def draw_scaling(passport: JsonValues, figure: Any) -> None:
     """GFLOP/s and GB/s by number of threads, a panel each."""
     rows = [row for row in passport.rows("scaling") if row.number("threads")]
     names = [f"{row.number('threads'):g}" for row in rows]
@@ -36,7 +36,7 @@ def draw_scaling(passport: Passport, figure: Any) -> None:
         panels[0].set_ylim(top=1.15 * max(peak, panels[0].get_ylim()[1] / 1.15))
 
 
-def draw_roofline(passport: Passport, figure: Any) -> None:
+def draw_roofline(passport: JsonValues, figure: Any) -> None:
     """The roofs that were measured, and the training steps below them."""
     figure.set_size_inches(WIDTH, 3.6)
     points = [row for row in passport.rows("recipes") if _positive(row, "flops_per_byte", "gflops")]
@@ -60,7 +60,7 @@ def draw_roofline(passport: Passport, figure: Any) -> None:
     axes.legend(frameon=False, loc="lower right", labelcolor=INK, fontsize=9.5)
 
 
-def _draw_point(axes: Any, row: Passport, color: str) -> None:
+def _draw_point(axes: Any, row: JsonValues, color: str) -> None:
     """The training steps of a recipe in the roofline."""
     x, y = (row.number(key) or 1.0 for key in ("flops_per_byte", "gflops"))
     text = f"{row.text('recipe')}: {y:.3g} GFLOP/s at {x:.3g} FLOP/byte"
@@ -70,7 +70,7 @@ def _draw_point(axes: Any, row: Passport, color: str) -> None:
     axes.plot([x], [y], "o", **look)
 
 
-def _roofs(passport: Passport) -> tuple[dict[str, float], float]:
+def _roofs(passport: JsonValues) -> tuple[dict[str, float], float]:
     """The quickest product by precision, and the quickest copy or triad."""
     scaling = passport.rows("scaling")
     lows = [row for row in passport.rows("low_precision") if row.text("device") == "cpu"]
@@ -81,11 +81,11 @@ def _roofs(passport: Passport) -> tuple[dict[str, float], float]:
     return {name: roof for name, roof in roofs.items() if roof > 0}, max(speeds, default=0.0)
 
 
-def _positive(row: Passport, *names: str) -> bool:
+def _positive(row: JsonValues, *names: str) -> bool:
     return all((row.number(name) or 0.0) > 0 for name in names)
 
 
-def draw_moods(passport: Passport, figure: Any) -> None:
+def draw_moods(passport: JsonValues, figure: Any) -> None:
     """Time of the same work over the passport, and what others used meanwhile."""
     samples = passport.rows("moods")
     others = _curve(samples, "others_cores")
@@ -110,7 +110,7 @@ def draw_moods(passport: Passport, figure: Any) -> None:
     panels[-1].set(xlabel="seconds")
 
 
-def _curve(samples: Sequence[Passport], name: str) -> list[tuple[float, float]]:
+def _curve(samples: Sequence[JsonValues], name: str) -> list[tuple[float, float]]:
     """Time and value of the measurements that have both."""
     pairs = ((row.number("at"), row.number(name)) for row in samples)
     return [(x, y) for x, y in pairs if x is not None and y is not None]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mnist_trainer.report.analysis.passport_comparison import compare_passports
-from mnist_trainer.report.read.passport import Passport
+from mnist_trainer.report.read.json_values import JsonValues
 from tests.unit.report.passports import passport
 
 
@@ -16,11 +16,11 @@ def other() -> dict[str, Any]:
 
 
 def said(other: dict[str, Any]) -> tuple[str, ...]:
-    return compare_passports(Passport(passport()), Passport(other), ("a", "b")).sentences
+    return compare_passports(JsonValues(passport()), JsonValues(other), ("a", "b")).sentences
 
 
 def test_a_machine_equals_itself(other: dict[str, Any]) -> None:
-    compared = compare_passports(Passport(passport()), Passport(other), ("a", "b"))
+    compared = compare_passports(JsonValues(passport()), JsonValues(other), ("a", "b"))
     assert compared.differences == ()
     assert compared.sentences[0].startswith("A and B are equally quick")
     assert compared.sentences[1].startswith("Same bits: all 2 reference runs")
@@ -57,12 +57,12 @@ def test_alarms_put_figures_in_doubt(other: dict[str, Any]) -> None:
 
 def test_differences_name_variables(other: dict[str, Any]) -> None:
     other["machine"]["variables"] = {"MKL_CBWR": "AVX2"}
-    compared = compare_passports(Passport(passport()), Passport(other), ("a", "b"))
+    compared = compare_passports(JsonValues(passport()), JsonValues(other), ("a", "b"))
     assert compared.differences == (("$MKL_CBWR", "-", "AVX2"),)
 
 
 def test_nothing_in_common_is_said() -> None:
-    empty = Passport({})
+    empty = JsonValues({})
     sentences = compare_passports(empty, empty, ("a", "b")).sentences
     assert sentences[0] == "The passports have no speed in common."
     assert "cannot be compared" in sentences[1]

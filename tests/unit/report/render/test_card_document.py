@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_trainer.report.read.card import Card, Measure, measures, read_card
+from mnist_trainer.report.read.card import Measure, measures, read_card
+from mnist_trainer.report.read.json_values import JsonValues
 from mnist_trainer.report.read.records import read_run
 from mnist_trainer.report.render.card_document import card_document
 from mnist_trainer.report.render.card_figures import FIGURES, card_figures
@@ -28,7 +29,7 @@ def by_key(found: list[Measure]) -> dict[tuple[str, str], Measure]:
 
 
 def test_measures_stand_beside_what_was_published() -> None:
-    found = by_key(measures(Card(card())))
+    found = by_key(measures(JsonValues(card())))
     mean = found["corruptions", "mean of all"]
     assert (mean.value, mean.interval) == (0.8, (0.7, 0.9))
     assert mean.published.number("value") == 0.78
@@ -41,7 +42,7 @@ def test_measures_stand_beside_what_was_published() -> None:
 
 
 def test_the_page_has_every_part() -> None:
-    document = card_document(Card(card()), PICTURES)
+    document = card_document(JsonValues(card()), PICTURES)
     blocks = [block for section in document.sections for block in section.blocks]
     assert sum(isinstance(block, Picture) for block in blocks) == len(FIGURES)
     assert sum(isinstance(block, Bitmap) for block in blocks) == 2
@@ -58,7 +59,7 @@ def test_the_page_has_every_part() -> None:
 def test_masked_gradients_come_first() -> None:
     values = card()
     values["parts"]["attacks"]["masked"] = "the softmax is saturated"
-    document = card_document(Card(values), {})
+    document = card_document(JsonValues(values), {})
     first = [getattr(block, "text", "") for block in document.sections[0].blocks]
     assert any("does not show that this network is robust" in text for text in first)
 
@@ -66,15 +67,15 @@ def test_masked_gradients_come_first() -> None:
 def test_parts_that_were_left_out_leave_no_gap() -> None:
     values = card()
     values["parts"] = {"clean": values["parts"]["clean"]}
-    document = card_document(Card(values), {})
+    document = card_document(JsonValues(values), {})
     titles = [section.title for section in document.sections]
     assert titles == ["Summary", "Disputed images", "How it was made"]
-    assert card_figures(Card(values)) == {}
+    assert card_figures(JsonValues(values)) == {}
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_any_values_make_a_page_without_markup_of_their_own(seed: int) -> None:
-    foreign = Card(mutated(card(), random.Random(seed)))  # noqa: S311
+    foreign = JsonValues(mutated(card(), random.Random(seed)))  # noqa: S311
     text = page(card_document(foreign, {}))
     assert "<script>alert" not in text
     assert "\x1b" not in text
@@ -116,7 +117,7 @@ def test_pixels_have_the_colours_of_the_page() -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_in_pixels(name: str) -> None:
-    drawn = pixels(card_figures(Card(card()))[name])
+    drawn = pixels(card_figures(JsonValues(card()))[name])
     assert drawn.ndim == 3
     assert not (drawn < 8).all(axis=2).any()
     assert (drawn == 255).all(axis=2).mean() > 0.1

@@ -10,7 +10,8 @@ import pytest
 from mnist_trainer.errors import DataError
 from mnist_trainer.report.analysis.passport_comparison import compare_passports
 from mnist_trainer.report.analysis.passport_findings import find
-from mnist_trainer.report.read.passport import Passport, read_passport
+from mnist_trainer.report.read.json_values import JsonValues
+from mnist_trainer.report.read.passport import read_passport
 from mnist_trainer.report.render.document import Paragraph, Table
 from mnist_trainer.report.render.html import page
 from mnist_trainer.report.render.passport_comparison_document import passport_comparison_document
@@ -27,7 +28,7 @@ def complete() -> dict[str, Any]:
 
 
 def test_thresholds_and_results_are_on_the_page() -> None:
-    document = passport_document(Passport(complete()))
+    document = passport_document(JsonValues(complete()))
     blocks = {block.caption: block for section in document.sections for block in section.blocks
               if isinstance(block, Table)}  # fmt: skip
     assert {row[1] for row in blocks["Checks"].rows} == {"ok"}
@@ -40,7 +41,7 @@ def test_thresholds_and_results_are_on_the_page() -> None:
 def test_an_alarm_comes_first() -> None:
     values = complete()
     values["findings"][0]["advice"] = "Do that."
-    verdict = passport_document(Passport(values)).sections[0]
+    verdict = passport_document(JsonValues(values)).sections[0]
     assert isinstance(verdict.blocks[0], Paragraph)
     assert verdict.blocks[0].text.startswith("1 alarm")
     assert "Do that." in getattr(verdict.blocks[1], "text", "")
@@ -59,8 +60,8 @@ def mutated(value: Any, source: random.Random) -> Any:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_any_values_make_a_page_without_markup_of_their_own(seed: int) -> None:
-    foreign = Passport(mutated(complete(), random.Random(seed)))  # noqa: S311
-    compared = compare_passports(foreign, Passport(complete()), (EVIL, "b"))
+    foreign = JsonValues(mutated(complete(), random.Random(seed)))  # noqa: S311
+    compared = compare_passports(foreign, JsonValues(complete()), (EVIL, "b"))
     documents = [passport_document(foreign), passport_comparison_document(compared)]
     # Drawing takes the longest, so it is done for some.
     for text in [page(each) for each in documents[seed % 4 != 0 :]]:
