@@ -44,21 +44,21 @@ HUNG = -100
 class Forks:
     """A process that runs commands in forks of itself; a context manager."""
 
-    def __init__(self, cwd: Path, cache: Path | None = None, **environment: str) -> None:
+    def __init__(self, cwd: Path, loaded: Path | None = None, **environment: str) -> None:
         """Args:
         cwd: the working directory of the commands.
-        cache: the user's cache folder, which holds the data below ``mnist-trainer``; None: the
-            commands are told where their data are.
+        loaded: the folder of MNIST, as ``data.root``, which is read once, before the first fork;
+            None: each command reads its data.
         environment: further variables of the commands.
         """
         self.cwd = cwd
-        own = {} if cache is None else {"XDG_CACHE_HOME": str(cache)}
+        load = [] if loaded is None else [str(loaded)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.forked_commands", *(["--load"] if cache else [])],
+            [sys.executable, "-m", "tests.forked_commands", *load],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env={**os.environ, **own, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment},
+            env={**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment},
             text=True,
         )
 
@@ -98,11 +98,10 @@ def serve() -> None:
     commands = {name: importlib.import_module(module) for name, module in MODULES.items()}
     for module in NEEDED:
         importlib.import_module(module)
-    if "--load" in sys.argv:
+    for folder in sys.argv[1:]:
         from mnist_trainer.data.loading import _load
-        from mnist_trainer.system.files import data_cache_folder
 
-        _load("mnist", data_cache_folder(), True, None)
+        _load("mnist", Path(folder), True, None)
     for line in sys.stdin:
         request = json.loads(line)
         print(json.dumps(_run(commands[request["command"]], request)), flush=True)

@@ -52,7 +52,8 @@ def forks(
     a short command takes two go to imports."""
     from tests.forked_commands import Forks
 
-    with Forks(tmp_path_factory.mktemp("forks"), XDG_CACHE_HOME=str(data_root.parent)) as started:
+    place, cache = tmp_path_factory.mktemp("forks"), str(data_root.parent)
+    with Forks(place, loaded=data_root, XDG_CACHE_HOME=cache) as started:
         yield started
 
 

@@ -80,7 +80,7 @@ def place(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     picture = np.zeros((28, 28), np.uint8)
     picture[4:24, 13:16] = 255
     Image.fromarray(picture).save(path / "one.png")
-    with Forks(path, cache) as forks:
+    with Forks(path, loaded=cache / "mnist-trainer", XDG_CACHE_HOME=str(cache)) as forks:
         assert forks.run("train", *WORDS, "hydra.run.dir=run").code == 0
         assert forks.run("eval", "run", "--no-figures").code == 0
         (path / "run").rename(path / "base")

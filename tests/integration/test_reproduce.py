@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mnist_trainer.system.files import data_cache_folder
 from tests.forked_commands import Forks
 from tests.integration.conftest import Ended, wait_for_step
 
@@ -87,7 +88,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     place = tmp_path_factory.mktemp("reproduce")
-    with Forks(place) as forks:
+    with Forks(place, loaded=data_cache_folder()) as forks:
         yield Bench(forks, place)
 
 

@@ -1,8 +1,9 @@
 """The exercises of docs/foundations: the checker tells right answers from wrong ones."""
 
 import re
-import subprocess
+import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,25 @@ LISTED = dict(
     re.findall(r"^\| (\d\w) \| `(\w+)\(", (FOUNDATIONS / "exercises.md").read_text(), re.MULTILINE)
 )
 
+Verdicts = Callable[[Path], tuple[int, dict[str, str]]]
 
-def verdicts(path: Path) -> tuple[int, dict[str, str]]:
+
+@pytest.fixture
+def verdicts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Verdicts:
     """Exit code of the checker, and what it says of each exercise."""
-    command = [sys.executable, str(FOUNDATIONS / "check_answers.py"), str(path)]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    return ended.returncode, dict(line.split("  ", 1) for line in ended.stdout.splitlines())
+
+    def check(path: Path) -> tuple[int, dict[str, str]]:
+        checker = str(FOUNDATIONS / "check_answers.py")
+        monkeypatch.setattr(sys, "argv", [checker, str(path)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(checker, run_name="__main__")
+        said = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+        return int(ended.value.code or 0), said
+
+    return check
 
 
-def test_the_answers_are_right_and_every_exercise_has_one() -> None:
+def test_the_answers_are_right_and_every_exercise_has_one(verdicts: Verdicts) -> None:
     code, said = verdicts(FOUNDATIONS / "answers.py")
     assert code == 0
     assert set(said.values()) == {"right"}
@@ -44,7 +55,9 @@ def test_the_answers_are_right_and_every_exercise_has_one() -> None:
         ("5b", "dy = 2 *", "dy ="),
     ],
 )
-def test_a_wrong_answer_is_told(number: str, right: str, wrong: str, tmp_path: Path) -> None:
+def test_a_wrong_answer_is_told(
+    number: str, right: str, wrong: str, verdicts: Verdicts, tmp_path: Path
+) -> None:
     assert ANSWERS.count(right) == 1
     (tmp_path / "mine.py").write_text(ANSWERS.replace(right, wrong))
     code, said = verdicts(tmp_path / "mine.py")
@@ -52,7 +65,7 @@ def test_a_wrong_answer_is_told(number: str, right: str, wrong: str, tmp_path: P
     assert said[number].startswith(f"wrong: {LISTED[number]}(")
 
 
-def test_a_missing_answer_is_told(tmp_path: Path) -> None:
+def test_a_missing_answer_is_told(verdicts: Verdicts, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def count_right(a, b):\n    raise ValueError('x')\n")
     code, said = verdicts(tmp_path / "mine.py")
     assert code == 1
