@@ -56,7 +56,7 @@ def _run(experiment: str, train_limit: int | None) -> dict[str, float]:
         folder.path.mkdir()
         result = train(config, folder, time.perf_counter(), Terminal())
         size = folder.trail.stat().st_size
-    return {"recording": stopwatch.seconds, "training": result.seconds.train, "bytes": size}
+    return {"recording": stopwatch.seconds, "training": result.timing.seconds.train, "bytes": size}
 
 
 class Stopwatch:

@@ -48,6 +48,12 @@ def _are_seconds(seconds: Any) -> bool:
     )
 
 
+def _are_throughput(values: Any) -> bool:
+    return isinstance(values, dict) and all(
+        value is None or (is_number(value) and value >= 0) for value in values.values()
+    )
+
+
 def _is_best(best: Any) -> bool:
     return best is None or (isinstance(best, dict) and is_count(best.get("epoch")))
 
@@ -87,6 +93,7 @@ FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **_fields(_is_score, "accuracy, correct and images that agree", "test", "validation"),
     **_fields(_is_best, "the number of an epoch", "best"),
     **_fields(_are_seconds, "numbers from 0", "seconds"),
+    **_fields(_are_throughput, "numbers from 0, or null", "throughput"),
     **_fields(_are_plain, "a value for each key", "settings", "apart"),
     **_fields(_are_objects, "a list of jobs", "jobs"),
 }  # fmt: skip

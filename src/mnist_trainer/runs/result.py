@@ -49,6 +49,43 @@ class Seconds:
 
 
 @dataclass(frozen=True)
+class Throughput:
+    """How quick the training steps were, all sessions together."""
+
+    images_per_second: float
+    gflops: float | None
+    """GFLOP/s of convolutions and linear layers; None where a step does more than one pass forward
+    and one backward."""
+    attainable_gflops: float | None
+    """What the roofline of this machine allows; None where training was too short to tell, or not
+    on this machine alone."""
+
+    @property
+    def share_of_roofline(self) -> float | None:
+        if self.gflops is None or self.attainable_gflops is None:
+            return None
+        return self.gflops / self.attainable_gflops
+
+    def as_json(self) -> dict[str, float | None]:
+        """Plain values, in the layout of result.json."""
+        share = self.share_of_roofline
+        return {
+            "images_per_second": round(self.images_per_second, 1),
+            "gflops": self.gflops and round(self.gflops, 2),
+            "attainable_gflops": self.attainable_gflops and round(self.attainable_gflops, 1),
+            "share_of_roofline": share and round(share, 4),
+        }
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a run took, and how quick its training steps were."""
+
+    seconds: Seconds
+    throughput: Throughput
+
+
+@dataclass(frozen=True)
 class Session:
     """What the last session of a run was started with."""
 
@@ -75,7 +112,7 @@ class Result:
     stopped_early: bool
     steps: int
     parameters: int
-    seconds: Seconds
+    timing: Timing
     weights_sha256: str
     """Of the tested weights."""
     last_weights_sha256: str
@@ -95,7 +132,10 @@ class Result:
             "steps": self.steps,
             "seed": self.session.seed,
             "parameters": self.parameters,
-            "seconds": {name: round(spent, 3) for name, spent in asdict(self.seconds).items()},
+            "seconds": {
+                name: round(spent, 3) for name, spent in asdict(self.timing.seconds).items()
+            },
+            "throughput": self.timing.throughput.as_json(),
             "weights_sha256": self.weights_sha256,
             "last_weights_sha256": self.last_weights_sha256,
             "resumed_from": self.session.resumed_from,

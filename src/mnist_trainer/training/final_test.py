@@ -8,8 +8,9 @@ from mnist_trainer.models.summary import count_parameters
 from mnist_trainer.runs.checkpoint import load_checkpoint, weights_sha256
 from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.runs.predictions import write_predictions
-from mnist_trainer.runs.result import Result, Session
+from mnist_trainer.runs.result import Result, Session, Timing
 from mnist_trainer.training.evaluation import EvalMetrics
+from mnist_trainer.training.throughput import measure_throughput
 from mnist_trainer.training.tracking.tracker import final_step
 from mnist_trainer.training.trainer import Trainer
 
@@ -33,6 +34,7 @@ def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
     else:
         validation = last.validation or evaluator.evaluate_validation(model)
     trainer.stop_if_requested()
+    seconds = trainer.clock.seconds()
     result = Result(
         test=test,
         validation=validation,
@@ -42,7 +44,7 @@ def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
         stopped_early=state.progress.epoch < trainer.settings.epochs,
         steps=state.progress.step,
         parameters=count_parameters(state.model),
-        seconds=trainer.clock.seconds(),
+        timing=Timing(seconds, measure_throughput(trainer, seconds.train)),
         weights_sha256=weights_sha256(model.state_dict()),
         last_weights_sha256=weights_sha256(state.weights()),
         session=describe_session(trainer),

@@ -47,23 +47,16 @@ def restore_checkpoint(
     device: Device,
     world: World = SINGLE_WORLD,
 ) -> ResumePoint:
-    """Load the newest valid checkpoint into the state; start at step 0 if there is none.
+    """Load the newest valid checkpoint into the state of a run that is resumed; start at step 0 if
+    there is none.
 
     Raises:
         CheckpointError: there are checkpoints, but none that can be used.
     """
+    if not config.resume:
+        return FRESH_START
     loaded: dict[str, Any] = {}
-
-    def newest_checkpoint() -> str:
-        for path in (folder.path, checkpoints.folder):
-            sweep_temporaries(path)
-        newest = checkpoints.newest()
-        if newest is None:
-            return ""
-        loaded.update(newest[0])
-        return str(newest[1])
-
-    found = world.broadcast_from_main(newest_checkpoint)
+    found = world.broadcast_from_main(lambda: load_newest(checkpoints, folder, loaded))
     if not found:
         log.warning("%s: no checkpoint was written yet, so the run begins anew.", folder)
         return FRESH_START
@@ -78,6 +71,17 @@ def restore_checkpoint(
     step, seconds = state.progress.step, saved.get("seconds", {})
     log.info("Going on from %s, step %d", path, step)
     return ResumePoint(f"{path.name}, step {step}", step, int(saved["metrics_bytes"]), seconds)
+
+
+def load_newest(checkpoints: Checkpoints, folder: RunFolder, loaded: dict[str, Any]) -> str:
+    """Load the newest valid checkpoint into ``loaded``; return its path, empty if there is none."""
+    for path in (folder.path, checkpoints.folder):
+        sweep_temporaries(path)
+    newest = checkpoints.newest()
+    if newest is None:
+        return ""
+    loaded.update(newest[0])
+    return str(newest[1])
 
 
 def describe_changes(folder: RunFolder, config: RunConfig, device: Device) -> Iterator[str]:

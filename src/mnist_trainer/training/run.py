@@ -6,6 +6,7 @@ from torch import nn
 
 from mnist_trainer.compute.device import Device, select_device, unchanged_threads
 from mnist_trainer.compute.rng import seed_everything
+from mnist_trainer.compute.roofline import StepCost
 from mnist_trainer.compute.world import SINGLE_WORLD, World
 from mnist_trainer.config.engine_rules import device_for
 from mnist_trainer.config.settings import RunConfig
@@ -21,7 +22,6 @@ from mnist_trainer.data.split import Splits
 from mnist_trainer.data.transforms import Transforms, build_transforms
 from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.models.build import build_loss, build_model
-from mnist_trainer.models.losses import Distill
 from mnist_trainer.models.summary import summarize
 from mnist_trainer.runs.checkpoint import Checkpoints
 from mnist_trainer.runs.checksums import write_checksums
@@ -30,12 +30,9 @@ from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.latest import record_latest
 from mnist_trainer.runs.result import Result, is_completed
 from mnist_trainer.system.files import write_json
-from mnist_trainer.training.adversarial_step import AdversarialStep, pixel_values
+from mnist_trainer.training.build_step import build_step
 from mnist_trainer.training.clock import Clock
-from mnist_trainer.training.cuda_graph import choose_step
 from mnist_trainer.training.description import log_run_summary, write_description
-from mnist_trainer.training.engines.distillation import DistillationEngine
-from mnist_trainer.training.engines.select import make_engine
 from mnist_trainer.training.evaluation import Evaluator
 from mnist_trainer.training.final_test import run_final_test
 from mnist_trainer.training.finite import NonFiniteDetector
@@ -43,15 +40,13 @@ from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
 from mnist_trainer.training.outputs import RunOutputs
 from mnist_trainer.training.reproduction import require_same_data
 from mnist_trainer.training.restore import (
-    FRESH_START,
     ResumePoint,
     divergence_explained,
     restore_checkpoint,
 )
 from mnist_trainer.training.selection import Selection
 from mnist_trainer.training.state import MovingAverage, TrainingState
-from mnist_trainer.training.step import Step, TrainStep
-from mnist_trainer.training.teacher import load_teacher
+from mnist_trainer.training.throughput import cost_of_step
 from mnist_trainer.training.tracking.composite import open_trackers
 from mnist_trainer.training.tracking.profiling import open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
@@ -123,23 +118,22 @@ def prepare(
     layers = summarize(model, (1, size, size), splits.num_classes)  # Rejects mismatched shapes.
     state = make_state(config, model, data.steps_per_epoch, device)
     checkpoints = Checkpoints(folder.checkpoints)
-    resume_point = FRESH_START
-    if config.resume:
-        resume_point = restore_checkpoint(
-            checkpoints, state, folder, config, data.steps_per_epoch, device, world
-        )
+    resume_point = restore_checkpoint(
+        checkpoints, state, folder, config, data.steps_per_epoch, device, world
+    )
     world.broadcast_model(model)
+    cost = cost_of_step(config, layers, criterion, data.update_size, device)
     detector = NonFiniteDetector(device)
-    step = make_step(config, state, criterion, device, detector, data, transforms, world)
+    step = build_step(config, state, criterion, device, detector, data, transforms, world)
     terminal = terminal or open_terminal(world.is_main_process)
     if world.is_main_process:
         write_description(config, splits, layers, device, folder, world)
     log_run_summary(config, splits, device, model, layers, terminal, world)
     clock = Clock(device, started, resume_point.seconds)
     evaluator = make_evaluator(config, splits, transforms, criterion, device, clock, world)
-    outputs = open_outputs(config, folder, checkpoints, resume_point, device, terminal, world)
+    outputs = open_outputs(config, folder, checkpoints, resume_point, device, terminal, cost, world)
     return Trainer(
-        config, state, data, step, detector, evaluator, outputs, clock, resume_point, world
+        config, state, data, step, detector, evaluator, outputs, clock, resume_point, world, cost
     )
 
 
@@ -217,39 +211,6 @@ def make_state(
     )
 
 
-def make_step(
-    config: RunConfig,
-    state: TrainingState,
-    criterion: nn.Module,
-    device: Device,
-    detector: NonFiniteDetector,
-    data: TrainingImages,
-    transforms: Transforms,
-    world: World,
-) -> Step:
-    """The training step: on one device, as a CUDA graph where possible, or data-parallel; on
-    adversarial examples where the configuration asks for them."""
-    engine = make_engine(config.trainer.engine, state.model, criterion, state.scaler, device)
-    if isinstance(criterion, Distill):
-        teacher = load_teacher(criterion, data.class_names, transforms, device)
-        engine = DistillationEngine(state.model, criterion, state.scaler, device, teacher)
-    batch_size = -(-config.trainer.batch_size // world.size)
-    single = TrainStep(state, engine, device, detector, batch_size, config.trainer.clip_norm)
-    step: Step
-    if world.size == 1:
-        step = choose_step(single, data.update_size, config.device.graph)
-    else:
-        from mnist_trainer.training.data_parallel import DataParallelStep, warn_of_batch_statistics
-
-        warn_of_batch_statistics(config, state.model, world)
-        step = DataParallelStep(single, world, data.update_size, data.num_images, config.seed)
-    adversary = config.trainer.adversary
-    if adversary is None:
-        return step
-    pixels, attacked = pixel_values(transforms), config.trainer.batch_size
-    return AdversarialStep(step, adversary, state, data, device, world, pixels, attacked)
-
-
 def make_evaluator(
     config: RunConfig,
     splits: Splits,
@@ -272,6 +233,7 @@ def open_outputs(
     resume_point: ResumePoint,
     device: Device,
     terminal: Terminal,
+    cost: StepCost | None,
     world: World,
 ) -> RunOutputs:
     """Open the files and displays that the run writes to."""
@@ -282,7 +244,7 @@ def open_outputs(
         last_step=resume_point.step,
         is_main_process=world.is_main_process,
     )
-    profile = open_profile(config.tracker, folder, device, terminal, world.is_main_process)
     step, is_main = resume_point.step or 0, world.is_main_process
+    profile = open_profile(config.tracker, folder, device, terminal, cost, is_main)
     trail = open_trail(folder, step, config.reproduce, terminal, is_main)
     return RunOutputs(folder, checkpoints, tracker, profile, terminal, trail)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from torch import Tensor
 
+from mnist_trainer.compute.roofline import StepCost
 from mnist_trainer.compute.world import World
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import TrainingImages
@@ -53,6 +54,8 @@ class Trainer:
     clock: Clock
     resume_point: ResumePoint
     world: World
+    step_cost: StepCost | None
+    """Arithmetic of an update; None where it is not known."""
 
     def __post_init__(self) -> None:
         self.settings = self.config.trainer

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from mnist_trainer.compute.device import has_bf16_arithmetic, unchanged_threads
 from mnist_trainer.compute.passport.exact import TYPES
@@ -42,18 +43,24 @@ def waiting(device: str) -> Callable[[], object]:
     return torch.mps.synchronize if device == "mps" else lambda: None
 
 
+def random_numbers(device: str, *shape: int) -> Tensor:
+    """Uniform numbers, the same each time; the random state of the process stays as it is."""
+    generator = torch.Generator(device).manual_seed(0)
+    return torch.rand(*shape, device=device, generator=generator)
+
+
 def product_gflops(device: str, precision: str, seconds: float) -> float:
     """GFLOP/s of a product of two square matrices."""
     name = "few" if torch.get_num_threads() <= FEW else "many"
     size = SIZES[name if device == "cpu" else "device"]
-    left, right = (torch.rand(size, size, device=device).to(TYPES[precision]) for _ in range(2))
+    left, right = (random_numbers(device, size, size).to(TYPES[precision]) for _ in range(2))
     wait = waiting(device)
     return 2e-9 * size**3 / best_seconds(lambda: torch.mm(left, right), seconds, wait)
 
 
 def bandwidth(device: str, seconds: float) -> dict[str, float]:
     """GB/s that a copy and a triad (a = b + s * c) move, counted as STREAM does (McCalpin 1995)."""
-    first, second, third = (torch.rand(NUMBERS, device=device) for _ in range(3))
+    first, second, third = (random_numbers(device, NUMBERS) for _ in range(3))
     wait, moved = waiting(device), 4e-9 * NUMBERS
     copy = best_seconds(lambda: first.copy_(second), seconds, wait)
     triad = best_seconds(lambda: torch.add(second, third, alpha=3.0, out=first), seconds, wait)

@@ -1,35 +1,14 @@
 """How much arithmetic the training steps of the recipes do in a second, under the roofline."""
 
-from collections.abc import Callable, Mapping, Sequence
-from math import prod
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from mnist_trainer.compute.roofline import Peak, step_cost
 from mnist_trainer.launch.passport.reference import Runs
 
 LIMITS = {"docs_fcn": 12_800, "docs_cnn": 12_800, "fast99": 19_200}
 """Training images of each recipe: 200 and 100 steps."""
 TO_99 = "fast99"
-INPUT_NUMBERS = 28 * 28
-
-
-def step_flops(layers: Sequence[Mapping[str, Any]], batch_size: int) -> float:
-    """Floating point operations of a training step: a multiply-add is two, and the backward pass
-    makes two products for each of the forward pass, but one for the first layer, whose input needs
-    no gradient."""
-    macs = [int(layer["macs"]) for layer in layers if layer["macs"]]
-    return 2.0 * batch_size * (3 * sum(macs) - (macs[0] if macs else 0))
-
-
-def step_bytes(layers: Sequence[Mapping[str, Any]], batch_size: int, number_bytes: int) -> float:
-    """Bytes that a training step moves at least where nothing stays in a cache.
-
-    Each activation is written and read by the forward pass, read by the backward pass, and its
-    gradient written and read. Each parameter is read twice, its gradient written and read, its
-    momentum and itself read and written by the optimizer.
-    """
-    activations = INPUT_NUMBERS + sum(int(prod(layer["output_shape"])) for layer in layers)
-    parameters = sum(int(layer["parameters"]) for layer in layers)
-    return 5.0 * number_bytes * batch_size * activations + 8.0 * 4 * parameters
 
 
 def measure_recipe(
@@ -52,18 +31,18 @@ def place_under_roof(
     and Patterson 2009)."""
     precision = str(result["device"]["precision"])
     batch, steps, seconds = result["batch_size"], result["steps"], result["seconds"]["train"]
-    flops = step_flops(result["layers"], batch)
-    moved = step_bytes(result["layers"], batch, 4 if precision == "fp32" else 2)
-    attainable = min(roofs.get(precision, roofs["fp32"]), flops / moved * roofs["memory"])
-    gflops = 1e-9 * flops * steps / seconds if seconds else 0.0
+    cost = step_cost(result["layers"], batch, precision)
+    peak = Peak(roofs.get(precision, roofs["fp32"]), roofs["memory"])
+    attainable = peak.attainable_gflops(cost)
+    gflops = 1e-9 * cost.flops * steps / seconds if seconds else 0.0
     return {
         "recipe": recipe,
         "precision": precision,
         "steps": steps,
         "step_ms": 1000 * seconds / steps,
-        "flops_per_step": flops,
-        "bytes_per_step": moved,
-        "flops_per_byte": flops / moved,
+        "flops_per_step": cost.flops,
+        "bytes_per_step": cost.bytes,
+        "flops_per_byte": cost.flops / cost.bytes,
         "gflops": gflops,
         "attainable_gflops": attainable,
         "share_of_roofline": gflops / attainable,

@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from mnist_trainer.compute.device import Device
+from mnist_trainer.compute.roofline import Peak, StepCost, machine_peak
 from mnist_trainer.config.settings import TrackerSettings
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.system.files import atomic_write
@@ -27,9 +28,17 @@ class Profile:
 class StepProfile(Profile):
     """Profiles the steps after the first few; fewer where the run ends sooner."""
 
-    def __init__(self, folder: RunFolder, steps: int, device: Device, terminal: Terminal) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        steps: int,
+        device: Device,
+        terminal: Terminal,
+        cost: StepCost | None,
+    ) -> None:
         """Args:
         steps: how many to profile.
+        cost: of a step.
         """
         from torch.profiler import ProfilerActivity, profile
 
@@ -42,6 +51,7 @@ class StepProfile(Profile):
         self.steps = steps
         self.device = device
         self.terminal = terminal
+        self.cost = cost
         self.seen = 0
 
     def on_step(self) -> None:
@@ -63,6 +73,8 @@ class StepProfile(Profile):
         trace = self.folder.profile / "trace.json"
         self.profiler.export_chrome_trace(str(trace))
         table = operator_table(self.profiler.key_averages(), steps, self.device.type)
+        if self.cost is not None and (peak := machine_peak(self.device)):
+            table += f"\n{roofline_line(self.cost, peak)}"
         with atomic_write(self.folder.profile / "operators.txt") as file:
             file.write(table.encode() + b"\n")
         self.terminal.profiled(table, trace)
@@ -73,12 +85,24 @@ def open_profile(
     folder: RunFolder,
     device: Device,
     terminal: Terminal,
+    cost: StepCost | None,
     is_main_process: bool = True,
 ) -> Profile:
     """The profile that the settings ask for; of several processes that of the main one."""
     if settings.profile_steps is None or not is_main_process:
         return Profile()
-    return StepProfile(folder, settings.profile_steps, device, terminal)
+    return StepProfile(folder, settings.profile_steps, device, terminal, cost)
+
+
+def roofline_line(cost: StepCost, peak: Peak) -> str:
+    """The time that a step would take at the roofline: what the operators take beyond it is left to
+    gain."""
+    attainable = peak.attainable_gflops(cost)
+    return (
+        f"Arithmetic of a step: {1e-6 * cost.flops:,.0f} MFLOP,"
+        f" {1e-3 * cost.flops / attainable:,.0f} us at this machine's roofline of"
+        f" {attainable:,.0f} GFLOP/s"
+    )
 
 
 def operator_table(events: Any, steps: int, device_type: str) -> str:
@@ -98,7 +122,8 @@ def operator_table(events: Any, steps: int, device_type: str) -> str:
     total = sum(times.values()) or 1.0
     kind = "device" if on_device else "CPU"
     lines = [
-        f"Mean of {steps} steps, {kind} time of each operator itself",
+        f"Mean of {steps} steps, {kind} time of each operator itself,"
+        f" {total / steps:,.0f} us in all",
         f"{'operator':<48} {'calls a step':>12} {'us a step':>10} {'share':>7}",
     ]
     for name in sorted(times, key=times.__getitem__, reverse=True)[:TOP]:

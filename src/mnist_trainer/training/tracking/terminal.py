@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from mnist_trainer.models.summary import LayerSummary
 from mnist_trainer.runs.folder import display_path
-from mnist_trainer.runs.metrics import Metrics, wilson_interval
+from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.runs.result import Result, Status
 from mnist_trainer.system.console import make_console, make_table, printable
+from mnist_trainer.training.tracking.closing import closing_lines, percent
 from mnist_trainer.training.tracking.epoch_table import columns_left_out, head_of, row_of
 
 REFRESH_SECONDS = 0.1
@@ -80,53 +80,6 @@ def is_watched() -> bool:
     """Whether standard output is a terminal that shows bars; ``NO_COLOR`` takes colours alone."""
     plain = "CI" in os.environ or os.environ.get("TERM") == "dumb"
     return sys.stdout.isatty() and not plain
-
-
-def percent(metrics: Metrics | None) -> str:
-    return f"{100 * metrics.accuracy:.2f} %" if metrics else "-"
-
-
-def interval(metrics: Metrics) -> str:
-    """Accuracy with its 95 % interval."""
-    low, high = wilson_interval(metrics.correct, metrics.count)
-    return (
-        f"{100 * metrics.accuracy:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f},"
-        f" {metrics.count:,} images)"
-    )
-
-
-def closing_lines(result: Result, folder: str) -> list[tuple[str, str]]:
-    """Results of a run, and the commands to go on with."""
-    seconds, epochs = result.seconds, result.epochs + max(1, result.epochs // 2)
-    rows = [
-        ("test", interval(result.test)),
-        ("test loss", f"{result.test.loss:.4f}"),
-        (
-            "time",
-            f"{seconds.total:.1f} s: setup {seconds.setup:.1f}, training {seconds.train:.1f},"
-            f" evaluation {seconds.eval:.1f}",
-        ),
-        ("run folder", folder),
-        ("train on", f"mnist-train resume={quote(folder)} trainer.epochs={epochs}"),
-    ]
-    if result.validation:
-        validation = f"{interval(result.validation)}, epoch {result.tested_epoch}"
-        rows.insert(0, ("validation", validation))
-    if protocol := protocol_note(result):
-        rows.insert(1, ("protocol", protocol))
-    if any(Path(folder).glob("events.out.tfevents.*")):
-        rows.insert(-1, ("curves", f"tensorboard --logdir {quote(folder)}"))
-    return rows
-
-
-def protocol_note(result: Result) -> str:
-    """What the test accuracy is not: of images seen once, or of one view; empty where it is."""
-    parts = []
-    if result.validation is None:
-        parts.append("no images held out: the test images were scored after each epoch")
-    if result.session.views > 1:
-        parts.append(f"{result.session.views} shifted views of each test image averaged")
-    return "; ".join(parts)
 
 
 def profile_lines(table: str, trace: Path) -> list[str]:

@@ -2,22 +2,14 @@
 
 import pytest
 
-from mnist_trainer.launch.passport.training_steps import place_under_roof, step_bytes, step_flops
+from mnist_trainer.compute.roofline import step_bytes, step_flops
+from mnist_trainer.launch.passport.training_steps import place_under_roof
 
 LAYERS = [
     {"macs": 100, "output_shape": [5, 2], "parameters": 20},
     {"macs": 0, "output_shape": [10], "parameters": 0},
     {"macs": 50, "output_shape": [5], "parameters": 55},
 ]
-
-
-def test_backward_pass_has_two_products_but_one_for_the_first_layer() -> None:
-    # Forward 150, gradients of weights 150, of the second layer's input 50; an add each.
-    assert step_flops(LAYERS, 4) == 2 * 4 * (150 + 150 + 50)
-
-
-def test_bytes_of_activations_and_parameters() -> None:
-    assert step_bytes(LAYERS, 4, 4) == 5 * 4 * 4 * (784 + 25) + 8 * 4 * 75
 
 
 def test_share_is_of_the_lower_roof() -> None:

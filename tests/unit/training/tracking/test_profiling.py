@@ -43,13 +43,15 @@ def test_a_profile_leaves_a_trace_and_the_dearest_operators(
     names = [event.get("name") for event in trace["traceEvents"]]
     assert names.count("aten::_fused_sgd_") == 20
     table = (tmp_path / "run" / "profile" / "operators.txt").read_text()
-    title, head, *rows = table.splitlines()
+    title, head, *rows, arithmetic = table.splitlines()
     assert "20 steps" in title
     assert head.split()[-1] == "share"
     assert len(rows) == TOP == 10
     shares = [float(row.split()[-1].rstrip("%")) for row in rows]
     assert shares == sorted(shares, reverse=True)
     assert 0 < sum(shares) <= 100
+    assert "MFLOP" in arithmetic
+    assert "roofline" in arithmetic
     assert table.strip() in capsys.readouterr().out
 
 
