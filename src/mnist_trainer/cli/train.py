@@ -58,7 +58,15 @@ def run_command(argv: Sequence[str], started: float) -> None:
             return
         command = resolve_command(line, is_main_process=is_main)
         check_ranks(rank_info, command)
-    if not (line.inspects or line.explain):
+        if line.find_lr:
+            from mnist_trainer.launch.find_lr.request import check_request
+
+            check_request(command, rank_info.size)
+    if line.find_lr:
+        from mnist_trainer.launch.find_lr.command import run_find_lr
+
+        run_find_lr(command, line.find_lr, argv)
+    elif not (line.inspects or line.explain):
         train(command, argv, started, rank_info)
     elif is_main and line.explain:
         from mnist_trainer.cli.explain import print_explanation
