@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.product import compose_config
 from benchmarks.results import RESULTS
 from mnist_trainer.errors import DivergedError
+from mnist_trainer.launch.find_lr.files import JSON_FILE
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.system.files import atomic_write
 from mnist_trainer.training.run import train
@@ -27,8 +29,10 @@ from mnist_trainer.training.tracking.terminal import Terminal
 FILE = "learning_rates.json"
 SEEDS = (0, 1, 2)
 EPOCHS = 1
-"""860 updates; half of them where half of the images are used."""
-NUM_BEST = 3
+"""860 updates; 215 where a quarter of the images is used."""
+CHANCE = 0.1
+"""Accuracy that a run counts with that diverged."""
+NUM_BEST = 2
 """Rates of a recipe that are trained with all seeds before the others are."""
 RATES = {
     "sgd": (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
@@ -67,7 +71,7 @@ RECIPES = (
     Recipe("fcn", "adam"),
     Recipe("cnn", "muon"),
     # An update of this one takes ten times as long as of the others.
-    Recipe("fcn", "muon", train_limit=27_500),
+    Recipe("fcn", "muon", train_limit=13_750),
 )
 
 
@@ -80,17 +84,31 @@ class Job:
     seed: int
 
 
-def pending(recipes: Sequence[Recipe], runs: list[dict[str, Any]]) -> Iterator[Job]:
-    """The runs that are missing, most telling ones first: one seed of every rate, further seeds of
-    the best rates, the rest. Runs may be added meanwhile."""
-    for stage in range(3):
+def pending(
+    recipes: Sequence[Recipe], runs: list[dict[str, Any]], found: Sequence[dict[str, Any]]
+) -> Iterator[Job]:
+    """The runs that are missing, most telling ones first: one seed of the inner rates, of an outer
+    one where the best lies beside it, further seeds of the rate that was found and of the best, the
+    rest. Runs may be added meanwhile."""
+    for chosen, seeds in (
+        (lambda recipe: RATES[recipe.optimizer][1:-1], SEEDS[:1]),
+        (lambda recipe: beside_best(recipe, runs), SEEDS[:1]),
+        (lambda recipe: [each["recommended"] for each in found if recipe.holds(each)], SEEDS),
+        (lambda recipe: rates_by_accuracy(recipe, runs)[:NUM_BEST], SEEDS),
+        (lambda recipe: RATES[recipe.optimizer], SEEDS),
+    ):
         for recipe in recipes:
-            ranked = rates_by_accuracy(recipe, runs)
-            chosen = (RATES[recipe.optimizer], ranked[:NUM_BEST], ranked[NUM_BEST:])[stage]
-            for seed in SEEDS[:1] if stage == 0 else SEEDS[1:]:
-                for rate in chosen:
+            for seed in seeds:
+                for rate in chosen(recipe):
                     if find(runs, recipe, rate, seed) is None:
                         yield Job(recipe, rate, seed)
+
+
+def beside_best(recipe: Recipe, runs: list[dict[str, Any]]) -> Sequence[float]:
+    """The best rate of a recipe by the first seed, and its neighbours."""
+    rates = RATES[recipe.optimizer]
+    place = rates.index(rates_by_accuracy(recipe, runs)[0])
+    return rates[max(0, place - 1) : place + 2]
 
 
 def rates_by_accuracy(recipe: Recipe, runs: list[dict[str, Any]]) -> list[float]:
@@ -138,12 +156,64 @@ def make_run(job: Job, train_limit: int | None) -> dict[str, Any]:
     }
 
 
+def same_recipe(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Whether two entries are of the same recipe."""
+    return (a["model"], a["optimizer"]) == (b["model"], b["optimizer"])
+
+
+def read_found(folder: Path) -> dict[str, Any]:
+    """What ``mnist-train --find-lr`` has named, from the folder that it wrote."""
+    content = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
+    kept = ("recommended", "named", "settings", "seed", "start_loss", "points", "words")
+    return {
+        "model": content["choices"]["model"],
+        "optimizer": content["choices"]["optimizer"],
+        **{key: content[key] for key in kept},
+    }
+
+
+def accuracies(recipe: Recipe, rate: float, runs: list[dict[str, Any]]) -> list[float]:
+    """Validation accuracy of each run with a rate; chance where it diverged."""
+    mine = (run for run in runs if recipe.holds(run) and run["rate"] == rate)
+    return [CHANCE if run["accuracy"] is None else run["accuracy"] for run in mine]
+
+
+def table(content: dict[str, Any]) -> str:
+    """What was named beside the best rate of the grid, in Markdown: a row for each recipe."""
+    lines = [
+        "| recipe | `--find-lr` names | its accuracy in % | best of the grid | its accuracy in %"
+        " | below the best | runs missing |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for recipe in RECIPES:
+        found = next((each for each in content["found"] if recipe.holds(each)), None)
+        grid = {rate: accuracies(recipe, rate, content["runs"]) for rate in RATES[recipe.optimizer]}
+        missing = sum(len(SEEDS) - len(values) for values in grid.values())
+        full = {rate: values for rate, values in grid.items() if len(values) == len(SEEDS)}
+        cells = [f"{recipe.model} {recipe.optimizer}", "", "", "", "", "", str(missing)]
+        if full:
+            best = max(full, key=lambda rate: mean(full[rate]))
+            cells[3:5] = [f"{best:g}", _spread(full[best])]
+        if found:
+            cells[1] = f"{found['recommended']:g}"
+            own = accuracies(recipe, found["recommended"], content["runs"])
+            if len(own) == len(SEEDS):
+                cells[2] = _spread(own)
+                cells[5] = f"{100 * (mean(full[best]) - mean(own)):.2f}" if full else ""
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{100 * mean(values):.2f} ± {100 * stdev(values):.2f}"
+
+
 def read(path: Path) -> dict[str, Any]:
     """What was kept; nothing yet where there is no file."""
     if path.exists():
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content
-    return {"name": "learning_rates", "method": METHOD, "runs": [], "named": []}
+    return {"name": "learning_rates", "method": METHOD, "runs": [], "found": []}
 
 
 def keep(path: Path, content: dict[str, Any]) -> None:
@@ -163,6 +233,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--only", nargs="+", choices=names, default=names, metavar="NAME", help=f"of: {names}")
     add("--output", type=Path, default=RESULTS, help=f"folder of {FILE}")
+    found = "folder that mnist-train --find-lr wrote: its rate is trained with all seeds"
+    add("--found", nargs="+", type=Path, default=[], metavar="FOLDER", help=found)
+    add("--table", action="store_true", help="print the table, and train nothing")
     add("--train-limit", type=int, help="train on the first N images only, to try things out")
     return parser.parse_args(words)
 
@@ -172,11 +245,17 @@ def main(words: Sequence[str]) -> None:
     arguments = parse(words)
     path = arguments.output / FILE
     content = read(path)
+    found = [read_found(folder) for folder in arguments.found]
+    kept = [each for each in content["found"] if not any(same_recipe(each, new) for new in found)]
+    content["found"] = [*kept, *found]
+    if arguments.table:
+        print(table(content))
+        return
     content["date"] = f"{datetime.now(UTC):%Y-%m-%d}"
     content["environment"] = describe_machine("cpu")
     torch.set_num_threads(1)
     recipes = [each for each in RECIPES if f"{each.model}-{each.optimizer}" in arguments.only]
-    for job in pending(recipes, content["runs"]):
+    for job in pending(recipes, content["runs"], content["found"]):
         run = make_run(job, arguments.train_limit)
         content["runs"].append(run)
         keep(path, content)

@@ -50,7 +50,8 @@ def read_find_lr(words: Sequence[str]) -> FindLrSettings:
     Raises:
         ConfigError: names every key that is unknown, of the wrong type or out of range.
     """
-    values: dict[str, Any] = dict(OmegaConf.load(config_dir() / "find_lr.yaml"))  # type: ignore[arg-type]
+    defaults = _defaults()
+    values = dict(defaults)
     annotations, problems = annotations_of(FindLrSettings), []
     typed = [word.partition("=")[::2] for word in words]
     for key, text in typed:
@@ -60,7 +61,7 @@ def read_find_lr(words: Sequence[str]) -> FindLrSettings:
             continue
         values[name], problem = check_value(annotations[name], _plain(text))
         if problem:
-            problems.append(f"{key}={text}: {problem}, such as {key}={_default(name)}")
+            problems.append(f"{key}={text}: {problem}, such as {key}={defaults[name]}")
     if not problems and values["lowest"] >= values["highest"]:
         problems.append(
             f"find_lr.lowest={values['lowest']:g}: must be below find_lr.highest="
@@ -74,10 +75,12 @@ def read_find_lr(words: Sequence[str]) -> FindLrSettings:
 def _plain(text: str) -> object:
     """The value of a word, as YAML reads it; a text where it cannot."""
     try:
-        return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))["value"]  # type: ignore[index,call-overload]
+        read: Any = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))
     except (OmegaConfBaseException, YAMLError, ValueError):
         return text
+    return read["value"]
 
 
-def _default(name: str) -> object:
-    return OmegaConf.load(config_dir() / "find_lr.yaml")[name]
+def _defaults() -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "find_lr.yaml"))
+    return dict(plain)

@@ -4,7 +4,6 @@ most steeply, up to which they are stable, each with an interval over seeds."""
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +141,6 @@ def _named(rates: Sequence[float], places: Sequence[int | None]) -> NamedRate | 
     first, *others = places
     if first is None:
         return None
-    kept: Any = [np.log(rates[each]) for each in others if each is not None]
-    low, high = np.exp(np.percentile(kept or [np.log(rates[first])], [LOW, HIGH], method="nearest"))
-    return NamedRate(rates[first], float(low), float(high))
+    kept = [each for each in others if each is not None] or [first]
+    low, high = np.percentile(kept, [LOW, HIGH], method="nearest").tolist()
+    return NamedRate(rates[first], rates[int(low)], rates[int(high)])

@@ -66,7 +66,17 @@ def fine_rates(settings: FindLrSettings, best: float) -> list[float]:
     high = math.floor(place + settings.decades_above * per_decade + 1e-6)
     rates = [10 ** (k / per_decade) for k in range(low, high + 1)]
     kept = [rate for rate in rates if settings.lowest / 1.001 <= rate <= settings.highest * 1.001]
-    return [float(f"{rate:.3g}") for rate in kept or [best]]
+    return rounded(kept) or [best]
+
+
+def rounded(rates: Sequence[float]) -> list[float]:
+    """The rates with as few digits as tell them apart: 0.01, 0.02, 0.05 and not 0.0215."""
+    short: list[float] = []
+    for digits in (1, 2, 3):
+        short = [float(f"{rate:.{digits}g}") for rate in rates]
+        if len(set(short)) == len(rates):
+            break
+    return sorted(set(short))
 
 
 def fit_steps(settings: FindLrSettings, steps_per_epoch: int) -> int:
