@@ -150,7 +150,9 @@ def _note(point: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     if point["diverged"]:
         notes.append(f"{point['diverged']} of {seeds} diverged")
     elif point["stable"] < seeds:
-        notes.append(f"{seeds - point['stable']} of {seeds} do not learn")
+        is_slow = point["rate"] < named["fastest"]["value"]
+        what = "too slow" if is_slow else "unstable"
+        notes.append(f"{seeds - point['stable']} of {seeds} {what}")
     return ", ".join(notes)
 
 

@@ -1,6 +1,7 @@
 """What is asked by ``--find-lr``, what is refused, and the command that it ends with."""
 
 import shlex
+from contextlib import suppress
 
 import pytest
 
@@ -8,6 +9,7 @@ from mnist_trainer.errors import ConfigError, ExitCode
 from mnist_trainer.launch.command import resolve_command
 from mnist_trainer.launch.find_lr.request import check_request, training_command
 from mnist_trainer.launch.options import parse_command_line
+from tests.command_lines import VALUES
 
 
 def test_settings_of_the_test_are_no_overrides() -> None:
@@ -69,3 +71,11 @@ def test_the_command_trains_what_was_tested() -> None:
         "optimizer.lr=0.02",
     ]
     assert training_command([], "0.02", has_option=False).endswith(" +optimizer.lr=0.02")
+
+
+@pytest.mark.parametrize("key", ["steps", "lowest", "", "_metadata", "seeds.x"])
+def test_any_value_is_understood_or_refused(key: str) -> None:
+    for value in VALUES:
+        with suppress(ConfigError):
+            line = parse_command_line(["--find-lr", f"find_lr.{key}={value}"])
+            assert line.find_lr is not None
