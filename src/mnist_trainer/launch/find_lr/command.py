@@ -62,7 +62,7 @@ def run_find_lr(command: ResolvedCommand, settings: FindLrSettings, argv: Sequen
         content = {
             **describe(test, settings, config, device, cost),
             "command": training_command(
-                argv, f"{test.named.recommended:.3g}", has_option=has_option
+                argv, f"{test.named.recommended.value:.3g}", has_option=has_option
             ),
             "words": list(argv),
             "seconds": round(time.perf_counter() - started, 3),

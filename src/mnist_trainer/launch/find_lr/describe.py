@@ -37,15 +37,22 @@ def describe(
         "num_judged": settings.num_judged,
         "cost": asdict(cost),
         "start_loss": test.start_loss,
-        "recommended": test.named.recommended,
+        "recommended": test.named.recommended.value,
         "named": {
             name: _named(getattr(test.named, name))
-            for name in ("steepest", "fastest", "largest_stable")
+            for name in ("steepest", "recommended", "fastest", "largest_stable")
         },
+        "largest_stable_is_highest_tried": _is_highest(test),
         "points": [_point(point) for point in test.points],
         "first_pass": [_run(run) for run in test.first_pass],
         "runs": [_run(run) for run in test.runs],
     }
+
+
+def _is_highest(test: RateTest) -> bool:
+    """Whether higher rates than the largest stable one were not tried, and may be stable."""
+    largest = test.named.largest_stable
+    return largest is not None and largest.value == test.points[-1].rate
 
 
 def _named(rate: NamedRate | None) -> dict[str, float] | None:
@@ -57,6 +64,8 @@ def _point(point: RatePoint) -> dict[str, Any]:
         "rate": point.rate,
         "mean": finite(point.mean),
         "deviation": point.deviation,
+        "low": finite(min(point.losses)),
+        "high": finite(max(point.losses)),
         "losses": [finite(loss) for loss in point.losses],
         "diverged": point.num_diverged,
         "stable": sum(point.is_stable),

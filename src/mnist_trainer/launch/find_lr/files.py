@@ -52,9 +52,8 @@ def _write_events(folder: Path, content: Mapping[str, Any], picture: Any) -> Non
             writer.add_scalar("find_lr/rate", point["rate"], step)
             writer.add_scalar("find_lr/stable_runs", point["stable"], step)
             if point["mean"] is not None:
-                for name, times in (("loss", 0), ("loss_low", -1), ("loss_high", 1)):
-                    value = point["mean"] + times * point["deviation"]
-                    writer.add_scalar(f"find_lr/{name}", value, step)
+                for name in ("mean", "low", "high"):
+                    writer.add_scalar(f"find_lr/loss_{name}", point[name], step)
         writer.add_image("find_lr/figure", picture, dataformats="HWC")
         writer.add_text(
             "find_lr",

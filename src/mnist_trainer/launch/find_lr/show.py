@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,15 @@ from mnist_trainer.system.console import fit, make_console, make_table, printabl
 from mnist_trainer.training.rate_test.search import Cost
 
 WIDTH_IN_A_FILE = 110
-PLOT = 36
-"""Columns of the plot of the losses."""
+PLOT, LEAST_PLOT, BESIDES = 36, 12, 33
+"""Columns of the plot of the losses, and of what stands before it with the gap behind it."""
 MARKS, PLAIN_MARKS = ("●", "─", "┊"), ("o", "-", ":")
 """Mean, band and the loss before training; and for a terminal that knows ASCII only."""
 NAMES = {
-    "steepest": "steepest: the loss falls most for a factor of the rate",
-    "fastest": "fastest: the lowest loss",
-    "largest_stable": "largest stable: up to here every seed learns",
+    "steepest": "steepest: largest fall of the loss",
+    "recommended": "recommended: lowest as good as the fastest",
+    "fastest": "fastest: lowest loss",
+    "largest_stable": "largest stable: every seed learns",
 }
 
 
@@ -73,20 +75,39 @@ def show_test(content: Mapping[str, Any], folder: Path) -> None:
     print(f"train:  {printable(str(content['command']))}")
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """The logarithmic scale of the plot."""
+
+    start: float
+    """Loss before training."""
+    low: float
+    high: float
+    width: int
+
+    def of(self, loss: float) -> int:
+        """Column of a loss; of one outside of the scale the nearest."""
+        share = math.log(max(loss, 1e-12) / self.low) / math.log(self.high / self.low)
+        return min(self.width - 1, max(0, round(share * (self.width - 1))))
+
+
 def _print_points(console: Any, content: Mapping[str, Any]) -> None:
-    low, high = _scale(content)
-    marks = _marks()
-    axis = f"{low:.2g}{f'{high:.2g}':>{PLOT - len(f'{low:.2g}')}}"
+    scale, marks = _scale(content), _marks()
+    notes = [_note(point, content) for point in content["points"]]
+    width = max(LEAST_PLOT, min(PLOT, console.width - BESIDES - max(map(len, notes))))
+    low, high = (f"{loss:.2g}" for loss in scale)
+    axis = f"{low}{high:>{width - len(low)}}"
+    columns = _Columns(content["start_loss"], *scale, width)
     table = make_table("optimizer.lr", "loss", "± sd", Text(axis), "", numeric=(0, 1, 2))
-    for point in content["points"]:
+    for point, note in zip(content["points"], notes, strict=True):
         mean, deviation, rate = point["mean"], point["deviation"], point["rate"]
         is_chosen = rate == content["recommended"]
         table.add_row(
             f"{rate:.3g}",
             "" if mean is None else f"{mean:.4g}",
             "" if deviation is None else f"{deviation:.2g}",
-            _plot(point, content["start_loss"], (low, high), marks),
-            _note(point, content),
+            _plot(point, columns, marks),
+            note,
             style="bold" if is_chosen else None,
         )
     console.print(
@@ -116,26 +137,17 @@ def _marks() -> tuple[str, str, str]:
     return MARKS
 
 
-def _plot(
-    point: Mapping[str, Any], start: float, scale: tuple[float, float], marks: Sequence[str]
-) -> Text:
+def _plot(point: Mapping[str, Any], columns: _Columns, marks: Sequence[str]) -> Text:
     """A row of the plot: the losses of the seeds as a band, their mean as a dot."""
-    cells, dot, band, before = [" "] * PLOT, *marks
-    cells[_column(start, scale)] = before
+    cells, (dot, band, before) = [" "] * columns.width, marks
+    cells[columns.of(columns.start)] = before
     losses = [each for each in point["losses"] if each is not None]
     if losses:
-        for column in range(_column(min(losses), scale), _column(max(losses), scale) + 1):
+        for column in range(columns.of(min(losses)), columns.of(max(losses)) + 1):
             cells[column] = band
     if point["mean"] is not None:
-        cells[_column(point["mean"], scale)] = dot
+        cells[columns.of(point["mean"])] = dot
     return Text("".join(cells), style="" if point["stable"] == len(point["losses"]) else "yellow")
-
-
-def _column(loss: float, scale: tuple[float, float]) -> int:
-    """Column of a loss on the logarithmic scale."""
-    low, high = map(math.log, scale)
-    share = (math.log(max(loss, 1e-12)) - low) / max(high - low, 1e-9)
-    return min(PLOT - 1, max(0, round(share * (PLOT - 1))))
 
 
 def _note(point: Mapping[str, Any], content: Mapping[str, Any]) -> str:
@@ -163,6 +175,8 @@ def _print_names(console: Any, content: Mapping[str, Any]) -> None:
         if rate is None:
             table.add_row(text, "none", "")
         else:
-            table.add_row(text, f"{rate['value']:.3g}", f"{rate['low']:.3g} to {rate['high']:.3g}")
-    table.add_row(Text("recommended", style="bold"), f"{content['recommended']:.3g}", "")
+            more = name == "largest_stable" and content["largest_stable_is_highest_tried"]
+            interval = f"{rate['low']:.3g} to {rate['high']:.3g}"
+            note = "; higher rates were not tried" if more else ""
+            table.add_row(text, f"{rate['value']:.3g}", interval + note)
     console.print(table)

@@ -59,15 +59,12 @@ class NamedRates:
 
     fastest: NamedRate
     """Of the lowest loss."""
+    recommended: NamedRate
+    """The lowest whose loss cannot be told from that of the fastest."""
     steepest: NamedRate | None
     """Where the loss falls most for a factor of the rate, below the fastest."""
     largest_stable: NamedRate | None
     """The largest up to which, from the fastest on, all runs are stable."""
-
-    @property
-    def recommended(self) -> float:
-        """The rate to train with: the fastest."""
-        return self.fastest.value
 
 
 def judge_points(
@@ -114,26 +111,55 @@ def name_rates(points: Sequence[RatePoint], settings: FindLrSettings, seed: int)
     num_seeds = ends.shape[1]
     drawn = rng.integers(num_seeds, size=(settings.resamples, num_seeds))
     samples = [np.arange(num_seeds), *drawn]
-    found = [_places(ends[:, each].mean(axis=1), stable[:, each].all(axis=1)) for each in samples]
+    found = [_places(ends[:, each], stable[:, each].all(axis=1)) for each in samples]
     rates = [point.rate for point in points]
-    fastest, steepest, largest = (_named(rates, [place[k] for place in found]) for k in range(3))
-    if fastest is None:
+    named = {name: _named(rates, [places[name] for places in found]) for name in found[0]}
+    fastest, recommended = named["fastest"], named["recommended"]
+    if fastest is None or recommended is None:
         raise ValueError("every rate has a loss, so one of them is the lowest")
-    return NamedRates(fastest, steepest, largest)
+    return NamedRates(fastest, recommended, named["steepest"], named["largest_stable"])
 
 
-def _places(means: Array, stable: NDArray[np.bool_]) -> tuple[int | None, int | None, int | None]:
-    """Index of the fastest, the steepest and the largest stable rate."""
+def _places(ends: Array, stable: NDArray[np.bool_]) -> dict[str, int | None]:
+    """Index of each named rate, of losses (R, S)."""
+    means = ends.mean(axis=1)
     fastest = int(means.argmin())
     steepest = None
     if fastest >= 2:
+        # A central difference: both neighbours of a rate.
         slopes = means[2 : fastest + 1] - means[: fastest - 1]
         steepest = int(slopes.argmin()) + 1
-    if not stable[fastest]:
-        return fastest, steepest, None
-    unstable = np.flatnonzero(~stable[fastest:])
-    last = fastest + int(unstable[0]) - 1 if len(unstable) else len(stable) - 1
-    return fastest, steepest, last
+    largest = None
+    if stable[fastest]:
+        unstable = np.flatnonzero(~stable[fastest:])
+        largest = fastest + int(unstable[0]) - 1 if len(unstable) else len(stable) - 1
+    return {
+        "fastest": fastest,
+        "recommended": _lowest_as_good(ends, fastest),
+        "steepest": steepest,
+        "largest_stable": largest,
+    }
+
+
+def _lowest_as_good(ends: Array, fastest: int) -> int:
+    """Index of the lowest rate whose loss is within one standard error of that of the fastest, in
+    pairs of runs with the same seed (the rule of Breiman et al., Classification and regression
+    trees, 1984, section 3.4.3, with the rate in place of the size of a tree).
+
+    A run of full length favours lower rates than a short one: the noise of large updates keeps it
+    from the bottom (Wu et al., Understanding short-horizon bias in stochastic meta-optimization,
+    2018).
+    """
+    place = fastest
+    while place > 0:
+        differences = ends[place - 1] - ends[fastest]
+        if not np.isfinite(differences).all():
+            break
+        error = differences.std(ddof=1) / math.sqrt(len(differences))
+        if differences.mean() > error:
+            break
+        place -= 1
+    return place
 
 
 def _named(rates: Sequence[float], places: Sequence[int | None]) -> NamedRate | None:

@@ -52,7 +52,7 @@ def test_the_best_rate_is_found(best: float) -> None:
 
 def test_a_rate_off_the_grid_has_the_nearest() -> None:
     test, _, _ = search(0.013)
-    assert test.named.recommended == 0.01
+    assert test.named.recommended.value == 0.01
 
 
 def test_rates_are_round() -> None:
