@@ -111,7 +111,7 @@ def name_rates(points: Sequence[RatePoint], settings: FindLrSettings, seed: int)
     num_seeds = ends.shape[1]
     drawn = rng.integers(num_seeds, size=(settings.resamples, num_seeds))
     samples = [np.arange(num_seeds), *drawn]
-    found = [_places(ends[:, each], stable[:, each].all(axis=1)) for each in samples]
+    found = [_places(ends[:, each], stable[:, each]) for each in samples]
     rates = [point.rate for point in points]
     named = {name: _named(rates, [places[name] for places in found]) for name in found[0]}
     fastest, recommended = named["fastest"], named["recommended"]
@@ -121,8 +121,8 @@ def name_rates(points: Sequence[RatePoint], settings: FindLrSettings, seed: int)
 
 
 def _places(ends: Array, stable: NDArray[np.bool_]) -> dict[str, int | None]:
-    """Index of each named rate, of losses (R, S)."""
-    means = ends.mean(axis=1)
+    """Index of each named rate, of losses (R, S) and whether each run is stable (R, S)."""
+    means, all_stable = ends.mean(axis=1), np.asarray(stable.all(axis=1))
     fastest = int(means.argmin())
     steepest = None
     if fastest >= 2:
@@ -130,9 +130,9 @@ def _places(ends: Array, stable: NDArray[np.bool_]) -> dict[str, int | None]:
         slopes = means[2 : fastest + 1] - means[: fastest - 1]
         steepest = int(slopes.argmin()) + 1
     largest = None
-    if stable[fastest]:
-        unstable = np.flatnonzero(~stable[fastest:])
-        largest = fastest + int(unstable[0]) - 1 if len(unstable) else len(stable) - 1
+    if all_stable[fastest]:
+        unstable = np.flatnonzero(~all_stable[fastest:])
+        largest = fastest + int(unstable[0]) - 1 if len(unstable) else len(ends) - 1
     return {
         "fastest": fastest,
         "recommended": _lowest_as_good(ends, fastest),

@@ -1,6 +1,7 @@
 """The rates that have a name, of curves that are known."""
 
 import math
+from collections.abc import Mapping
 
 import pytest
 
@@ -16,7 +17,7 @@ def settings(*words: str) -> FindLrSettings:
     return read_find_lr([*WORDS, *words])
 
 
-def runs_of(ends: dict[int, tuple[float, ...]]) -> list[ShortRun]:
+def runs_of(ends: Mapping[int, tuple[float, ...]]) -> list[ShortRun]:
     """Runs that begin at a loss of 2, and stay at the given one for their judged half; infinity: it
     diverges."""
     return [
@@ -27,7 +28,7 @@ def runs_of(ends: dict[int, tuple[float, ...]]) -> list[ShortRun]:
     ]
 
 
-def named(ends: dict[int, tuple[float, ...]]) -> NamedRates:
+def named(ends: Mapping[int, tuple[float, ...]]) -> NamedRates:
     points, start = judge_points(runs_of(ends), settings())
     assert start == 2.0
     return name_rates(points, settings(), seed=0)

@@ -16,6 +16,8 @@ from mnist_trainer.training.rate_test.search import (
 )
 from mnist_trainer.training.rate_test.short_runs import ShortRun
 
+ONE_ABOVE = "find_lr.decades_above=1"
+
 
 class Valley:
     """In place of a network: the loss falls with every update, most at one rate; ten times that
@@ -56,7 +58,7 @@ def test_a_rate_off_the_grid_has_the_nearest() -> None:
 
 
 def test_rates_are_round() -> None:
-    assert fine_rates(read_find_lr([]), 0.01) == [
+    assert fine_rates(read_find_lr([ONE_ABOVE]), 0.01) == [
         0.0005,
         0.001,
         0.002,
@@ -70,7 +72,7 @@ def test_rates_are_round() -> None:
 
 @pytest.mark.parametrize("per_decade", [1, 2, 3, 4, 7, 20, 100])
 def test_no_two_rates_are_the_same(per_decade: int) -> None:
-    settings = read_find_lr([f"find_lr.per_decade={per_decade}"])
+    settings = read_find_lr([ONE_ABOVE, f"find_lr.per_decade={per_decade}"])
     rates = fine_rates(settings, 0.01)
     assert len(rates) == math.floor(2.5 * per_decade) + 1
     assert 0.01 in rates
