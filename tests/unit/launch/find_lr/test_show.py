@@ -62,7 +62,6 @@ def test_the_table_fits(
     assert [line.split()[0] for line in table[: len(RATES)]] == [f"{rate:.3g}" for rate in RATES]
     assert "recommended" in "\n".join(lines)
     assert lines[-1] == "train:  mnist-train optimizer.lr=0.01"
-    assert columns > LEAST_PLOT
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
