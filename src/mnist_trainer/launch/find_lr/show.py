@@ -18,8 +18,10 @@ from mnist_trainer.system.console import fit, make_console, make_table, printabl
 from mnist_trainer.training.rate_test.search import Cost
 
 WIDTH_IN_A_FILE = 110
-PLOT, LEAST_PLOT, BESIDES = 36, 12, 33
-"""Columns of the plot of the losses, and of what stands before it with the gap behind it."""
+HEADS = ("optimizer.lr", "loss", "± sd", "")
+"""Headings of the table, but for the plot's before the last."""
+PLOT, LEAST_PLOT, GAP = 36, 7, 2
+"""Most and least columns of the plot of the losses, and those between two cells."""
 MARKS, PLAIN_MARKS = ("●", "─", "┊"), ("o", "-", ":")
 """Mean, band and the loss before training; and for a terminal that knows ASCII only."""
 NAMES = {
@@ -92,24 +94,17 @@ class _Columns:
 
 
 def _print_points(console: Any, content: Mapping[str, Any]) -> None:
-    scale, marks = _scale(content), _marks()
-    notes = [_note(point, content) for point in content["points"]]
-    width = max(LEAST_PLOT, min(PLOT, console.width - BESIDES - max(map(len, notes))))
+    scale, marks, points = _scale(content), _marks(), content["points"]
+    cells = [(*_numbers(point), _note(point, content)) for point in points]
+    beside = sum(max(len(row[k]) for row in (HEADS, *cells)) + GAP for k in range(len(HEADS)))
+    width = max(LEAST_PLOT, min(PLOT, console.width - beside - GAP))
     low, high = (f"{loss:.2g}" for loss in scale)
-    axis = f"{low}{high:>{width - len(low)}}"
+    axis = Text(f"{low}{high:>{width - len(low)}}")
     columns = _Columns(content["start_loss"], *scale, width)
-    table = make_table("optimizer.lr", "loss", "± sd", Text(axis), "", numeric=(0, 1, 2))
-    for point, note in zip(content["points"], notes, strict=True):
-        mean, deviation, rate = point["mean"], point["deviation"], point["rate"]
-        is_chosen = rate == content["recommended"]
-        table.add_row(
-            f"{rate:.3g}",
-            "" if mean is None else f"{mean:.4g}",
-            "" if deviation is None else f"{deviation:.2g}",
-            _plot(point, columns, marks),
-            note,
-            style="bold" if is_chosen else None,
-        )
+    table = make_table(*HEADS[:-1], axis, HEADS[-1], numeric=(0, 1, 2))
+    for point, (*numbers, note) in zip(points, cells, strict=True):
+        style = "bold" if point["rate"] == content["recommended"] else None
+        table.add_row(*numbers, _plot(point, columns, marks), note, style=style)
     console.print(
         Text(
             f"mean training loss of the last {content['num_judged']} of"
@@ -119,6 +114,16 @@ def _print_points(console: Any, content: Mapping[str, Any]) -> None:
         )
     )
     console.print(table)
+
+
+def _numbers(point: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Rate, mean loss and its standard deviation; empty where a run diverged."""
+    mean, deviation = point["mean"], point["deviation"]
+    return (
+        f"{point['rate']:.3g}",
+        "" if mean is None else f"{mean:.4g}",
+        "" if deviation is None else f"{deviation:.2g}",
+    )
 
 
 def _scale(content: Mapping[str, Any]) -> tuple[float, float]:
