@@ -36,6 +36,7 @@ class FindLrSettings(Checked):
     steps: Annotated[int, Range(low=MIN_STEPS, most=1e6)]
     judged_part: Annotated[float, Range(low=0, high=1, low_open=True)]
     stable_part: Annotated[float, Range(low=0, high=1, low_open=True)]
+    divisor: Annotated[float, Range(low=1, most=1e6)]
     resamples: Annotated[int, Range(low=100, most=1e6)]
 
     @property

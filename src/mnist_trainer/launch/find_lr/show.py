@@ -26,7 +26,7 @@ MARKS, PLAIN_MARKS = ("●", "─", "┊"), ("o", "-", ":")
 """Mean, band and the loss before training; and for a terminal that knows ASCII only."""
 NAMES = {
     "steepest": "steepest: largest fall of the loss",
-    "recommended": "recommended: lowest as good as the fastest",
+    "recommended": "recommended: at most fastest / {divisor:g}",
     "fastest": "fastest: lowest loss",
     "largest_stable": "largest stable: every seed learns",
 }
@@ -175,8 +175,8 @@ def _note(point: Mapping[str, Any], content: Mapping[str, Any]) -> str:
 
 def _print_names(console: Any, content: Mapping[str, Any]) -> None:
     table = make_table("", "optimizer.lr", "95 % interval over seeds", numeric=(1,))
-    for name, text in NAMES.items():
-        rate = content["named"][name]
+    for name, meaning in NAMES.items():
+        rate, text = content["named"][name], meaning.format_map(content["settings"])
         if rate is None:
             table.add_row(text, "none", "")
         else:

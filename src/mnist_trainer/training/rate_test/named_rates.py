@@ -60,7 +60,7 @@ class NamedRates:
     fastest: NamedRate
     """Of the lowest loss."""
     recommended: NamedRate
-    """The lowest whose loss cannot be told from that of the fastest."""
+    """The highest that is at most the fastest divided by ``divisor``."""
     steepest: NamedRate | None
     """Where the loss falls most for a factor of the rate, below the fastest."""
     largest_stable: NamedRate | None
@@ -111,8 +111,10 @@ def name_rates(points: Sequence[RatePoint], settings: FindLrSettings, seed: int)
     num_seeds = ends.shape[1]
     drawn = rng.integers(num_seeds, size=(settings.resamples, num_seeds))
     samples = [np.arange(num_seeds), *drawn]
-    found = [_places(ends[:, each], stable[:, each]) for each in samples]
     rates = [point.rate for point in points]
+    found = [_places(ends[:, each], stable[:, each]) for each in samples]
+    for places in found:
+        places["recommended"] = _below(rates, places["fastest"] or 0, settings.divisor)
     named = {name: _named(rates, [places[name] for places in found]) for name in found[0]}
     fastest, recommended = named["fastest"], named["recommended"]
     if fastest is None or recommended is None:
@@ -135,31 +137,20 @@ def _places(ends: Array, stable: NDArray[np.bool_]) -> dict[str, int | None]:
         largest = fastest + int(unstable[0]) - 1 if len(unstable) else len(ends) - 1
     return {
         "fastest": fastest,
-        "recommended": _lowest_as_good(ends, fastest),
         "steepest": steepest,
         "largest_stable": largest,
     }
 
 
-def _lowest_as_good(ends: Array, fastest: int) -> int:
-    """Index of the lowest rate whose loss is within one standard error of that of the fastest, in
-    pairs of runs with the same seed (the rule of Breiman et al., Classification and regression
-    trees, 1984, section 3.4.3, with the rate in place of the size of a tree).
+def _below(rates: Sequence[float], fastest: int, divisor: float) -> int:
+    """Index of the recommended rate; of the lowest where none is low enough.
 
     A run of full length favours lower rates than a short one: the noise of large updates keeps it
     from the bottom (Wu et al., Understanding short-horizon bias in stochastic meta-optimization,
-    2018).
+    2018). docs/learning-rate.md shows how much lower.
     """
-    place = fastest
-    while place > 0:
-        differences = ends[place - 1] - ends[fastest]
-        if not np.isfinite(differences).all():
-            break
-        error = differences.std(ddof=1) / math.sqrt(len(differences))
-        if differences.mean() > error:
-            break
-        place -= 1
-    return place
+    limit = rates[fastest] / divisor * (1 + 1e-6)
+    return max((k for k, rate in enumerate(rates) if rate <= limit), default=0)
 
 
 def _named(rates: Sequence[float], places: Sequence[int | None]) -> NamedRate | None:

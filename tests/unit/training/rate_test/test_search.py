@@ -54,7 +54,8 @@ def test_the_best_rate_is_found(best: float) -> None:
 
 def test_a_rate_off_the_grid_has_the_nearest() -> None:
     test, _, _ = search(0.013)
-    assert test.named.recommended.value == 0.01
+    assert test.named.fastest.value == 0.01
+    assert test.named.recommended.value == 0.005
 
 
 def test_rates_are_round() -> None:
