@@ -24,6 +24,7 @@ def page() -> str:
             section(choice, config_dir() / group / f"{choice}.yaml", f"### {group}={choice}")
             for choice in group_choices(group)
         ]
+    parts.append(section("find_lr.yaml", config_dir() / "find_lr.yaml", "## --find-lr"))
     return "\n".join(parts)
 
 

@@ -15,6 +15,7 @@ mnist-train: train a digit classifier from composed configurations.
   mnist-train experiment=docs_cnn                a whole recipe
   mnist-train -m model=fcn,cnn seed=0,1          a sweep: every combination
   mnist-train reproduce=latest                   the newest run once more: is it the same?
+  mnist-train --find-lr model=fcn                which learning rate? a test over many, with seeds
   mnist-train model=lenet5 --explain             shapes and parameters written out; or =backward
 
 Groups and their choices:"""

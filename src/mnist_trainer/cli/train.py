@@ -12,6 +12,7 @@ from mnist_trainer.system.openmp import limit_openmp_spinning
 
 if TYPE_CHECKING:
     from mnist_trainer.compute.ranks import RankInfo
+    from mnist_trainer.config.find_lr import FindLrSettings
     from mnist_trainer.launch.command import ResolvedCommand
 
 
@@ -58,7 +59,9 @@ def run_command(argv: Sequence[str], started: float) -> None:
             return
         command = resolve_command(line, is_main_process=is_main)
         check_ranks(rank_info, command)
-    if not (line.inspects or line.explain):
+    if line.find_lr:
+        find_lr(command, line.find_lr, argv, rank_info)
+    elif not (line.inspects or line.explain):
         train(command, argv, started, rank_info)
     elif is_main and line.explain:
         from mnist_trainer.cli.explain import print_explanation
@@ -84,3 +87,20 @@ def train(
         from mnist_trainer.launch.single import run_single
 
         run_single(command, started, rank_info)
+
+
+def find_lr(
+    command: "ResolvedCommand",
+    settings: "FindLrSettings",
+    argv: Sequence[str],
+    rank_info: "RankInfo",
+) -> None:
+    """Find a learning rate for the run that a command describes; nothing is trained beyond that."""
+    from mnist_trainer.compute.world import report_on_local_main
+    from mnist_trainer.launch.find_lr.request import check_request
+
+    with report_on_local_main(rank_info):
+        check_request(command, rank_info.size)
+    from mnist_trainer.launch.find_lr.command import run_find_lr
+
+    run_find_lr(command, settings, argv)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_trainer.config.find_lr import PREFIX, FindLrSettings, read_find_lr
 from mnist_trainer.config.hints import meant
 from mnist_trainer.config.shipped import config_dir
 from mnist_trainer.errors import ConfigError, ExitCode
@@ -18,6 +19,7 @@ from mnist_trainer.launch.hydra.private import option_parser
 from mnist_trainer.system.messages import nearest
 
 EXPLAIN = "--explain"
+FIND_LR = "--find-lr"
 # What can be explained of a model; the first is what --explain alone asks for.
 EXPLANATIONS = ("layers", "backward")
 # Settings that hold the name of a file or folder.
@@ -38,6 +40,8 @@ class CommandLine:
     """Asks for completion by a shell; the words are none of settings."""
     explain: str | None
     """Asks for an explanation of the model, one of ``EXPLANATIONS``, and trains nothing."""
+    find_lr: FindLrSettings | None
+    """Asks for a learning-rate test with these settings, and for no run."""
     config_name: str
     config_path: str | None
     config_dir: str | None
@@ -53,6 +57,7 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
     parser = option_parser()
     parser.exit_on_error = False
     argv, explain = pop_explain_flag(argv)
+    argv, find_lr = pop_find_lr(argv)
     try:
         arguments, rest = parser.parse_known_intermixed_args(argv)
     except argparse.ArgumentError as error:
@@ -60,9 +65,9 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
             f"{error}. Options are listed by mnist-train --hydra-help; settings are key=value"
             " words."
         ) from error
-    _check_options(arguments, explain)
+    _check_options(arguments, explain, find_lr)
     if rest:
-        known = [EXPLAIN, *re.findall(r"--[\w-]+", parser.format_usage())]
+        known = [EXPLAIN, FIND_LR, *re.findall(r"--[\w-]+", parser.format_usage())]
         raise _unknown_option(rest[0], argv, known)
     inspects = ("cfg", "info", "shell_completion", "hydra_help")
     return CommandLine(
@@ -71,6 +76,7 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
         inspects=any(getattr(arguments, name) for name in inspects),
         completes=arguments.shell_completion,
         explain=explain,
+        find_lr=find_lr,
         config_name=arguments.config_name or "config",
         config_path=arguments.config_path,
         config_dir=arguments.config_dir,
@@ -90,7 +96,9 @@ def _unknown_option(word: str, argv: Sequence[str], known: Sequence[str]) -> Con
     )
 
 
-def _check_options(arguments: argparse.Namespace, explain: str | None) -> None:
+def _check_options(
+    arguments: argparse.Namespace, explain: str | None, find_lr: FindLrSettings | None
+) -> None:
     """Raise ``ConfigError`` for an option that is not offered, and for two that exclude each
     other."""
     if arguments.experimental_rerun:
@@ -101,6 +109,7 @@ def _check_options(arguments: argparse.Namespace, explain: str | None) -> None:
     exclusive = ("multirun", "cfg", "info", "shell_completion", "run")
     given = [f"--{name.replace('_', '-')}" for name in exclusive if getattr(arguments, name)]
     given += [EXPLAIN] if explain else []
+    given += [FIND_LR] if find_lr else []
     if len(given) > 1:
         raise ConfigError(f"{', '.join(given)}: these exclude each other; ask for one at a time.")
 
@@ -130,6 +139,30 @@ def pop_explain_flag(argv: Sequence[str]) -> tuple[list[str], str | None]:
             )
         explain = value
     return rest, explain
+
+
+def pop_find_lr(argv: Sequence[str]) -> tuple[list[str], FindLrSettings | None]:
+    """The argv without ``--find-lr`` and the words ``find_lr.*``, and the settings that these give.
+
+    Raises:
+        ConfigError: a value that the flag does not take, or settings without it.
+    """
+    settings = [word for word in argv if word.startswith(PREFIX)]
+    flags = [word for word in argv if word.partition("=")[0] == FIND_LR]
+    if not flags:
+        if settings:
+            raise ConfigError(
+                f"{settings[0]}: holds for the learning-rate test alone. Type it with the flag:"
+                f" mnist-train {FIND_LR} {settings[0]}"
+            )
+        return list(argv), None
+    if wrong := next((word for word in flags if word != FIND_LR), None):
+        raise ConfigError(
+            f"{wrong}: {FIND_LR} takes no value; its settings are words: mnist-train {FIND_LR}"
+            " find_lr.seeds=10"
+        )
+    rest = [word for word in argv if word not in flags and word not in settings]
+    return rest, read_find_lr(settings)
 
 
 def quote_value(word: str) -> str:
