@@ -17,7 +17,6 @@ from mnist_trainer.config.engine_rules import engine_problems
 from mnist_trainer.config.hints import unknown_setting
 from mnist_trainer.config.ranges import Range, option_problem
 from mnist_trainer.config.settings import (
-    NUM_TRAINING_IMAGES,
     AdversarySettings,
     Component,
     DataSettings,
@@ -29,6 +28,7 @@ from mnist_trainer.config.settings import (
     TransformSettings,
 )
 from mnist_trainer.config.shipped import config_dir, group_choices
+from mnist_trainer.config.split_rules import fold_problems, too_many_held_out
 from mnist_trainer.errors import ConfigError
 
 CLOSED_GROUPS = {
@@ -38,7 +38,10 @@ CLOSED_GROUPS = {
     "tracker": TrackerSettings,
 }
 # Settings that came after the first version: folders of runs of that time lack them.
-LATER: dict[str, dict[str, Any]] = {"data": {"per_class": None}, "trainer": {"adversary": None}}
+LATER: dict[str, dict[str, Any]] = {
+    "data": {"per_class": None, "folds": None, "fold": None},
+    "trainer": {"adversary": None},
+}
 OPEN_GROUPS = ("model", "loss", "optimizer", "scheduler")
 # Groups that reach into the others and leave no key of their own.
 OVERLAY_GROUPS = ("experiment", "debug")
@@ -123,7 +126,7 @@ class _Reader:
             choices=dict(self.choices),
             plain=plain,
         )
-        self.problems += engine_problems(read)
+        self.problems += [*engine_problems(read), *fold_problems(read.data)]
         return None if self.problems else read
 
     def _section(self, plain: dict[str, Any], group: str) -> dict[str, Any]:
@@ -154,7 +157,7 @@ class _Reader:
                 continue
             read[name], problem = check_value(annotation, values[name])
             if (group, name) == ("data", "validation_size") and problem is None:
-                problem = _too_many_held_out(values.get("name"), values[name])
+                problem = too_many_held_out(values.get("name"), values[name])
             if problem:
                 self.problems.append(
                     f"{prefix}{name}={values[name]}: {self._with_example(problem, group, name)}"
@@ -265,13 +268,6 @@ def _typed(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value).replace(" ", "") if isinstance(value, list) else str(value)
-
-
-def _too_many_held_out(dataset: object, size: int) -> str | None:
-    available = NUM_TRAINING_IMAGES.get(str(dataset))
-    if available is None or size < available:
-        return None
-    return f"must be less than the {available:,} training images of {dataset}"
 
 
 @lru_cache(maxsize=64)

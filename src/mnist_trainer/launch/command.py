@@ -232,7 +232,7 @@ def _first_valid_config(
 def _check_sweeper(sweeper: str, config: RunConfig, overrides: Sequence[Override]) -> None:
     """Raise ``ConfigError`` where the sweeper cannot do what is asked of it."""
     if sweeper != BASIC_SWEEPER:
-        if config.data.validation_size == 0:
+        if not config.data.holds_out:
             raise ConfigError(
                 "data.validation_size=0: a sweeper that chooses as it goes looks at validation"
                 " images, and there are none. Hold some out: data.validation_size=5000"

@@ -14,7 +14,7 @@ HASH_EXCLUDED_KEYS = (
 
 # Settings that came after the first version. Where one is off, a run is what it would be without
 # the setting.
-LATER_KEYS = ("data.per_class", "trainer.adversary")
+LATER_KEYS = ("data.per_class", "data.folds", "data.fold", "trainer.adversary")
 
 
 def is_off(key: str, value: Any) -> bool:

@@ -38,6 +38,8 @@ MAIN_SETTINGS = (
     "seed",
     "data.name",
     "data.validation_size",
+    "data.folds",
+    "data.fold",
     "model._target_",
     "loss._target_",
     "optimizer._target_",
