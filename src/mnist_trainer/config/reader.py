@@ -39,6 +39,7 @@ CLOSED_GROUPS = {
 }
 # Settings that came after the first version: folders of runs of that time lack them.
 LATER: dict[str, dict[str, Any]] = {
+    "": {"sweep_file": None},
     "data": {"per_class": None, "folds": None, "fold": None},
     "trainer": {"adversary": None},
 }
@@ -49,6 +50,7 @@ TOP_LEVEL = {
     "seed": Seed,
     "name": str | None,
     "sweep": str | None,
+    "sweep_file": str | None,
     "resume": str | None,
     "resume_allow_changes": bool,
     "reproduce": str | None,
@@ -95,7 +97,9 @@ class _Reader:
         self.problems += [
             unknown_setting(key, known, _typed(plain[key])) for key in plain if key not in known
         ]
-        self._fields("", TOP_LEVEL, {key: plain[key] for key in TOP_LEVEL if key in plain})
+        self._fields(
+            "", TOP_LEVEL, LATER[""] | {key: plain[key] for key in TOP_LEVEL if key in plain}
+        )
         closed: dict[str, Any] = {
             group: (kind, self._fields(group, annotations_of(kind), self._section(plain, group)))
             for group, kind in CLOSED_GROUPS.items()

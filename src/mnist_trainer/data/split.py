@@ -87,7 +87,7 @@ class Folds:
     """The fold of each image in that order, (N,); -1 for those that no fold holds."""
 
     def hold_out(self, fold: int) -> tuple[Tensor, Tensor]:
-        """Indexes to keep and indexes held out, both shuffled, so that a limit takes a random part."""
+        """Indexes to keep and indexes held out, both shuffled: a limit takes a random part."""
         held_out = self.fold == fold
         return self.order[~held_out], self.order[held_out]
 
@@ -132,7 +132,8 @@ def first_of_each_class(
         )
         raise ConfigError(
             f"data.per_class={wanted}: class {class_names[rarest]} of {settings.name} has"
-            f" {most:,} training images, with {held_out} held out. Use at most data.per_class={most}, or null for all images"
+            f" {most:,} training images, with {held_out} held out. Use at most"
+            f" data.per_class={most}, or null for all images"
         )
     one_hot = torch.nn.functional.one_hot(labels, len(class_names))
     number = one_hot.cumsum(dim=0).gather(1, labels.unsqueeze(1)).squeeze(1)  # From 1, (N,).

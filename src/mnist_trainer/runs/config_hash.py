@@ -7,7 +7,7 @@ from typing import Any
 
 # Settings on which the outcome does not depend: names, places, and how the run is watched.
 HASH_EXCLUDED_KEYS = (
-    "name", "sweep", "resume", "resume_allow_changes", "reproduce", "reproduce_seeds",
+    "name", "sweep", "sweep_file", "resume", "resume_allow_changes", "reproduce", "reproduce_seeds",
     "data.root", "data.download", "data.mirror", "data.num_workers",
     "tracker", "trainer.log_every", "trainer.checkpoint_every",
 )  # fmt: skip

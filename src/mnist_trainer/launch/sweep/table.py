@@ -117,6 +117,9 @@ def captions(groups: Sequence[JobGroup], others: int, folder: str) -> list[str]:
             f"{statuses[Status.PRUNED]} of {counted(statuses.total(), 'trial')} pruned,"
             f" {statuses[Status.COMPLETED]} completed; the best: {best}"
         )
+    keys = {key for group in groups for key in group.settings}
+    if any(keys - group.settings.keys() for group in groups):
+        said.append("A dash below a setting: these jobs leave it at its default.")
     said.append(f"Time is the mean of a job. Folder: {folder}")
     if others:
         said.append(
@@ -134,13 +137,19 @@ def next_steps(groups: Sequence[JobGroup], folder: str) -> list[str]:
     return steps
 
 
-def show(jobs: Sequence[Job], others: int, folder: str) -> None:
-    """Print the table: in colour on a terminal, else as plain text."""
+def show(jobs: Sequence[Job], others: int, folder: str, question: str | None = None) -> None:
+    """Print the table: in colour on a terminal, else as plain text.
+
+    Args:
+        question: what the sweep is to answer.
+    """
     from mnist_trainer.training.tracking.terminal import is_watched
 
     groups = group_jobs(jobs)
     lines = rows(groups)
     print_line("")
+    if question:
+        print_line(f"Question: {question}")
     if is_watched():
         _show_rich(lines)
     else:
