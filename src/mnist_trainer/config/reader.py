@@ -97,9 +97,8 @@ class _Reader:
         self.problems += [
             unknown_setting(key, known, _typed(plain[key])) for key in plain if key not in known
         ]
-        self._fields(
-            "", TOP_LEVEL, LATER[""] | {key: plain[key] for key in TOP_LEVEL if key in plain}
-        )
+        top = {key: plain[key] for key in TOP_LEVEL if key in plain}
+        self._fields("", TOP_LEVEL, LATER[""] | top)
         closed: dict[str, Any] = {
             group: (kind, self._fields(group, annotations_of(kind), self._section(plain, group)))
             for group, kind in CLOSED_GROUPS.items()

@@ -255,11 +255,13 @@ def grid(
             f"These settings make {number:,} jobs, and a sweep has at most {MAX_JOBS:,}. Leave"
             " values out, or let a search choose: hydra/sweeper=optuna"
         )
-    jobs = [
-        [word for row in rows for word in row]
-        for part in parts
-        for rows in itertools.product(*part)
-    ]
+    jobs = [job for part in parts for job in _product(part)]
     size = config.hydra.sweeper.max_batch_size or max(1, len(jobs))
     for start in range(0, len(jobs), size):
         yield jobs[start : start + size]
+
+
+def _product(axes: Sequence[Sequence[Row]]) -> Iterator[list[str]]:
+    """The overrides of each combination of rows."""
+    for rows in itertools.product(*axes):
+        yield [word for row in rows for word in row]

@@ -17,7 +17,7 @@ from mnist_trainer.launch.composed import read_composed
 from mnist_trainer.launch.hydra.launchers import BASIC_SWEEPER, require_extras
 from mnist_trainer.launch.hydra.loader import CheckedConfigLoader
 from mnist_trainer.launch.overrides import Axis, axes_of, check_groups, parse_overrides
-from mnist_trainer.launch.paired import Row, is_paired
+from mnist_trainer.launch.paired import is_paired
 from mnist_trainer.launch.sweep_file import KEY, Block, SweepFile, read_sweep_file
 
 MAX_TRIED = 6
@@ -99,25 +99,29 @@ def gather_jobs(words: Sequence[str], typed: Sequence[Override], loader: ConfigL
     named: Any = next((o.value() for o in reversed(typed) if o.key_or_group == KEY), None)
     words = [word for word in words if word.partition("=")[0] != KEY]
     axes = axes_of(words, loader)
-    keys = [key for axis in axes for key in axis.keys]
-    for word, axis in zip(words, axes, strict=True):
-        if is_paired(word) and (twice := next((k for k in axis.keys if keys.count(k) > 1), None)):
-            raise ConfigError(f"{word}: {twice} is set by another word, too. Set it once.")
-    rows = [
-        row for word, axis in zip(words, axes, strict=True) if is_paired(word) for row in axis.rows
-    ]
-    _check_choices(rows, loader)
+    paired = [pair for pair in zip(words, axes, strict=True) if is_paired(pair[0])]
+    _check_set_once(paired, axes)
+    _check_choices([axis for _, axis in paired], loader)
     if named is None:
         return SweepJobs(tuple(words), tuple(axes), None)
     if not isinstance(named, str):
         raise ConfigError(f"{KEY}={named}: must be the path of one file, such as {KEY}=study.yaml")
     file = read_sweep_file(named)
-    _check_choices([row for b in file.blocks for axis in b.axes for row in axis.rows], loader)
-    return SweepJobs(tuple(words), tuple(axes), file.without(set(keys)))
+    _check_choices([axis for block in file.blocks for axis in block.axes], loader)
+    return SweepJobs(tuple(words), tuple(axes), file.without({k for a in axes for k in a.keys}))
 
 
-def _check_choices(rows: Sequence[Row], loader: ConfigLoader) -> None:
-    words = dict.fromkeys(word for row in rows for word in row)
+def _check_set_once(paired: Sequence[tuple[str, Axis]], axes: Sequence[Axis]) -> None:
+    """Raise ``ConfigError`` for a setting of a paired word that another word sets, too."""
+    keys = [key for axis in axes for key in axis.keys]
+    for word, axis in paired:
+        if twice := next((key for key in axis.keys if keys.count(key) > 1), None):
+            raise ConfigError(f"{word}: {twice} is set by another word, too. Set it once.")
+
+
+def _check_choices(axes: Sequence[Axis], loader: ConfigLoader) -> None:
+    """Raise ``ConfigError`` for choices that their groups do not offer."""
+    words = dict.fromkeys(word for axis in axes for row in axis.rows for word in row)
     check_groups(parse_overrides(list(words)), loader)
 
 
