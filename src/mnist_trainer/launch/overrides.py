@@ -236,19 +236,23 @@ def paired_axis(word: str) -> Axis:
 
 
 def grid(
-    config: DictConfig, words: Sequence[str], blocks: Sequence[Sequence[Axis]] = ((),)
+    config: DictConfig,
+    words: Sequence[str],
+    blocks: Sequence[Sequence[Axis]] = ((),),
+    loader: ConfigLoader | None = None,
 ) -> Iterator[list[list[str]]]:
     """All combinations, in batches of ``hydra.sweeper.max_batch_size``, the last key fastest.
 
     Args:
         words: what was typed; each job has it.
         blocks: axes besides, of one part of the sweep after the other.
+        loader: knows the choices that a glob stands for.
 
     Raises:
         ConfigError: a swept setting has no values, or there are too many combinations.
     """
     params: Any = config.hydra.sweeper.params or {}
-    typed = axes_of([*(f"{key}={value}" for key, value in params.items()), *words])
+    typed = axes_of([*(f"{key}={value}" for key, value in params.items()), *words], loader)
     parts = [[axis.rows for axis in (*block, *typed)] for block in blocks]
     if (number := sum(math.prod(map(len, part)) for part in parts)) > MAX_JOBS:
         raise ConfigError(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
+
 from mnist_trainer.errors import ConfigError, DataError
 from mnist_trainer.launch.options import escaped
 from mnist_trainer.launch.overrides import Axis, each_value, key_of, parse_overrides
@@ -64,8 +66,11 @@ class SweepFile:
         return SweepFile(self.path, self.question, tuple(b.without(keys) for b in self.blocks))
 
 
-def read_sweep_file(name: str) -> SweepFile:
+def read_sweep_file(name: str, loader: ConfigLoader | None = None) -> SweepFile:
     """Read and check a sweep file.
+
+    Args:
+        loader: knows the choices that a glob stands for.
 
     Raises:
         ConfigError: it cannot be read, or names everything in it that is wrong.
@@ -76,7 +81,7 @@ def read_sweep_file(name: str) -> SweepFile:
         content = read_yaml(path, MAX_BYTES)
     except DataError as error:
         raise ConfigError(f"{asked}: {error}") from error
-    reader = _Reader()
+    reader = _Reader(loader)
     found = reader.read(content, path)
     if reader.problems:
         raise ConfigError("\n".join(f"{asked}: {problem}" for problem in reader.problems))
@@ -86,7 +91,8 @@ def read_sweep_file(name: str) -> SweepFile:
 class _Reader:
     """Reads the parts of a sweep file, and collects what is wrong with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, loader: ConfigLoader | None) -> None:
+        self.loader = loader
         self.problems: list[str] = []
 
     def read(self, content: Any, path: Path) -> SweepFile:
@@ -190,8 +196,8 @@ class _Reader:
     def _product(self, settings: Mapping[str, Any], where: str) -> Iterator[Axis]:
         for key, values in settings.items():
             if isinstance(values, list) and values:
-                words = (self._word(key, value, where) for value in values)
-                yield Axis(tuple((word,) for word in words if word), True)
+                each = (self._word(key, value, where) for value in values)
+                yield Axis(tuple((word,) for word in each if word), True)
             elif words := self._written_out(key, values):
                 yield Axis(tuple((word,) for word in words), True)
             else:
@@ -205,7 +211,7 @@ class _Reader:
         if not isinstance(values, str):
             return []
         try:
-            (override,) = parse_overrides([f"{key}={values}"])
+            (override,) = parse_overrides([f"{key}={values}"], self.loader)
         except ConfigError:
             return []
         return each_value(override) if override.is_discrete_sweep() else []

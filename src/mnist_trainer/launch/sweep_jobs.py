@@ -106,7 +106,7 @@ def gather_jobs(words: Sequence[str], typed: Sequence[Override], loader: ConfigL
         return SweepJobs(tuple(words), tuple(axes), None)
     if not isinstance(named, str):
         raise ConfigError(f"{KEY}={named}: must be the path of one file, such as {KEY}=study.yaml")
-    file = read_sweep_file(named)
+    file = read_sweep_file(named, loader)
     _check_choices([axis for block in file.blocks for axis in block.axes], loader)
     return SweepJobs(tuple(words), tuple(axes), file.without({k for a in axes for k in a.keys}))
 

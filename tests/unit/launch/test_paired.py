@@ -23,7 +23,9 @@ def jobs_of(*words: str) -> list[list[str]]:
     jobs = command.jobs
     return [
         job
-        for batch in grid(config, jobs.task_words, [block.axes for block in jobs.blocks])
+        for batch in grid(
+            config, jobs.task_words, [block.axes for block in jobs.blocks], command.loader
+        )
         for job in batch
     ]
 
@@ -113,3 +115,7 @@ def test_typed_places_are_typed_in_rows_too() -> None:
 def test_more_jobs_than_anyone_means_are_refused() -> None:
     with pytest.raises(ConfigError, match="1,000,000 jobs, and a sweep has at most 100,000"):
         jobs_of("seed=range(1000)", "trainer.epochs=range(1,1001)")
+
+
+def test_a_glob_stands_for_the_choices_in_each_job() -> None:
+    assert jobs_of("model=glob(l*)") == [["model=lenet5"], ["model=linear"]]

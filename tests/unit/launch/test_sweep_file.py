@@ -82,6 +82,13 @@ def test_what_is_typed_prevails(written: Written) -> None:
     assert len(jobs_of(word, "trainer.epochs=1,2")) == 12
 
 
+def test_notation_of_hydra_is_read(written: Written) -> None:
+    word = written("sweep: {model: glob(l*), seed: 'range(1,3)'}")
+    assert [tuple(job) for job in jobs_of(word)] == [
+        (f"model={model}", f"seed={seed}") for model in ("lenet5", "linear") for seed in (1, 2)
+    ]
+
+
 def test_text_is_read_as_it_is_typed(written: Written) -> None:
     word = written("settings: {name: 'a, \"b\": é', optimizer.lr: '1e-2', data.per_class: null}")
     command = resolve(word)

@@ -142,7 +142,8 @@ def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
     target = str(config.hydra.sweeper._target_)
     if target == BASIC_SWEEPER:
         jobs = command.jobs
-        batches = list(grid(config, jobs.task_words, [block.axes for block in jobs.blocks]))
+        blocks = [block.axes for block in jobs.blocks]
+        batches = list(grid(config, jobs.task_words, blocks, command.loader))
         OmegaConf.save(config, sweep.folder / MULTIRUN)
         if jobs.file:
             shutil.copyfile(jobs.file.path, sweep.folder / FILE_COPY)

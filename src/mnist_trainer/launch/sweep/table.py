@@ -8,7 +8,7 @@ from shlex import quote
 
 from mnist_trainer.launch.sweep.progress import duration, print_line
 from mnist_trainer.launch.sweep.records import Job
-from mnist_trainer.report.analysis.folds import explain_interval
+from mnist_trainer.report.analysis.folds import count_samples, explain_interval
 from mnist_trainer.report.analysis.groups import Group, accuracies
 from mnist_trainer.report.read.records import read_run
 from mnist_trainer.report.render.document import fold_interval_text, spread_text
@@ -94,7 +94,7 @@ def rows(groups: Sequence[JobGroup]) -> list[list[str]]:
 def _row(group: JobGroup, keys: Sequence[str], *, over_folds: bool) -> list[str]:
     return [
         *(shown(group.settings.get(key, "-")) for key in keys),
-        group.size if group.folds else str(len(group.completed)),
+        count_samples(group.completed),
         spread_text(group.validation),
         *([fold_interval_text(group.folds)] if over_folds else []),
         spread_text(group.test),
@@ -108,7 +108,7 @@ def captions(groups: Sequence[JobGroup], others: int, folder: str) -> list[str]:
     said = [*_ranking_caption(groups), *_folds_caption(groups), *_pruned_caption(groups)]
     keys = {key for group in groups for key in group.settings}
     if any(keys - group.settings.keys() for group in groups):
-        said.append("A dash below a setting: these jobs leave it at its default.")
+        said.append("A dash below a setting: these jobs do not set it.")
     said.append(f"Time is the mean of a job. Folder: {folder}")
     if others:
         said.append(

@@ -57,6 +57,12 @@ def fold_of(run: RunRecord) -> int | None:
     return fold if isinstance(fold, int) and run.config.get("data.folds") else None
 
 
+def repetition(run: RunRecord) -> str:
+    """Which of the runs of its recipe it is: ``seed 3``, ``fold 2, seed 3``."""
+    fold = fold_of(run)
+    return f"seed {run.seed}" if fold is None else f"fold {fold}, seed {run.seed}"
+
+
 def num_folds(runs: Sequence[RunRecord]) -> int:
     """How many folds the runs cover; 0 without folds."""
     return len({fold for run in runs if (fold := fold_of(run)) is not None})
@@ -77,6 +83,11 @@ def describe_size(runs: Sequence[RunRecord]) -> str:
         return folds
     whole = len(runs) == len(seeds) * num_folds(runs)
     return f"{folds} x {len(seeds)} seeds" if whole else f"{folds}, {len(runs)} runs"
+
+
+def count_samples(runs: Sequence[RunRecord]) -> str:
+    """The same for a column of a table, where a note says what it is: ``3``, ``5 x 3``."""
+    return describe_size(runs).replace(" seeds", "").replace(" folds x", " x").replace(" seed", "")
 
 
 def partition_of(runs: Sequence[RunRecord]) -> set[tuple[Any, ...]]:
@@ -201,5 +212,5 @@ def explain_interval(found: FoldEstimate) -> str:
         "Folds share training images, so the 95 % interval is corrected (Nadeau and Bengio 2003):"
         f" variance (1/{found.folds} + {found.ratio:.3g}) s² in place of s²/{found.folds}, where"
         f" {found.ratio:.3g} is validation by training images; t with {found.degrees} degrees of"
-        " freedom. ± is s, over folds; seeds of a fold are averaged first."
+        " freedom. ± is s, over folds; seeds of a fold are averaged first (n: folds x seeds)."
     )

@@ -257,8 +257,8 @@ def _p_value(a: Group, b: Group) -> float | None:
     if a.folds or b.folds:
         found = fold_difference(a.completed, b.completed)
         return found.p if found else None
-    scores = (accuracies(group.completed, "validation") for group in (a, b))
-    return welch(*scores, _resolution((a, b))).p
+    of_a, of_b = (accuracies(group.completed, "validation") for group in (a, b))
+    return welch(of_a, of_b, _resolution((a, b))).p
 
 
 def changed_together(groups: Sequence[Group]) -> list[str]:

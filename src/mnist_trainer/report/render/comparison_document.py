@@ -3,9 +3,10 @@
 from functools import partial
 
 from mnist_trainer.report.analysis.comparison import FORMULA, Comparison, Side, p_text
-from mnist_trainer.report.analysis.folds import PAIRED_FORMULA, fold_means
+from mnist_trainer.report.analysis.folds import PAIRED_FORMULA, fold_means, repetition
 from mnist_trainer.report.analysis.groups import accuracies
 from mnist_trainer.report.analysis.statistics import Difference, holm, spread
+from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.document import (
     Block,
     Document,
@@ -98,8 +99,8 @@ def _over_images(comparison: Comparison) -> list[Block]:
     adjusted = holm([pair.test.p for pair in comparison.pairs])
     rows = tuple(
         (
-            f"{pair.a.seed}",
-            f"{pair.b.seed}",
+            _repetition(pair.a),
+            _repetition(pair.b),
             f"{pair.test.only_a:,}",
             f"{pair.test.only_b:,}",
             p_text(pair.test.p),
@@ -108,7 +109,15 @@ def _over_images(comparison: Comparison) -> list[Block]:
         for pair, p in zip(comparison.pairs, adjusted, strict=True)
     )
     images = comparison.pairs[0].a.test.images if comparison.pairs[0].a.test else 0
-    columns = ("seed of A", "seed of B", "only A right", "only B right", "exact p", "p by Holm")
+    over = "seed" if comparison.split == "test" else "run"
+    columns = (
+        f"{over} of A",
+        f"{over} of B",
+        "only A right",
+        "only B right",
+        "exact p",
+        "p by Holm",
+    )
     note = (
         f"McNemar's exact test on {counted(images, 'image')}, for pairs of single runs in the order"
         " of their seeds. It compares these sets of weights; it cannot tell whether other seeds"
@@ -117,12 +126,17 @@ def _over_images(comparison: Comparison) -> list[Block]:
     return [Table("Image by image", columns, rows, frozenset(range(6)), note)]
 
 
+def _repetition(run: RunRecord) -> str:
+    """The seed; over folds, fold and seed."""
+    return repetition(run).removeprefix("seed ")
+
+
 def _runs(a: Side, b: Side) -> Table:
     rows = tuple(
         (
             letter,
             run.path,
-            str(run.seed),
+            _repetition(run),
             accuracy_text(run.test),
             interval_text(run.test),
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from mnist_trainer.report.analysis.comparison import Comparison
 from mnist_trainer.report.analysis.curves import Curves
-from mnist_trainer.report.analysis.folds import fold_of
+from mnist_trainer.report.analysis.folds import repetition
 from mnist_trainer.report.analysis.groups import score_of
 from mnist_trainer.report.analysis.statistics import Difference
 from mnist_trainer.report.read.records import RunRecord
@@ -156,19 +156,13 @@ def _draw_seeds(axes: Any, comparison: Comparison) -> None:
             (run, 100 * score.accuracy) for run in side.runs if (score := score_of(run, split))
         ]
         accuracies = [accuracy for _, accuracy in scored]
-        texts = [f"{side.name}, {name_of(run)}: {accuracy:.2f} %" for run, accuracy in scored]
+        texts = [f"{side.name}, {repetition(run)}: {accuracy:.2f} %" for run, accuracy in scored]
         look = {"color": SERIES[place], "markersize": 7, "alpha": 0.7}
         axes.plot(accuracies, [-place] * len(accuracies), "os"[place], gid=hover(*texts), **look)
         mean = sum(accuracies) / len(accuracies)
         axes.plot([mean], [-place], "|", color=INK, markersize=20, markeredgewidth=1.8)
     axes.set_yticks([0, -1], [short(side.name) for side in sides])
     axes.set(ylim=(-1.6, 0.6), title=f"{split} accuracy in %: a mark per run, a bar at the mean")
-
-
-def name_of(run: RunRecord) -> str:
-    """``seed 3``, ``fold 2, seed 3``."""
-    fold = fold_of(run)
-    return f"seed {run.seed}" if fold is None else f"fold {fold}, seed {run.seed}"
 
 
 def _draw_difference(axes: Any, found: Difference, over: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from mnist_trainer.report.analysis.folds import explain_interval
+from mnist_trainer.report.analysis.folds import count_samples, explain_interval
 from mnist_trainer.report.analysis.groups import (
     LEVEL,
     Effect,
@@ -157,7 +157,7 @@ def _table(caption: str, groups: Sequence[Group]) -> Table:
             spread_text(group.validation),
             *((fold_interval_text(group.folds),) if over_folds else ()),
             spread_text(group.test),
-            group.size if group.folds else str(len(group.completed)),
+            count_samples(group.completed),
             _seconds(group),
             count_states(group.runs),
         )

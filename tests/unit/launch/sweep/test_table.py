@@ -146,4 +146,4 @@ def test_the_question_stands_above_the_table(
     show([make_job(0, 0.9, model="fcn"), make_job(1, 0.8, lr="1")], 0, "x", "Is it so?")
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "Question: Is it so?"
-    assert "A dash below a setting: these jobs leave it at its default." in lines
+    assert "A dash below a setting: these jobs do not set it." in lines

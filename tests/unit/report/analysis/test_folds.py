@@ -64,8 +64,8 @@ def test_interval_by_hand() -> None:
     """s = 0.02, so the standard error is 0.02 * sqrt(1/3 + 1/2) = 0.0182574."""
     found = corrected_estimate(THREE, 0.5, 0.001)
     half = T_2 * 0.02 * math.sqrt(5 / 6)
-    assert (found.mean, found.sd) == (pytest.approx(0.92), pytest.approx(0.02))
-    assert (found.low, found.high) == (pytest.approx(0.92 - half), pytest.approx(0.92 + half))
+    assert [found.mean, found.sd] == pytest.approx([0.92, 0.02])
+    assert [found.low, found.high] == pytest.approx([0.92 - half, 0.92 + half])
     assert half == pytest.approx(0.078555, abs=1e-6)
 
 
@@ -87,7 +87,7 @@ def test_seeds_of_a_fold_are_averaged_first(fold_runs: FoldRuns) -> None:
     assert once is not None
     assert twice is not None
     assert twice.folds == 3
-    assert (twice.low, twice.high) == (pytest.approx(once.low), pytest.approx(once.high))
+    assert [twice.low, twice.high] == pytest.approx([once.low, once.high])
     assert describe_size(seeds) == "3 folds x 2 seeds"
     (group,) = group_runs(seeds)
     assert group.validation is not None
@@ -103,7 +103,8 @@ def test_difference_by_hand(fold_runs: FoldRuns) -> None:
     assert found is not None
     assert found.value == pytest.approx(0.02)
     assert found.high - found.value == pytest.approx(T_2 * 0.01 * math.sqrt(5 / 6))
-    assert (found.degrees, found.p) == (2, pytest.approx(1 - t / math.sqrt(2 + t * t)))
+    assert found.degrees == 2
+    assert found.p == pytest.approx(1 - t / math.sqrt(2 + t * t))
 
 
 def test_runs_are_paired_by_fold_and_seed(fold_runs: FoldRuns) -> None:
