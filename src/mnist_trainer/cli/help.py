@@ -14,6 +14,7 @@ mnist-train: train a digit classifier from composed configurations.
   mnist-train trainer.epochs=10 seed=1           other values
   mnist-train experiment=docs_cnn                a whole recipe
   mnist-train -m model=fcn,cnn seed=0,1          a sweep: every combination
+  mnist-train -m sweep_file=study.yaml           a sweep from a file, with its question
   mnist-train reproduce=latest                   the newest run once more: is it the same?
   mnist-train --find-lr model=fcn                which learning rate? a test over many, with seeds
   mnist-train model=lenet5 --explain             shapes and parameters written out; or =backward

@@ -17,7 +17,6 @@ from mnist_trainer.config.engine_rules import engine_problems
 from mnist_trainer.config.hints import unknown_setting
 from mnist_trainer.config.ranges import Range, option_problem
 from mnist_trainer.config.settings import (
-    NUM_TRAINING_IMAGES,
     AdversarySettings,
     Component,
     DataSettings,
@@ -29,6 +28,7 @@ from mnist_trainer.config.settings import (
     TransformSettings,
 )
 from mnist_trainer.config.shipped import config_dir, group_choices
+from mnist_trainer.config.split_rules import fold_problems, too_many_held_out
 from mnist_trainer.errors import ConfigError
 
 CLOSED_GROUPS = {
@@ -38,7 +38,11 @@ CLOSED_GROUPS = {
     "tracker": TrackerSettings,
 }
 # Settings that came after the first version: folders of runs of that time lack them.
-LATER: dict[str, dict[str, Any]] = {"data": {"per_class": None}, "trainer": {"adversary": None}}
+LATER: dict[str, dict[str, Any]] = {
+    "": {"sweep_file": None},
+    "data": {"per_class": None, "folds": None, "fold": None},
+    "trainer": {"adversary": None},
+}
 OPEN_GROUPS = ("model", "loss", "optimizer", "scheduler")
 # Groups that reach into the others and leave no key of their own.
 OVERLAY_GROUPS = ("experiment", "debug")
@@ -46,6 +50,7 @@ TOP_LEVEL = {
     "seed": Seed,
     "name": str | None,
     "sweep": str | None,
+    "sweep_file": str | None,
     "resume": str | None,
     "resume_allow_changes": bool,
     "reproduce": str | None,
@@ -92,7 +97,8 @@ class _Reader:
         self.problems += [
             unknown_setting(key, known, _typed(plain[key])) for key in plain if key not in known
         ]
-        self._fields("", TOP_LEVEL, {key: plain[key] for key in TOP_LEVEL if key in plain})
+        top = {key: plain[key] for key in TOP_LEVEL if key in plain}
+        self._fields("", TOP_LEVEL, LATER[""] | top)
         closed: dict[str, Any] = {
             group: (kind, self._fields(group, annotations_of(kind), self._section(plain, group)))
             for group, kind in CLOSED_GROUPS.items()
@@ -123,7 +129,7 @@ class _Reader:
             choices=dict(self.choices),
             plain=plain,
         )
-        self.problems += engine_problems(read)
+        self.problems += [*engine_problems(read), *fold_problems(read.data)]
         return None if self.problems else read
 
     def _section(self, plain: dict[str, Any], group: str) -> dict[str, Any]:
@@ -154,7 +160,7 @@ class _Reader:
                 continue
             read[name], problem = check_value(annotation, values[name])
             if (group, name) == ("data", "validation_size") and problem is None:
-                problem = _too_many_held_out(values.get("name"), values[name])
+                problem = too_many_held_out(values.get("name"), values[name])
             if problem:
                 self.problems.append(
                     f"{prefix}{name}={values[name]}: {self._with_example(problem, group, name)}"
@@ -265,13 +271,6 @@ def _typed(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value).replace(" ", "") if isinstance(value, list) else str(value)
-
-
-def _too_many_held_out(dataset: object, size: int) -> str | None:
-    available = NUM_TRAINING_IMAGES.get(str(dataset))
-    if available is None or size < available:
-        return None
-    return f"must be less than the {available:,} training images of {dataset}"
 
 
 @lru_cache(maxsize=64)

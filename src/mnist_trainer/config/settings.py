@@ -50,7 +50,11 @@ class DataSettings(Checked):
     root: str | None
     """Folder of the data sets in torchvision's layout; None is the per-user cache."""
     validation_size: Count
-    """Images held out of the training images, stratified by class."""
+    """Images held out of the training images, stratified by class; without effect with folds."""
+    folds: Annotated[int, Range(low=2, most=1000)] | None
+    """Parts that the published training images are cut into; None: no folds."""
+    fold: Annotated[int, Range(low=0, most=999)] | None
+    """The part that is held out for validation, from 0."""
     split_seed: Seed
     loader: Literal["resident", "dataloader"]
     num_workers: Annotated[int, Range(low=0, most=1024)]
@@ -66,6 +70,11 @@ class DataSettings(Checked):
     """Mean of the training pixels on the scale 0..1."""
     std: Annotated[float, Range(low=0, low_open=True, most=1e6)]
     """Standard deviation of the training pixels on the scale 0..1."""
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether there are validation images."""
+        return self.folds is not None or self.validation_size > 0
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ def load_mnist_printed(root: Path) -> DataSet:
         torch.cat([mnist.train.images, printed.images]),
         torch.cat([mnist.train.labels, printed.labels]),
     )
-    return DataSet("mnist_printed", train, mnist.test, DIGITS, {**SHA256, **PRINTED_SHA256})
+    hashes = {**SHA256, **PRINTED_SHA256}
+    return DataSet("mnist_printed", train, mnist.test, DIGITS, hashes, num_added=len(printed))
 
 
 def _read_verified(path: Path) -> bytes | None:

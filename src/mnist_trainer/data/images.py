@@ -39,6 +39,8 @@ class DataSet:
     class_names: tuple[str, ...]
     sha256: Mapping[str, str]
     """File name to hash of the bytes that were read."""
+    num_added: int = 0
+    """Training images at the end that were added to the published ones; no fold holds them out."""
 
 
 def labelled_images(

@@ -1,4 +1,5 @@
-"""Training, validation and test split: validation images are held out of the training images."""
+"""Training, validation and test split: validation images are held out of the training images, so
+many or one fold of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,11 +36,14 @@ def split(dataset: DataSet, settings: DataSettings) -> Splits:
     Raises:
         ConfigError: a class has fewer training images than ``data.per_class``.
     """
-    kept, held_out = stratified_holdout(
-        dataset.train.labels, settings.validation_size, settings.split_seed
-    )
+    labels = dataset.train.labels
+    if settings.folds is not None and settings.fold is not None:
+        folds = stratified_folds(labels, settings.folds, settings.split_seed, dataset.num_added)
+        kept, held_out = folds.hold_out(settings.fold)
+    else:
+        kept, held_out = stratified_holdout(labels, settings.validation_size, settings.split_seed)
     if settings.per_class is not None:
-        kept = kept[first_of_each_class(dataset.train.labels[kept], settings, dataset.class_names)]
+        kept = kept[first_of_each_class(labels[kept], settings, dataset.class_names)]
     return Splits(
         train=dataset.train.select(kept).first(settings.train_limit),
         validation=dataset.train.select(held_out).first(settings.validation_limit),
@@ -73,6 +77,39 @@ def stratified_holdout(labels: Tensor, size: int, seed: int) -> tuple[Tensor, Te
     return order[~held_out], order[held_out]
 
 
+@dataclass(frozen=True)
+class Folds:
+    """Training images cut into folds."""
+
+    order: Tensor
+    """Indexes of all images, shuffled, (N,)."""
+    fold: Tensor
+    """The fold of each image in that order, (N,); -1 for those that no fold holds."""
+
+    def hold_out(self, fold: int) -> tuple[Tensor, Tensor]:
+        """Indexes to keep and indexes held out, both shuffled: a limit takes a random part."""
+        held_out = self.fold == fold
+        return self.order[~held_out], self.order[held_out]
+
+
+def stratified_folds(labels: Tensor, num_folds: int, seed: int, num_added: int = 0) -> Folds:
+    """Cut images into disjoint folds that together hold all of them.
+
+    The images of a class, in shuffled order, go to the folds in turn, each class where the one
+    before it ended. So the folds differ by at most one image, in all and in each class.
+
+    Args:
+        labels: int64, (N,).
+        num_added: so many at the end are in no fold.
+    """
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    dealt = (order < len(labels) - num_added).nonzero().flatten()
+    by_class = dealt[labels[order[dealt]].argsort(stable=True)]
+    fold = torch.full_like(order, -1)
+    fold[by_class] = torch.arange(len(by_class)) % num_folds
+    return Folds(order, fold)
+
+
 def first_of_each_class(
     labels: Tensor, settings: DataSettings, class_names: Sequence[str]
 ) -> Tensor:
@@ -88,10 +125,15 @@ def first_of_each_class(
     counts = torch.bincount(labels, minlength=len(class_names))
     if int(counts.min()) < wanted:
         rarest, most = int(counts.argmin()), int(counts.min())
+        held_out = (
+            f"data.validation_size={settings.validation_size:,}"
+            if settings.folds is None
+            else f"fold {settings.fold} of data.folds={settings.folds}"
+        )
         raise ConfigError(
             f"data.per_class={wanted}: class {class_names[rarest]} of {settings.name} has"
-            f" {most:,} training images, with data.validation_size={settings.validation_size:,}"
-            f" held out. Use at most data.per_class={most}, or null for all images"
+            f" {most:,} training images, with {held_out} held out. Use at most"
+            f" data.per_class={most}, or null for all images"
         )
     one_hot = torch.nn.functional.one_hot(labels, len(class_names))
     number = one_hot.cumsum(dim=0).gather(1, labels.unsqueeze(1)).squeeze(1)  # From 1, (N,).

@@ -14,21 +14,26 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mnist_trainer.config.settings import RunConfig
-from mnist_trainer.errors import ConfigError, RefusedError
-from mnist_trainer.launch.composed import read_composed
-from mnist_trainer.launch.hydra.launchers import (
-    BASIC_SWEEPER,
-    refuse_launcher_without_sweep,
-    require_extras,
-)
+from mnist_trainer.errors import ConfigError
+from mnist_trainer.launch.hydra.launchers import refuse_launcher_without_sweep
 from mnist_trainer.launch.hydra.loader import CheckedConfigLoader, open_loader, typed_keys
 from mnist_trainer.launch.options import CommandLine
-from mnist_trainer.launch.overrides import check_groups, each_value, parse_overrides, refuse_empty
+from mnist_trainer.launch.overrides import check_groups, parse_overrides, refuse_empty
+from mnist_trainer.launch.paired import is_paired
 from mnist_trainer.launch.reproduce.original import (
     Originals,
     compose_original,
     find_originals,
     load_original,
+)
+from mnist_trainer.launch.sweep_file import KEY as SWEEP_FILE
+from mnist_trainer.launch.sweep_file import SweepFile
+from mnist_trainer.launch.sweep_jobs import (
+    SECONDARY_OVERRIDES,
+    SweepJobs,
+    check_sweeper,
+    first_valid_config,
+    gather_jobs,
 )
 from mnist_trainer.runs.folder import is_run_folder
 from mnist_trainer.runs.resume import (
@@ -38,12 +43,6 @@ from mnist_trainer.runs.resume import (
     load_saved_overrides,
 )
 from mnist_trainer.system.paths import user_path
-
-# Combinations of a sweep that are tried before the first mistake is reported.
-MAX_TRIED = 6
-# What one of several processes leaves to the main one: to write the log and Hydra's files.
-SECONDARY_OVERRIDES = ("hydra.output_subdir=null", "hydra/job_logging=errors_only")
-WRITTEN_BY_MAIN = ("hydra.output_subdir=", "hydra/job_logging=", "hydra.job_logging")
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,9 @@ class ResolvedCommand:
     config: RunConfig
     """The settings in ``composed``."""
     overrides: list[Override]
-    """As typed; of a resumed run, after those that it was started with."""
+    """As typed, each of one key; of a resumed run, after those that it was started with."""
+    jobs: SweepJobs
+    """What the jobs of a sweep differ in, and what they share."""
     multirun: bool
     resumption: Resumption | None
     """The run to resume, if one was named."""
@@ -72,15 +73,14 @@ class ResolvedCommand:
         return [str(override.input_line) for override in self.overrides]
 
     @property
-    def swept(self) -> list[Override]:
-        """Overrides with several values."""
-        return [override for override in self.overrides if override.is_sweep_override()]
+    def sweep_file(self) -> SweepFile | None:
+        """The file that the sweep was read from, if any."""
+        return self.jobs.file
 
     @property
     def fixed_keys(self) -> frozenset[str]:
         """Keys that were set, and are the same in every job of a sweep."""
-        fixed = (o for o in self.overrides if not o.is_sweep_override())
-        return frozenset(str(override.key_or_group) for override in fixed)
+        return frozenset(self.jobs.fixed)
 
     @property
     def launcher(self) -> str:
@@ -113,7 +113,8 @@ def resolve_command(line: CommandLine, *, is_main_process: bool = True) -> Resol
         ConfigError: names what is wrong, and the nearest thing that is right.
     """
     loader = open_loader(line)
-    typed = parse_overrides(line.overrides, loader)
+    words = [word for word in line.overrides if not is_paired(word)]
+    typed = parse_overrides(words, loader)
     if originals := find_originals(typed):
         return _checked(_resolve_reproduction(line, loader, typed, originals))
     resumption = _resumed_run(typed)
@@ -121,17 +122,20 @@ def resolve_command(line: CommandLine, *, is_main_process: bool = True) -> Resol
     overrides = [*saved, *typed]
     multirun = line.multirun or _asks_for_multirun(overrides)
     _check_overrides(line, overrides, loader, multirun)
+    started_with = [str(override.input_line) for override in saved]
+    jobs = gather_jobs([*started_with, *line.overrides], typed, loader)
+    overrides = [override for override in overrides if override.key_or_group != SWEEP_FILE]
     added = [] if is_main_process else [*SECONDARY_OVERRIDES]
     loader.typed_keys |= typed_keys(added)
-    composed, config = _first_valid_config(loader, overrides, added)
+    composed, config = first_valid_config(loader, jobs, added)
     if multirun:
-        _check_sweeper(str(composed.hydra.sweeper._target_), config, overrides)
+        check_sweeper(str(composed.hydra.sweeper._target_), config, overrides, jobs)
         if resumption:
             raise ConfigError(
                 "resume= goes on with one run; -m starts many. Leave one of them out."
             )
     return _checked(
-        ResolvedCommand(line, loader, composed, config, overrides, multirun, resumption)
+        ResolvedCommand(line, loader, composed, config, overrides, jobs, multirun, resumption)
     )
 
 
@@ -150,8 +154,9 @@ def _resolve_reproduction(
     keys = {str(override.key_or_group) for override in typed}
     saved, notes = load_original(originals.first, keys, loader)
     composed, config, changed = compose_original(loader, saved, typed, originals.first)
+    overrides, jobs = [*saved, *typed], gather_jobs(line.overrides, typed, loader)
     command = ResolvedCommand(
-        line, loader, composed, config, [*saved, *typed], False, _resumed_run(typed)
+        line, loader, composed, config, overrides, jobs, False, _resumed_run(typed)
     )
     return replace(command, originals=originals, notes=(*notes, *changed))
 
@@ -182,11 +187,14 @@ def _check_overrides(
 ) -> None:
     """Raise ``ConfigError`` for overrides that are wrong whatever the configuration is."""
     swept = [override for override in overrides if override.is_sweep_override()]
-    if swept and not multirun:
+    together = [word for word in line.overrides if is_paired(word)]
+    if not multirun and (asked := [*(str(o.input_line) for o in swept), *together]):
         raise ConfigError(
-            f"{swept[0].input_line}: several values are a sweep; add -m:\n  mnist-train -m"
+            f"{asked[0]}: several values are a sweep; add -m:\n  mnist-train -m"
             f" {' '.join(line.overrides)}"
         )
+    _check_sweep_file(line, overrides, multirun)
+    _refuse_two_holdouts(overrides)
     check_groups(overrides, loader)
     refuse_empty(swept)
     if hidden := next((o for o in swept if str(o.key_or_group).startswith("hydra")), None):
@@ -200,51 +208,30 @@ def _check_overrides(
         )
 
 
-def _first_valid_config(
-    loader: CheckedConfigLoader, overrides: Sequence[Override], added: Sequence[str]
-) -> tuple[DictConfig, RunConfig]:
-    """Compose the run; of a sweep, a combination of its values that is possible.
-
-    A sweep goes on past jobs that are impossible, and records them. If of the first combinations
-    none is possible, the mistake is taken to be in all of them.
-
-    Raises:
-        ConfigError: what is wrong with the first one.
-        MachineError: the launcher or the sweeper is not installed.
-    """
-    problem: ConfigError | None = None
-    values = [each for o in overrides if (each := each_value(o))]
-    for index in range(min(MAX_TRIED, max(map(len, values), default=1))):
-        words = [each[index % len(each)] for each in values]
-        if added:
-            words = [*(word for word in words if not word.startswith(WRITTEN_BY_MAIN)), *added]
-        try:
-            composed = loader.compose(words)
-            require_extras(composed.hydra)
-            return composed, read_composed(composed)
-        except RefusedError:
-            raise
-        except ConfigError as error:
-            problem = problem or error
-    raise problem or ConfigError("Nothing is left to run: a swept setting has no values.")
+def _check_sweep_file(line: CommandLine, overrides: Sequence[Override], multirun: bool) -> None:
+    """Raise ``ConfigError`` for a sweep file where no jobs are started, and for several."""
+    named = [o for o in overrides if o.key_or_group == SWEEP_FILE]
+    if several := next((o for o in named if o.is_sweep_override()), None):
+        raise ConfigError(
+            f"{several.input_line}: one sweep file at a time. Blocks of jobs stand in one file,"
+            " below blocks."
+        )
+    if not multirun and any(o.value() is not None for o in named):
+        raise ConfigError(
+            f"{named[0].input_line}: a sweep file starts many runs; add -m:\n  mnist-train -m"
+            f" {' '.join(line.overrides)}"
+        )
 
 
-def _check_sweeper(sweeper: str, config: RunConfig, overrides: Sequence[Override]) -> None:
-    """Raise ``ConfigError`` where the sweeper cannot do what is asked of it."""
-    if sweeper != BASIC_SWEEPER:
-        if config.data.validation_size == 0:
-            raise ConfigError(
-                "data.validation_size=0: a sweeper that chooses as it goes looks at validation"
-                " images, and there are none. Hold some out: data.validation_size=5000"
-            )
-        return
-    for override in overrides:
-        if override.is_sweep_override() and not override.is_discrete_sweep():
-            raise ConfigError(
-                f"{override.input_line}: an interval needs a sweeper that draws from it, such as"
-                " hydra/sweeper=optuna; or name the values:"
-                f" {override.key_or_group}=0.01,0.1"
-            )
+def _refuse_two_holdouts(overrides: Sequence[Override]) -> None:
+    """Raise ``ConfigError`` where a fold and a number of validation images are both asked for."""
+    keys = {str(o.key_or_group): o for o in overrides}
+    size, folds = keys.get("data.validation_size"), keys.get("data.folds")
+    if size and folds and folds.value() is not None:
+        raise ConfigError(
+            f"{size.input_line}: has no effect with {folds.input_line}, where the fold is held"
+            " out. Leave one of the two out."
+        )
 
 
 def _resumed_run(typed: Sequence[Override]) -> Resumption | None:

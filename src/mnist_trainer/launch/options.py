@@ -16,6 +16,7 @@ from mnist_trainer.config.hints import meant
 from mnist_trainer.config.shipped import config_dir
 from mnist_trainer.errors import ConfigError, ExitCode
 from mnist_trainer.launch.hydra.private import option_parser
+from mnist_trainer.launch.paired import is_paired
 from mnist_trainer.system.messages import nearest
 
 EXPLAIN = "--explain"
@@ -23,7 +24,7 @@ FIND_LR = "--find-lr"
 # What can be explained of a model; the first is what --explain alone asks for.
 EXPLANATIONS = ("layers", "backward")
 # Settings that hold the name of a file or folder.
-PATH_KEYS = ("resume", "reproduce", "hydra.run.dir", "hydra.sweep.dir", "data.root")
+PATH_KEYS = ("resume", "reproduce", "sweep_file", "hydra.run.dir", "hydra.sweep.dir", "data.root")
 MAX_REASON = 5
 """Lines of Hydra's reason that are shown."""
 
@@ -181,12 +182,13 @@ def quote_value(word: str) -> str:
         or value[:1] in "'\""
         or (value[:1] in "[{" and key not in PATH_KEYS)
         or not key.isascii()
+        or is_paired(word)
     ):
         return word
-    return f'{key}="{_escaped(value)}"'
+    return f'{key}="{escaped(value)}"'
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """A text as it stands between double quotes: Hydra takes a backslash as it is, but for those
     before a quote."""
     return re.sub(r'(\\*)("|\Z)', lambda run: 2 * run[1] + run[2].replace('"', '\\"'), text)
@@ -194,7 +196,7 @@ def _escaped(text: str) -> str:
 
 def path_override(key: str, path: Path) -> str:
     """An override that sets a key to a path, whatever characters the path holds."""
-    text = _escaped(str(path)).replace("${", "\\${")
+    text = escaped(str(path)).replace("${", "\\${")
     return f'{key}="{text}"'
 
 

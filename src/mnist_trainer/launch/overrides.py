@@ -4,7 +4,9 @@ No torch here: a mistake is answered before it is imported.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -18,6 +20,34 @@ from mnist_trainer.config.hints import meant_choice, meant_word, unknown_setting
 from mnist_trainer.config.reader import OVERLAY_GROUPS
 from mnist_trainer.config.shipped import group_choices, group_names
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.launch.paired import Row, is_paired, paired_rows
+
+MAX_JOBS = 100_000
+"""Jobs of one sweep."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Alternatives of which each job of a sweep has one."""
+
+    rows: tuple[Row, ...]
+    is_swept: bool
+    """Whether it was written as several values, even if it is one."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The settings that it sets, in one row or another."""
+        return list(dict.fromkeys(key_of(word) for row in self.rows for word in row))
+
+    def without(self, keys: Collection[str]) -> "Axis":
+        """The axis without some settings; rows that are alike then are one."""
+        rows = (tuple(word for word in row if key_of(word) not in keys) for row in self.rows)
+        return Axis(tuple(dict.fromkeys(rows)), self.is_swept)
+
+
+def key_of(word: str) -> str:
+    """The setting that an override sets."""
+    return word.partition("=")[0].lstrip("+~")
 
 
 def parse_overrides(words: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
@@ -172,16 +202,70 @@ def first_value(override: Override) -> str:
     return each_value(override)[0]
 
 
-def grid(config: DictConfig, words: Sequence[str]) -> Iterator[list[list[str]]]:
-    """All combinations, in batches of ``hydra.sweeper.max_batch_size``, the last key fastest.
+def axes_of(words: Sequence[str], loader: ConfigLoader | None = None) -> list[Axis]:
+    """The axis that each word is: a setting with its value or values, or several that go together.
 
     Raises:
-        ConfigError: a swept setting has no values.
+        ConfigError: a word that is no override, a swept setting without values, or a row that
+            does not fit its keys.
+    """
+    ordinary = parse_overrides([word for word in words if not is_paired(word)], loader)
+    refuse_empty([override for override in ordinary if override.is_sweep_override()])
+    left = iter(ordinary)
+    return [paired_axis(word) if is_paired(word) else _axis(next(left)) for word in words]
+
+
+def _axis(override: Override) -> Axis:
+    return Axis(tuple((word,) for word in each_value(override)), bool(override.is_sweep_override()))
+
+
+def paired_axis(word: str) -> Axis:
+    """The axis of a word that sets several keys at once.
+
+    Raises:
+        ConfigError: a row does not fit the keys, or holds several values for one of them.
+    """
+    rows = paired_rows(word)
+    for override in parse_overrides([word for row in rows for word in row]):
+        if override.is_sweep_override():
+            raise ConfigError(
+                f"{word}: {override.input_line} stands for several values, and a row has one for"
+                " each key. Write the rows out, such as trainer.epochs:optimizer.lr=1:0.1,2:0.05"
+            )
+    return Axis(rows, True)
+
+
+def grid(
+    config: DictConfig,
+    words: Sequence[str],
+    blocks: Sequence[Sequence[Axis]] = ((),),
+    loader: ConfigLoader | None = None,
+) -> Iterator[list[list[str]]]:
+    """All combinations, in batches of ``hydra.sweeper.max_batch_size``, the last key fastest.
+
+    Args:
+        words: what was typed; each job has it.
+        blocks: axes besides, of one part of the sweep after the other.
+        loader: knows the choices that a glob stands for.
+
+    Raises:
+        ConfigError: a swept setting has no values, or there are too many combinations.
     """
     params: Any = config.hydra.sweeper.params or {}
-    overrides = parse_overrides([*(f"{key}={value}" for key, value in params.items()), *words])
-    refuse_empty([override for override in overrides if override.is_sweep_override()])
-    jobs = [list(job) for job in itertools.product(*map(each_value, overrides))]
+    typed = axes_of([*(f"{key}={value}" for key, value in params.items()), *words], loader)
+    parts = [[axis.rows for axis in (*block, *typed)] for block in blocks]
+    if (number := sum(math.prod(map(len, part)) for part in parts)) > MAX_JOBS:
+        raise ConfigError(
+            f"These settings make {number:,} jobs, and a sweep has at most {MAX_JOBS:,}. Leave"
+            " values out, or let a search choose: hydra/sweeper=optuna"
+        )
+    jobs = [job for part in parts for job in _product(part)]
     size = config.hydra.sweeper.max_batch_size or max(1, len(jobs))
     for start in range(0, len(jobs), size):
         yield jobs[start : start + size]
+
+
+def _product(axes: Sequence[Sequence[Row]]) -> Iterator[list[str]]:
+    """The overrides of each combination of rows."""
+    for rows in itertools.product(*axes):
+        yield [word for row in rows for word in row]

@@ -7,14 +7,14 @@ from typing import Any
 
 # Settings on which the outcome does not depend: names, places, and how the run is watched.
 HASH_EXCLUDED_KEYS = (
-    "name", "sweep", "resume", "resume_allow_changes", "reproduce", "reproduce_seeds",
+    "name", "sweep", "sweep_file", "resume", "resume_allow_changes", "reproduce", "reproduce_seeds",
     "data.root", "data.download", "data.mirror", "data.num_workers",
     "tracker", "trainer.log_every", "trainer.checkpoint_every",
 )  # fmt: skip
 
 # Settings that came after the first version. Where one is off, a run is what it would be without
 # the setting.
-LATER_KEYS = ("data.per_class", "trainer.adversary")
+LATER_KEYS = ("data.per_class", "data.folds", "data.fold", "trainer.adversary")
 
 
 def is_off(key: str, value: Any) -> bool:

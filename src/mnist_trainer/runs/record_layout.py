@@ -84,7 +84,7 @@ def _fields(
 
 FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **_fields(_is_text, "text", "status", "identity", "weights_sha256",
-              "last_weights_sha256", "resumed_from", "host", "command"),
+              "last_weights_sha256", "resumed_from", "host", "command", "question"),
     **_fields(is_count, "a whole number from 0", "epochs", "tested_epoch", "steps", "seed",
               "parameters", "processes", "exit_code", "attempts", "number", "total",
               "ended_before"),

@@ -95,6 +95,8 @@ class Session:
     processes: int = 1
     views: int = 1
     """Shifted views of each test image that are averaged."""
+    train_images: int | None = None
+    """Images that were trained on."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class Result:
             "resumed_from": self.session.resumed_from,
             "processes": self.session.processes,
             "protocol": {
+                "trained_on": self.session.train_images,
                 "held_out": self.validation.count if self.validation else 0,
                 "views": self.session.views,
             },

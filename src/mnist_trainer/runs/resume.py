@@ -32,8 +32,8 @@ MUTABLE_KEYS = (
     "trainer.epochs", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size",
     "trainer.patience", "device.type", "device.threads", "device.channels_last",
     "device.deterministic", "device.graph", "tracker", "data.root", "data.download", "data.mirror",
-    "data.num_workers", "name", "sweep", "resume", "resume_allow_changes", "reproduce",
-    "reproduce_seeds",
+    "data.num_workers", "name", "sweep", "sweep_file", "resume", "resume_allow_changes",
+    "reproduce", "reproduce_seeds",
 )  # fmt: skip
 # Of these, the ones that change rounding; training/restore.py says so.
 ROUNDING_KEYS = ("device.threads", "device.channels_last", "device.deterministic")

@@ -67,6 +67,8 @@ def log_run_summary(
 ) -> None:
     """Show what is going to be trained, on what."""
     held_out = f", {len(splits.validation):,} validation" if len(splits.validation) else ""
+    if config.data.folds is not None:
+        held_out += f" (fold {config.data.fold} of 0 to {config.data.folds - 1})"
     epochs = counted(config.trainer.epochs, "epoch")
     parameters = count_parameters(model)
     processes = f", {world.size} processes" if world.size > 1 else ""

@@ -57,7 +57,8 @@ def run_final_test(trainer: Trainer, last: EvalMetrics) -> Result:
 def describe_session(trainer: Trainer) -> Session:
     """What the session was started with."""
     start, views = trainer.resume_point.checkpoint, trainer.settings.translations
-    return Session(trainer.config.seed, start, trainer.world.size, views)
+    size, num_images = trainer.world.size, trainer.data.num_images
+    return Session(trainer.config.seed, start, size, views, num_images)
 
 
 def select_model(trainer: Trainer) -> tuple[nn.Module, int]:

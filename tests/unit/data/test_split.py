@@ -1,12 +1,14 @@
 """Held-out validation images: disjoint from training, stratified, decided by the seed."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
 
-from mnist_trainer.data.images import DataSet
-from mnist_trainer.data.split import split, stratified_holdout
+from mnist_trainer.data.embedded import load_mnist_printed
+from mnist_trainer.data.images import DataSet, LabelledImages
+from mnist_trainer.data.split import split, stratified_folds, stratified_holdout
 from mnist_trainer.errors import ConfigError
 from tests.conftest import Compose
 
@@ -110,3 +112,83 @@ def test_more_than_there_are_is_refused(mnist: DataSet, compose: Compose) -> Non
         " data.validation_size=0 held out. Use at most data.per_class=5421, or null for all images"
     )
     assert len(split(mnist, compose("data.per_class=5421", "data.validation_size=0").data).train)
+
+
+def indexes_by_fold(mnist: DataSet, num_folds: int, seed: int = 0) -> list[torch.Tensor]:
+    folds = stratified_folds(mnist.train.labels, num_folds, seed)
+    return [folds.hold_out(fold)[1] for fold in range(num_folds)]
+
+
+@pytest.mark.parametrize("num_folds", [2, 5, 7, 1000])
+def test_folds_are_a_stratified_partition(num_folds: int, mnist: DataSet) -> None:
+    parts = indexes_by_fold(mnist, num_folds)
+    assert torch.equal(torch.cat(parts).sort().values, torch.arange(60_000))
+    sizes = torch.tensor([len(part) for part in parts])
+    counts = torch.stack([torch.bincount(mnist.train.labels[p], minlength=10) for p in parts])
+    assert sizes.max() - sizes.min() <= 1
+    assert (counts.max(dim=0).values - counts.min(dim=0).values).max() <= 1
+
+
+def test_what_a_fold_leaves_is_trained_on(mnist: DataSet) -> None:
+    kept, held_out = stratified_folds(mnist.train.labels, 5, seed=3).hold_out(2)
+    assert torch.equal(torch.cat([kept, held_out]).sort().values, torch.arange(60_000))
+    # Shuffled: a limit takes images of all classes.
+    assert len(set(mnist.train.labels[kept[:100]].tolist())) == 10
+
+
+def test_split_seed_decides_the_folds(mnist: DataSet) -> None:
+    first, again, other = (indexes_by_fold(mnist, 5, seed)[0] for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first.sort().values, other.sort().values)
+
+
+@pytest.mark.parametrize("size", [0, 5000])
+def test_a_fold_takes_the_place_of_validation_size(
+    size: int, mnist: DataSet, compose: Compose
+) -> None:
+    settings = compose("data.folds=5", "data.fold=4", f"data.validation_size={size}").data
+    parts = split(mnist, settings)
+    assert (len(parts.train), len(parts.validation), len(parts.test)) == (48_000, 12_000, 10_000)
+
+
+def test_limits_and_per_class_apply_after_the_fold(mnist: DataSet, compose: Compose) -> None:
+    words = ("data.folds=10", "data.fold=9", "data.per_class=20", "data.validation_limit=50")
+    parts = split(mnist, compose(*words).data)
+    assert torch.bincount(parts.train.labels).tolist() == [20] * 10
+    assert len(parts.validation) == 50
+    with pytest.raises(ConfigError, match=r"with fold 9 of data\.folds=10 held out"):
+        split(mnist, compose(*words[:2], "data.per_class=6000").data)
+
+
+def test_added_images_are_in_no_fold(mnist: DataSet, compose: Compose) -> None:
+    added = mnist.train.images[:1000].bitwise_not()
+    train = LabelledImages(
+        torch.cat([mnist.train.images, added]),
+        torch.cat([mnist.train.labels, mnist.train.labels[:1000]]),
+    )
+    more = dataclasses.replace(mnist, train=train, num_added=1000)
+    parts = split(more, compose("data.folds=6", "data.fold=0").data)
+    assert (len(parts.train), len(parts.validation)) == (51_000, 10_000)
+    # The inverted images are bright.
+    assert int((parts.train.images.float().mean(dim=(1, 2, 3)) > 127).sum()) >= 1000
+    assert int((parts.validation.images.float().mean(dim=(1, 2, 3)) > 127).sum()) == 0
+
+
+def test_printed_digits_are_known_as_added(data_root: Path) -> None:
+    assert load_mnist_printed(data_root).num_added == 20_000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("data.folds=5",), r"data\.folds=5: name the fold .* data\.fold=0 to 4"),
+        (("data.fold=1",), r"data\.fold=1: of how many\? Add data\.folds=5"),
+        (("data.folds=5", "data.fold=5"), r"data\.fold=5: must be 0 to 4 with"),
+        (("data.folds=1", "data.fold=0"), r"data\.folds=1: .*at least 2"),
+    ],
+)
+def test_a_fold_that_is_none_is_refused(
+    words: tuple[str, ...], said: str, compose: Compose
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        compose(*words)

@@ -48,6 +48,15 @@ def test_names_and_places_do_not_change_the_hash(word: str, compose: Compose) ->
     assert config_hash(compose(word).plain) == config_hash(compose().plain)
 
 
+def test_without_folds_the_hash_is_what_it_was(compose: Compose) -> None:
+    plain = compose().plain
+    before = {key: value for key, value in plain["data"].items() if key not in ("folds", "fold")}
+    assert len(before) == len(plain["data"]) - 2
+    assert config_hash({**plain, "data": before}) == config_hash(plain)
+    folded = [compose("data.folds=5", f"data.fold={fold}").plain for fold in (0, 1)]
+    assert len({config_hash(each) for each in (plain, *folded)}) == 3
+
+
 def test_values_of_other_types_have_other_hashes() -> None:
     values = [1, True, "1", None, [1], {"a": 1}, 1.5]
     assert len({config_hash({"x": value}) for value in values}) == len(values)

@@ -46,7 +46,7 @@ def score_calibration(subject: Subject, begin: Begin) -> dict[str, Any]:
 def fit_on_validation(subject: Subject) -> tuple[float | None, int]:
     """The temperature, and on how many validation images it was fitted; None and 0 where the run
     held out none."""
-    if subject.settings.validation_size == 0:
+    if not subject.settings.holds_out:
         return None, 0
     _, held_out = load_split(subject.trained, subject.settings, "validation")
     logits = subject.trained.logits(held_out.images).double().numpy()

@@ -170,7 +170,7 @@ def load_split(
             f" trained on {trained.config.data.name}, which has {trained.num_classes}. Name a data"
             f" set with {trained.num_classes} classes."
         )
-    if part == "validation" and settings.validation_size == 0:
+    if part == "validation" and not settings.holds_out:
         raise ConfigError(
             "split=validation: this run held out no images (data.validation_size=0). Use test or"
             " train."

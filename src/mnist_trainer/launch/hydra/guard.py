@@ -46,6 +46,7 @@ PLACES = (
     "data.root",
     "data.mirror",
     "tracker.extra.uri",
+    "sweep_file",
     "resume",
     "reproduce",
 )

@@ -26,6 +26,7 @@ from mnist_trainer.launch.hydra.guard import (
 from mnist_trainer.launch.hydra.plugins import UserConfigDir, load_core_plugins
 from mnist_trainer.launch.options import CommandLine
 from mnist_trainer.launch.overrides import check_keys, parse_overrides
+from mnist_trainer.launch.paired import keys_of
 from mnist_trainer.system.paths import real_path, shortened, user_path
 
 JOB_NAME = "train"
@@ -169,7 +170,7 @@ class CheckedConfigLoader(ConfigLoader):
 
 def typed_keys(overrides: Sequence[str]) -> frozenset[str]:
     """Keys that overrides set; the choice of a group sets none of the keys in it."""
-    keys = ((KEY.match(word), word.partition("=")[2]) for word in overrides)
+    keys = ((KEY.match(key), word.partition("=")[2]) for word in overrides for key in keys_of(word))
     groups = group_names()
     return frozenset(
         key[1] for key, value in keys if key and (key[1] not in groups or value.startswith("{"))

@@ -2,6 +2,7 @@
 
 import contextlib
 import shlex
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,12 +24,15 @@ from mnist_trainer.launch.sweep.job import SweepStopped, sweep_job
 from mnist_trainer.launch.sweep.launch import ResumableLauncher
 from mnist_trainer.launch.sweep.progress import first_line, num_ended, print_line
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs
+from mnist_trainer.launch.sweep_file import KEY as SWEEP_FILE
 from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_dir, claim_sweep_folder
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.messages import counted
 
 MULTIRUN = "multirun.yaml"
+FILE_COPY = "sweep_file.yaml"
+"""The sweep file, as it was read."""
 GOOD = (Status.COMPLETED, Status.PRUNED)
 MOST_TOLD = 6
 """Failures that are listed one by one in the closing message."""
@@ -65,8 +69,9 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
         # device there.
         select_device(command.config.device)
-    folder = claim(command)
+    folder, file = claim(command), command.sweep_file
     sweep = Sweep(folder, command=resume_command(argv, folder), total=0, started=time.time())
+    sweep.question = file.question if file else None
     with folder_lock(folder, "sweep"), removed_if_refused(folder):
         sweep.stop_file.unlink(missing_ok=True)
         try:
@@ -85,26 +90,28 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         others = {job.folder.path for job in read_jobs(folder)} - {
             job.folder.path for job in sweep.jobs
         }
-        show(sweep.jobs, len(others), str(sweep))
+        show(sweep.jobs, len(others), str(sweep), sweep.question)
         require_results(sweep)
 
 
 def _is_swept(command: ResolvedCommand, group: str) -> bool:
-    keys = (str(override.key_or_group) for override in command.swept)
-    return any(key.partition(".")[0] == group for key in keys)
+    return any(key.partition(".")[0] == group for key in command.jobs.swept_keys)
 
 
 def claim(command: ResolvedCommand) -> Path:
     """The folder of the sweep, which may be there already."""
     folder = command.typed_folder("hydra.sweep.dir")
     if folder is None:
-        return claim_sweep_folder(command.config.sweep)
+        file = command.sweep_file
+        return claim_sweep_folder(command.config.sweep or (file.path.stem if file else None))
     return claim_sweep_dir(folder)
 
 
 def resume_command(argv: Sequence[str], folder: Path) -> str:
-    """The command that resumes this sweep: as typed, with the name of its folder."""
-    if not any(word.startswith(("sweep=", "hydra.sweep.dir=")) for word in argv):
+    """The command that resumes this sweep: as typed, with the name of its folder, unless a sweep
+    file names that."""
+    naming = ("sweep=", "hydra.sweep.dir=", f"{SWEEP_FILE}=")
+    if not any(word.startswith(naming) for word in argv):
         argv = [*argv, f"sweep={folder.name}"]
     return shlex.join(["mnist-train", *argv])
 
@@ -116,8 +123,8 @@ def removed_if_refused(folder: Path) -> Iterator[None]:
     try:
         yield
     except ConfigError:
-        if {path.name for path in folder.iterdir()} <= {LOCK_FILE, MULTIRUN}:
-            for name in (LOCK_FILE, MULTIRUN):
+        if {path.name for path in folder.iterdir()} <= {LOCK_FILE, MULTIRUN, FILE_COPY}:
+            for name in (LOCK_FILE, MULTIRUN, FILE_COPY):
                 (folder / name).unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -134,8 +141,12 @@ def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
     words: list[str] = list(config.hydra.overrides.task)
     target = str(config.hydra.sweeper._target_)
     if target == BASIC_SWEEPER:
-        batches = list(grid(config, words))
+        jobs = command.jobs
+        blocks = [block.axes for block in jobs.blocks]
+        batches = list(grid(config, jobs.task_words, blocks, command.loader))
         OmegaConf.save(config, sweep.folder / MULTIRUN)
+        if jobs.file:
+            shutil.copyfile(jobs.file.path, sweep.folder / FILE_COPY)
         sweep.total = sum(map(len, batches))
         _announce(sweep)
         for batch in batches:
@@ -161,9 +172,12 @@ def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
 def _sweep_config(command: ResolvedCommand, sweep: Sweep) -> DictConfig:
     """The configuration of the whole sweep, in the folder that was claimed; sets up logging."""
     words = [word for word in command.words if not word.startswith("hydra.sweep.dir=")]
+    of_file = [word for word in command.jobs.fixed.values() if word not in command.jobs.words]
     folder = path_override("hydra.sweep.dir", sweep.folder)
     command.loader.typed_keys |= {"hydra.sweep.dir"}
-    config = command.loader.compose([*words, folder, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
+    config = command.loader.compose(
+        [*of_file, *words, folder, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN
+    )
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     return config
 
@@ -171,6 +185,8 @@ def _sweep_config(command: ResolvedCommand, sweep: Sweep) -> DictConfig:
 def _announce(sweep: Sweep) -> None:
     jobs = counted(sweep.total, "job") if sweep.total else "some jobs"
     print_line(f"sweep {sweep.folder.name}: {jobs} in {sweep}")
+    if sweep.question:
+        print_line(f"question: {sweep.question}")
 
 
 def how_to_resume(sweep: Sweep) -> str:

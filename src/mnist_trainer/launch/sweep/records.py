@@ -208,6 +208,8 @@ class Sweep:
     """Seconds since the epoch."""
     ended_before: int = 0
     """Jobs that the command need not or cannot run."""
+    question: str | None = None
+    """What the sweep is to answer, from its sweep file."""
 
     @property
     def is_here(self) -> bool:
@@ -243,6 +245,7 @@ class Sweep:
             "pid": self.pid,
             "started": self.started,
             "ended_before": self.ended_before,
+            "question": self.question,
             "jobs": [job.plain() for job in self.jobs],
         }
         write_json(self.folder / "sweep.json", plain)
@@ -262,6 +265,7 @@ def read_sweep(folder: Path) -> Sweep:
         pid=int(plain.get("pid", 0)),
         started=float(plain.get("started", 0)),
         ended_before=int(plain.get("ended_before", 0)),
+        question=plain.get("question"),
     )
 
 

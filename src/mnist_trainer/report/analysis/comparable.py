@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.report.analysis.folds import fold_of
 from mnist_trainer.report.analysis.groups import distinct, group_runs, identity, value_of
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.runs.predictions import Predictions
@@ -12,7 +13,7 @@ from mnist_trainer.system.messages import counted
 
 
 def usable(runs: Sequence[RunRecord], name: str, notes: list[str]) -> tuple[RunRecord, ...]:
-    """The completed runs of one side, equal weights once, sorted by seed.
+    """The completed runs of one side, equal weights once, sorted by fold and seed.
 
     Args:
         name: what the user called this side.
@@ -39,7 +40,13 @@ def usable(runs: Sequence[RunRecord], name: str, notes: list[str]) -> tuple[RunR
         notes.append(f"{name}: 1 run repeats the weights of another and is counted once")
     elif repeats:
         notes.append(f"{name}: {repeats} runs repeat weights of others and are counted once")
-    return tuple(sorted(once, key=lambda run: (run.seed is None, run.seed or 0, run.path)))
+    return tuple(sorted(once, key=_place))
+
+
+def _place(run: RunRecord) -> tuple[int, bool, int, str]:
+    """Sort key: by fold, then seed."""
+    fold = fold_of(run)
+    return -1 if fold is None else fold, run.seed is None, run.seed or 0, run.path
 
 
 def _several_recipes(runs: Sequence[RunRecord], name: str) -> ConfigError:

@@ -11,6 +11,12 @@ from mnist_trainer.report.analysis.comparable import (
     refuse_overlap,
     usable,
 )
+from mnist_trainer.report.analysis.folds import (
+    are_folds,
+    describe_size,
+    fold_difference,
+    fold_of,
+)
 from mnist_trainer.report.analysis.groups import (
     accuracies,
     differing_settings,
@@ -36,7 +42,14 @@ class Side:
 
     @property
     def seeds(self) -> str:
-        return ", ".join("?" if run.seed is None else str(run.seed) for run in self.runs)
+        seeds = ["?" if run.seed is None else str(run.seed) for run in self.runs]
+        return ", ".join(dict.fromkeys(seeds) if are_folds(self.runs) else seeds)
+
+    @property
+    def folds(self) -> str:
+        """The folds, as a list; empty where the runs do not differ in them."""
+        folds = sorted({str(fold_of(run)) for run in self.runs})
+        return ", ".join(folds) if are_folds(self.runs) else ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,8 @@ class Comparison:
     a: Side
     b: Side
     difference: Difference | None
-    """Of mean test accuracies over seeds; None where a side has a single seed."""
+    """Of mean test accuracies over seeds, or of validation accuracies over the same folds; None
+    where a side has a single seed."""
     pairs: tuple[Pair, ...]
     """McNemar's tests; the runs of the two sides are paired in the order of their seeds."""
     verdict: str
@@ -63,12 +77,14 @@ class Comparison:
     sentence: str
     """The verdict as a sentence."""
     notes: tuple[str, ...]
+    split: str = "test"
+    """The images that the difference is about: test, or over folds validation."""
 
 
 def compare(
     first: Sequence[RunRecord], second: Sequence[RunRecord], names: tuple[str, str]
 ) -> Comparison:
-    """Compare the runs of two recipes on their test images.
+    """Compare the runs of two recipes on their test images, or over folds on these.
 
     The verdict is about the recipes and rests on the interval over seeds. McNemar's test is about
     two single sets of weights, tells nothing of other seeds, and never decides.
@@ -78,7 +94,7 @@ def compare(
 
     Raises:
         ConfigError: the runs cannot be compared: none completed, several recipes on one side,
-            other test images, the same run on both sides.
+            other test images, the same run on both sides, folds that are not the same.
         DataError: predictions that are damaged.
     """
     notes: list[str] = []
@@ -96,9 +112,11 @@ def compare(
             f"No predictions.npz, so no test image by image: {', '.join(without)} (runs of an older"
             " version)"
         )
-    pairs, difference = _pairs(a, b, answers), _difference(a, b)
+    pairs, over_folds = _pairs(a, b, answers), are_folds(a.runs) or are_folds(b.runs)
+    difference = _fold_difference(a, b) if over_folds else _difference(a, b)
     verdict, sentence = judge(a, b, difference, pairs)
-    return Comparison(a, b, difference, tuple(pairs), verdict, sentence, tuple(notes))
+    split = "validation" if over_folds else "test"
+    return Comparison(a, b, difference, tuple(pairs), verdict, sentence, tuple(notes), split)
 
 
 def _pairs(a: Side, b: Side, answers: Mapping[Path, Predictions | None]) -> list[Pair]:
@@ -115,6 +133,17 @@ def _difference(a: Side, b: Side) -> Difference | None:
         return None
     images = min(run.test.images for run in (*a.runs, *b.runs) if run.test)
     return welch(accuracies(a.runs, "test"), accuracies(b.runs, "test"), 1 / images)
+
+
+def _fold_difference(a: Side, b: Side) -> Difference:
+    found = fold_difference(a.runs, b.runs)
+    if found is None:
+        raise ConfigError(
+            f"{a.name} has {describe_size(a.runs)} and {b.name} {describe_size(b.runs)}, not the"
+            " same folds of the same images, so there are no pairs. Train both over the same ones:"
+            " mnist-train -m data.folds=5 'data.fold=range(5)' ..."
+        )
+    return found
 
 
 def compare_named(names: Sequence[str], parts: Sequence[Sequence[RunRecord]]) -> Comparison:
@@ -156,8 +185,10 @@ def judge(
             f" second one no interval over seeds is possible. {_about_weights(a, b, pairs)}"
         )
         return "no verdict", sentence.strip()
-    seeds = f"{len(a.runs)} and {len(b.runs)} seeds"
-    points = f"{abs(100 * difference.value):.2f} percentage points of test accuracy"
+    seeds, split = f"{len(a.runs)} and {len(b.runs)} seeds", "test"
+    if are_folds(a.runs):
+        seeds, split = f"paired by fold, {_sizes(a, b)}", "validation"
+    points = f"{abs(100 * difference.value):.2f} percentage points of {split} accuracy"
     bounds = (100 * difference.low, 100 * difference.high)
     if not difference.distinguishable:
         direction = "lower" if difference.value < 0 else "higher"
@@ -171,6 +202,11 @@ def judge(
         f"{a.name} and {b.name} are distinguishable: {better} is better by {points}, 95 % interval"
         f" {low:.2f} to {high:.2f} ({seeds})."
     )
+
+
+def _sizes(a: Side, b: Side) -> str:
+    """``5 folds``, or what each side has."""
+    return " and ".join(dict.fromkeys(describe_size(side.runs) for side in (a, b)))
 
 
 def _about_weights(a: Side, b: Side, pairs: Sequence[Pair]) -> str:

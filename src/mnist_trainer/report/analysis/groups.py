@@ -8,14 +8,22 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any
 
+from mnist_trainer.report.analysis.folds import (
+    FoldEstimate,
+    are_folds,
+    describe_size,
+    fold_difference,
+    fold_estimate,
+    fold_means,
+)
 from mnist_trainer.report.analysis.statistics import Spread, holm, spread, welch
 from mnist_trainer.report.read.records import RunRecord, SplitMetrics, shown
 from mnist_trainer.runs.config_hash import HASH_EXCLUDED_KEYS
 from mnist_trainer.runs.ranking import Rank, rank_key
 
-# Settings that do not make another recipe: the seed, whatever leaves the weights unchanged, and the
-# batch size of evaluation.
-IGNORED = ("seed", *HASH_EXCLUDED_KEYS, "trainer.eval_batch_size", "hydra")
+# Settings that do not make another recipe: the seed, the fold, whatever leaves the weights
+# unchanged, and the batch size of evaluation.
+IGNORED = ("seed", "data.fold", *HASH_EXCLUDED_KEYS, "trainer.eval_batch_size", "hydra")
 # Parts that are chosen by name; the name says more than the options that came with it.
 CHOSEN = ("model", "loss", "optimizer", "scheduler", "transforms")
 ABSENT = "-"
@@ -26,7 +34,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of one recipe, over seeds."""
+    """Runs of one recipe, over seeds and folds."""
 
     settings: dict[str, str]
     """The settings in which the groups differ, name to value."""
@@ -39,9 +47,24 @@ class Group:
 
     @property
     def validation(self) -> Spread | None:
-        """Validation accuracy over the seeds; None unless every completed run has one."""
-        scores = accuracies(self.completed, "validation")
-        return spread(scores) if len(scores) == len(self.completed) else None
+        """Validation accuracy over the seeds, or over the means of folds; None unless every
+        completed run has one."""
+        scored = len(accuracies(self.completed, "validation")) == len(self.completed)
+        return self._spread("validation") if scored else None
+
+    @cached_property
+    def folds(self) -> FoldEstimate | None:
+        """Validation accuracy with its interval over folds; None without several folds."""
+        return fold_estimate(self.completed)
+
+    @property
+    def size(self) -> str:
+        """What the completed runs are repeated over: ``3 seeds``, ``5 folds x 3 seeds``."""
+        return describe_size(self.completed)
+
+    def _spread(self, split: str) -> Spread | None:
+        by_fold = are_folds(self.completed)
+        return spread((fold_means if by_fold else accuracies)(self.completed, split))
 
     @property
     def rank(self) -> Rank:
@@ -53,7 +76,7 @@ class Group:
 
     @property
     def test(self) -> Spread | None:
-        return spread(accuracies(self.completed, "test"))
+        return self._spread("test")
 
     @property
     def seconds(self) -> Spread | None:
@@ -206,24 +229,55 @@ def split_to_judge_by(runs: Sequence[RunRecord]) -> str:
 def apart_from_best(best_first: Sequence[Group]) -> dict[int, float]:
     """Test whether each ranked group is worse than the best: p-values adjusted by Holm.
 
-    The best was selected by looking at all groups, so all pairs are tested (Welch's t-test on the
-    validation accuracies of the seeds) and adjusted together; only those with the best are
-    returned. Groups with a single seed are left out.
+    The best was selected by looking at all groups, so all pairs are tested and adjusted together;
+    only those with the best are returned. Welch's t-test on the validation accuracies of the
+    seeds; between groups over the same folds the corrected t-test of the differences by fold.
+    Groups with a single seed are left out, and pairs that were validated on other images.
 
     Returns:
         Place in the ranking, from 1 (the best has 0), to adjusted p-value.
     """
-    scores = {
-        place: accuracies(group.completed, "validation")
+    places = [
+        place
         for place, group in enumerate(best_first)
-        if group.validation and group.validation.n >= 2
-    }
-    pairs = list(combinations(scores, 2))
-    p_values = [
-        welch(scores[i], scores[j], _resolution((best_first[i], best_first[j]))).p for i, j in pairs
+        if group.validation and group.validation.n > 1
     ]
-    adjusted = zip(pairs, holm(p_values), strict=True)
+    found = {
+        pair: p
+        for pair in combinations(places, 2)
+        if (p := _p_value(*(best_first[place] for place in pair))) is not None
+    }
+    adjusted = zip(found, holm(list(found.values())), strict=True)
     return {second: p for (first, second), p in adjusted if first == 0}
+
+
+def _p_value(a: Group, b: Group) -> float | None:
+    """p-value of the hypothesis that two groups are equally accurate; None where one is over folds
+    and the other is not, or over other folds."""
+    if a.folds or b.folds:
+        found = fold_difference(a.completed, b.completed)
+        return found.p if found else None
+    of_a, of_b = (accuracies(group.completed, "validation") for group in (a, b))
+    return welch(of_a, of_b, _resolution((a, b))).p
+
+
+def changed_together(groups: Sequence[Group]) -> list[str]:
+    """Settings that take their values together in all groups, so that the effect of one cannot be
+    told from that of another."""
+    values = {
+        key: tuple(group.settings.get(key, ABSENT) for group in groups if group.completed)
+        for key in (groups[0].settings if groups else ())
+    }
+    several = {key: each for key, each in values.items() if len(set(each)) > 1}
+    return [
+        key
+        for key, mine in several.items()
+        if any(
+            len(set(zip(mine, other, strict=True))) == len(set(mine)) == len(set(other))
+            for name, other in several.items()
+            if name != key
+        )
+    ]
 
 
 def _resolution(groups: Sequence[Group]) -> float:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mnist_trainer.report.analysis.comparison import Comparison, Side
+from mnist_trainer.report.analysis.folds import fold_means, fold_of
 from mnist_trainer.report.analysis.groups import (
     Group,
     accuracies,
@@ -20,6 +21,7 @@ from mnist_trainer.report.analysis.groups import (
     value_of,
 )
 from mnist_trainer.report.analysis.statistics import Spread, spread
+from mnist_trainer.report.read.question import read_questions
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.card_comparison import card_values
 from mnist_trainer.report.render.document import clean
@@ -32,6 +34,8 @@ def runs_csv(runs: Sequence[RunRecord]) -> str:
         if len(runs) > 1
         else [key for key in runs[0].overrides if key != "seed"]
     )
+    if any(fold_of(run) is not None for run in runs):
+        keys = [*dict.fromkeys([*keys, "data.fold"])]
     return _table([_row(run, keys) for run in runs])
 
 
@@ -55,6 +59,7 @@ def runs_json(runs: Sequence[RunRecord]) -> str:
     effects = main_effects(groups, split) if len(groups) > 1 else []
     return json_text(
         {
+            "questions": read_questions(runs),
             "runs": [run_values(run) for run in runs],
             "groups": [_group_values(group, place, apart) for place, group in enumerate(groups)],
             "effects": [
@@ -85,6 +90,7 @@ def run_values(run: RunRecord) -> dict[str, Any]:
         "message": run.message,
         "recipe": run.recipe,
         "seed": run.seed,
+        "fold": fold_of(run),
         "overrides": dict(run.overrides),
         "validation": run.validation and asdict(run.validation),
         "test": run.test and asdict(run.test),
@@ -108,8 +114,9 @@ def comparison_values(comparison: Comparison) -> dict[str, Any]:
     return {
         "verdict": comparison.verdict,
         "sentence": comparison.sentence,
-        "a": _side(comparison.a),
-        "b": _side(comparison.b),
+        "split": comparison.split,
+        "a": _side(comparison.a, comparison.split),
+        "b": _side(comparison.b, comparison.split),
         "difference": difference,
         "mcnemar": [
             {
@@ -125,10 +132,10 @@ def comparison_values(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _side(side: Side) -> dict[str, Any]:
+def _side(side: Side, split: str) -> dict[str, Any]:
     return {
         "name": side.name,
-        **_spread(spread(accuracies(side.runs, "test"))),
+        **_spread(spread((accuracies if split == "test" else fold_means)(side.runs, split))),
         "runs": [run_values(run) for run in side.runs],
     }
 
@@ -141,6 +148,7 @@ def _group_values(group: Group, place: int, apart: dict[int, float]) -> dict[str
         "test": group.test and _spread(group.test),
         "seconds": group.seconds and group.seconds.mean,
         "n": len(group.completed),
+        "folds": group.folds and asdict(group.folds),
         "status": count_states(group.runs),
         "p_against_best": apart.get(place),
         "runs": [run.path for run in group.runs],

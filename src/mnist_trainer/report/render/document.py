@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_trainer.report.analysis.folds import FoldEstimate
 from mnist_trainer.report.analysis.statistics import Spread
 from mnist_trainer.report.read.records import SplitMetrics
 from mnist_trainer.runs.metrics import wilson_interval
@@ -182,6 +183,11 @@ def spread_text(over: Spread | None) -> str:
         return DASH
     sd = "" if over.sd is None else f" ± {100 * over.sd:.2f}"
     return f"{100 * over.mean:.2f}{sd} %"
+
+
+def fold_interval_text(found: FoldEstimate | None) -> str:
+    """The corrected 95 % interval over folds, in percent."""
+    return f"{100 * found.low:.2f} to {100 * found.high:.2f} %" if found else DASH
 
 
 def seconds_text(seconds: float | None) -> str:

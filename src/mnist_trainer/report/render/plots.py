@@ -6,6 +6,8 @@ from typing import Any
 
 from mnist_trainer.report.analysis.comparison import Comparison
 from mnist_trainer.report.analysis.curves import Curves
+from mnist_trainer.report.analysis.folds import repetition
+from mnist_trainer.report.analysis.groups import score_of
 from mnist_trainer.report.analysis.statistics import Difference
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.document import clean
@@ -133,14 +135,14 @@ def _above(axes: Any) -> dict[str, Any]:
 
 
 def draw_comparison(comparison: Comparison, figure: Any) -> None:
-    """Test accuracy of every seed of both sides, and the interval of the difference below."""
+    """Accuracy of every run of both sides, and the interval of the difference below."""
     found = comparison.difference
     figure.set_size_inches(0.82 * WIDTH, 3.2 if found else 1.9)
     heights = [1.5, 1] if found else [1]
     panels = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     _draw_seeds(panels[0], comparison)
     if found:
-        _draw_difference(panels[1], found)
+        _draw_difference(panels[1], found, "folds" if comparison.split == "validation" else "seeds")
     for axes in panels:
         axes.tick_params(axis="y", labelcolor=INK)
         axes.grid(axis="y", visible=False)
@@ -148,24 +150,26 @@ def draw_comparison(comparison: Comparison, figure: Any) -> None:
 
 
 def _draw_seeds(axes: Any, comparison: Comparison) -> None:
-    sides = (comparison.a, comparison.b)
+    sides, split = (comparison.a, comparison.b), comparison.split
     for place, side in enumerate(sides):
-        scored = [(run.seed, 100 * run.test.accuracy) for run in side.runs if run.test]
+        scored = [
+            (run, 100 * score.accuracy) for run in side.runs if (score := score_of(run, split))
+        ]
         accuracies = [accuracy for _, accuracy in scored]
-        texts = [f"{side.name}, seed {seed}: {accuracy:.2f} %" for seed, accuracy in scored]
+        texts = [f"{side.name}, {repetition(run)}: {accuracy:.2f} %" for run, accuracy in scored]
         look = {"color": SERIES[place], "markersize": 7, "alpha": 0.7}
         axes.plot(accuracies, [-place] * len(accuracies), "os"[place], gid=hover(*texts), **look)
         mean = sum(accuracies) / len(accuracies)
         axes.plot([mean], [-place], "|", color=INK, markersize=20, markeredgewidth=1.8)
     axes.set_yticks([0, -1], [short(side.name) for side in sides])
-    axes.set(ylim=(-1.6, 0.6), title="test accuracy in %: a mark per seed, a bar at the mean")
+    axes.set(ylim=(-1.6, 0.6), title=f"{split} accuracy in %: a mark per run, a bar at the mean")
 
 
-def _draw_difference(axes: Any, found: Difference) -> None:
+def _draw_difference(axes: Any, found: Difference, over: str) -> None:
     axes.axvline(0, color=MUTED, linewidth=1)
     axes.plot([100 * found.low, 100 * found.high], [0, 0], color=INK, linewidth=2)
     axes.plot([100 * found.value], [0], "D", color=INK, markersize=7)
     axes.set_yticks([0], ["B - A"])
-    title = "difference in percentage points, with its 95 % interval over seeds"
+    title = f"difference in percentage points, with its 95 % interval over {over}"
     axes.set(ylim=(-1, 1), title=title)
     axes.margins(x=0.15)

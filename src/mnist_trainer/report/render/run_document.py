@@ -38,6 +38,8 @@ MAIN_SETTINGS = (
     "seed",
     "data.name",
     "data.validation_size",
+    "data.folds",
+    "data.fold",
     "model._target_",
     "loss._target_",
     "optimizer._target_",
@@ -216,7 +218,8 @@ def _worst(predictions: Predictions, images: Any) -> tuple[Mistake, ...]:
 
 def _configuration(run: RunRecord) -> list[Block]:
     typed = tuple(pair for pair in run.overrides.items() if not pair[0].startswith("hydra."))
-    main = tuple((key, shown(run.config[key])) for key in MAIN_SETTINGS if key in run.config)
+    values = ((key, run.config.get(key)) for key in MAIN_SETTINGS)
+    main = tuple((key, shown(value)) for key, value in values if value is not None)
     blocks: list[Block] = [
         Table("Settings of the command line", ("setting", "value"), typed)
         if typed

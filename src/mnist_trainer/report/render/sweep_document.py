@@ -1,22 +1,23 @@
 """The report of a sweep: ranking, effect of each setting, status of every run."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
+from mnist_trainer.report.analysis.folds import count_samples, explain_interval
 from mnist_trainer.report.analysis.groups import (
     LEVEL,
     Effect,
     Group,
     apart_from_best,
+    changed_together,
     count_states,
     group_runs,
     main_effects,
     split_to_judge_by,
     value_of,
 )
+from mnist_trainer.report.read.question import read_questions
 from mnist_trainer.report.read.records import RunRecord
 from mnist_trainer.report.render.card_comparison import card_blocks
 from mnist_trainer.report.render.document import (
@@ -26,7 +27,7 @@ from mnist_trainer.report.render.document import (
     Paragraph,
     Picture,
     Table,
-    accuracy_text,
+    fold_interval_text,
     headline,
     seconds_text,
     sections_of,
@@ -38,7 +39,7 @@ from mnist_trainer.report.render.sweep_plots import (
     draw_parallel,
     draw_time,
 )
-from mnist_trainer.runs.folder import display_path
+from mnist_trainer.report.render.sweep_runs import runs_table
 from mnist_trainer.system.messages import counted
 
 SETTINGS_FOR_PARALLEL = 2
@@ -49,12 +50,15 @@ NOT_RANKED = (
     " by the test images would spoil them as a test."
 )
 RANKED = (
-    "Mean ± standard deviation over n seeds; ranked by validation accuracy, never by test accuracy."
+    "Mean ± standard deviation over n {over}; ranked by validation accuracy, never by test"
+    " accuracy."
 )
 AGAINST_BEST = (
-    " Against the best: Welch's t-test over seeds, all pairs of groups, adjusted by Holm; apart"
-    " means p < 0.05. Not shown to differ does not mean equal."
+    " Against the best: {test}, all pairs of groups, adjusted by Holm; apart means p < 0.05. Not"
+    " shown to differ does not mean equal."
 )
+WELCH = "Welch's t-test over seeds"
+PAIRED = "t-test of the differences paired by fold and seed, its variance corrected likewise"
 
 
 def sweep_document(runs: Sequence[RunRecord], title: str, place: Path | None = None) -> Document:
@@ -65,19 +69,23 @@ def sweep_document(runs: Sequence[RunRecord], title: str, place: Path | None = N
     """
     groups, split = group_runs(runs), split_to_judge_by(runs)
     effects = main_effects(groups, split) if len(groups) > 1 else []
+    questions = [Paragraph(question, strong=True) for question in read_questions(runs)]
     sections = sections_of(
         {
+            "Question": questions,
             "Ranking": _ranking(groups, runs),
             "Curves": _curves(groups, runs),
-            "Effect of each setting": _effects(effects, split),
+            "Effect of each setting": _effects(effects, split, groups),
             "Settings together": _parallel(groups, effects, split),
             "Accuracy against time": _time(groups, split),
             "Evaluation cards": card_blocks(groups),
-            "Runs": _runs(runs, groups, place),
+            "Runs": runs_table(runs, groups, place),
         }
     )
     size = f"{counted(len(runs), 'run')} ({count_states(runs)})"
-    return Document(title, f"{size}, {counted(len(groups), 'group')} over seeds", sections)
+    return Document(
+        title, f"{size}, {counted(len(groups), 'group')} over {_over(groups)}", sections
+    )
 
 
 def _ranking(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
@@ -88,7 +96,10 @@ def _ranking(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
     if ranked:
         blocks += [*_best(ranked[0]), _ranked_table(ranked), *map(Paragraph, _warnings(ranked))]
     if unranked:
-        blocks += [_table("Groups over seeds, not ranked", unranked), Paragraph(NOT_RANKED)]
+        blocks += [
+            _table(f"Groups over {_over(unranked)}, not ranked", unranked),
+            Paragraph(NOT_RANKED),
+        ]
     if len(unranked) > 1:
         blocks.append(Paragraph("To compare two of them: mnist-report A B --compare"))
     if without:
@@ -100,8 +111,7 @@ def _ranking(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
 def _best(group: Group) -> list[Block]:
     if group.test is None:
         return []
-    seeds = counted(group.test.n, "seed")
-    about = f"test accuracy of the best by validation accuracy: {group.label}, {seeds}"
+    about = f"test accuracy of the best by validation accuracy: {group.label}, {group.size}"
     return [headline(spread_text(group.test), about)]
 
 
@@ -114,7 +124,10 @@ def _repeats(repeats: int) -> list[Block]:
 
 
 def _ranked_table(ranked: Sequence[Group]) -> Table:
-    plain, apart = _table("Groups over seeds, the best first", ranked), apart_from_best(ranked)
+    plain, apart = (
+        _table(f"Groups over {_over(ranked)}, the best first", ranked),
+        apart_from_best(ranked),
+    )
     return Table(
         plain.caption,
         ("rank", *plain.columns, "against the best"),
@@ -123,25 +136,40 @@ def _ranked_table(ranked: Sequence[Group]) -> Table:
             for place, row in enumerate(plain.rows)
         ),
         frozenset({0, *(column + 1 for column in plain.numeric)}),
-        RANKED + (AGAINST_BEST if apart else ""),
+        _ranked_note(ranked, with_tests=bool(apart)),
     )
+
+
+def _ranked_note(ranked: Sequence[Group], *, with_tests: bool) -> str:
+    found = [group.folds for group in ranked if group.folds]
+    note = RANKED.format(over=_over(ranked))
+    if found:
+        note += f" {explain_interval(found[0])}"
+    return note + (AGAINST_BEST.format(test=PAIRED if found else WELCH) if with_tests else "")
 
 
 def _table(caption: str, groups: Sequence[Group]) -> Table:
     settings = tuple(groups[0].settings) or ("recipe",)
+    over_folds = any(group.folds for group in groups)
     rows = tuple(
         (
             *(tuple(group.settings.values()) or (group.label,)),
             spread_text(group.validation),
+            *((fold_interval_text(group.folds),) if over_folds else ()),
             spread_text(group.test),
-            str(len(group.completed)),
+            count_samples(group.completed),
             _seconds(group),
             count_states(group.runs),
         )
         for group in groups
     )
-    numeric = frozenset(range(len(settings), len(settings) + 4))
-    return Table(caption, (*settings, *SCORES), rows, numeric)
+    scores = (SCORES[0], "95 % interval", *SCORES[1:]) if over_folds else SCORES
+    numeric = frozenset(range(len(settings), len(settings) + len(scores) - 1))
+    return Table(caption, (*settings, *scores), rows, numeric)
+
+
+def _over(groups: Sequence[Group]) -> str:
+    return "folds" if any(group.folds for group in groups) else "seeds"
 
 
 def _seconds(group: Group) -> str:
@@ -160,7 +188,10 @@ def _against_best(place: int, apart: dict[int, float]) -> str:
 def _warnings(ranked: Sequence[Group]) -> list[str]:
     """Reasons to read the ranking with care."""
     said = []
-    keys = ("data.name", "data.validation_size", "data.split_seed", "data.validation_limit")
+    keys = (
+        *("data.name", "data.validation_size", "data.folds", "data.split_seed"),
+        "data.validation_limit",
+    )
     differing = [key for key in keys if len({value_of(g.runs[0], key) for g in ranked}) > 1]
     if differing:
         said.append(
@@ -168,13 +199,27 @@ def _warnings(ranked: Sequence[Group]) -> list[str]:
             f" ({', '.join(differing)} differ)."
         )
     if len({len(group.completed) for group in ranked}) > 1:
-        said.append("Careful: the groups do not have the same number of completed seeds.")
+        said.append(
+            f"Careful: the groups do not have the same number of completed {_over(ranked)}."
+        )
+    if lacking := _lacking_folds(ranked):
+        said.append(f"Careful: folds are missing, and folds differ in difficulty: {lacking}.")
     if len(ranked) > 1 and all(len(group.completed) == 1 for group in ranked):
         said.append(
             "One seed each: how much of a difference is chance cannot be told. More seeds:"
             " mnist-train -m ... 'seed=range(3)'"
         )
     return said
+
+
+def _lacking_folds(ranked: Sequence[Group]) -> str:
+    """The groups over folds that do not have all of them."""
+    found = ((group, value_of(group.runs[0], "data.folds")) for group in ranked if group.folds)
+    return "; ".join(
+        f"{group.label} has {group.folds.folds} of {folds}"
+        for group, folds in found
+        if group.folds and str(group.folds.folds) != folds
+    )
 
 
 def _curves(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
@@ -188,7 +233,7 @@ def _curves(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
     return [Picture(caption, f"Training loss by epoch of {size}", draw)]
 
 
-def _effects(effects: Sequence[Effect], split: str) -> list[Block]:
+def _effects(effects: Sequence[Effect], split: str, groups: Sequence[Group]) -> list[Block]:
     if not effects:
         return []
     note = (
@@ -201,6 +246,11 @@ def _effects(effects: Sequence[Effect], split: str) -> list[Block]:
         note += (
             " Where the numbers of runs differ, the other settings differ as well: read these means"
             " with care."
+        )
+    if together := changed_together(groups):
+        note += (
+            f" {', '.join(together)} took their values together: the effect of one cannot be told"
+            " from that of another."
         )
     # Of each setting the value with the highest mean, which comes last here.
     best = {e.setting: e for e in sorted(effects, key=lambda effect: effect.spread.mean)}
@@ -240,48 +290,3 @@ def _time(groups: Sequence[Group], split: str) -> list[Block]:
     alt = f"{split.capitalize()} accuracy of each run against its time; {timed}"
     caption = "A mark per run; the time includes set-up, training and evaluation"
     return [Picture(caption, alt, partial(draw_time, groups, split))]
-
-
-def _links(runs: Sequence[RunRecord], place: Path | None) -> tuple[str, ...]:
-    return tuple(_link(run, place) for run in runs) if place else ()
-
-
-def _link(run: RunRecord, place: Path) -> str:
-    """Relative address of the report of a run, or else of its folder."""
-    report = run.folder.path / "report.html"
-    target = os.path.relpath(report if report.is_file() else run.folder.path, place)
-    # Without the dot a name like "a:b" would be read as a scheme.
-    return f"./{quote(os.fsencode(target))}{'' if report.is_file() else '/'}"
-
-
-def _runs(runs: Sequence[RunRecord], groups: Sequence[Group], place: Path | None) -> list[Block]:
-    settings = tuple(groups[0].settings)
-    base = Path(os.path.commonpath([run.folder.path.parent for run in runs]))
-    named = {str(run.folder.path.relative_to(base)): run for run in runs}
-    rows = tuple(
-        (
-            name,
-            *(value_of(run, key) for key in settings),
-            DASH if run.seed is None else str(run.seed),
-            run.status,
-            accuracy_text(run.validation),
-            accuracy_text(run.test),
-            seconds_text(run.seconds("total")),
-        )
-        for name, run in named.items()
-    )
-    columns = ("run", *settings, "seed", "status", "validation", "test", "time")
-    numeric = frozenset({len(settings) + place for place in (1, 3, 4, 5)})
-    caption = f"Every run, below {display_path(base)}"
-    blocks: list[Block] = [Table(caption, columns, rows, numeric, links=_links(runs, place))]
-    unfinished = {name: run for name, run in named.items() if not run.completed}
-    if unfinished:
-        blocks.append(_unfinished(unfinished))
-    return [*blocks, *(Paragraph(note) for run in runs for note in run.notes)]
-
-
-def _unfinished(runs: Mapping[str, RunRecord]) -> Table:
-    rows = tuple((name, run.status, run.message or DASH) for name, run in runs.items())
-    resumable = any(run.status == "interrupted" for run in runs.values())
-    note = "An interrupted run goes on with mnist-train resume=FOLDER." if resumable else ""
-    return Table("Runs without a result", ("run", "status", "last message"), rows, note=note)

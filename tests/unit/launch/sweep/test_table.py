@@ -120,3 +120,30 @@ def test_brackets_are_not_markup(make_job: MakeJob, capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     assert "[relu]" in shown
     assert "[8,16]" in shown
+
+
+def test_a_sweep_over_folds_has_their_interval(make_job: MakeJob) -> None:
+    jobs = [
+        make_job(k, accuracy, lr="1", **{"data.fold": str(k)})
+        for k, accuracy in enumerate((0.90, 0.92, 0.94))
+    ]
+    for job in jobs:
+        fold = job.settings["data.fold"]
+        job.folder.config.write_text(f"seed: 0\ndata: {{folds: 3, fold: {fold}}}\n")
+    head, line = rows(groups := group_jobs(jobs))
+    assert head == ["rank", "lr", "n", "validation", "95 % interval", "test", "time", "status"]
+    # 4.3027 * 2 * sqrt(1/3 + 1/2) = 7.86 points.
+    assert line[:5] == ["1", "1", "3 folds", "92.00 ± 2.00 %", "84.14 to 99.86 %"]
+    said = captions(groups, 0, "x")
+    assert "over 3 folds;" in said[0]
+    assert "(1/3 + 0.5) s² in place of s²/3" in said[1]
+    assert len(next_steps(groups, "x")) == 1, "no fold is the best job"
+
+
+def test_the_question_stands_above_the_table(
+    make_job: MakeJob, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show([make_job(0, 0.9, model="fcn"), make_job(1, 0.8, lr="1")], 0, "x", "Is it so?")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "Question: Is it so?"
+    assert "A dash below a setting: these jobs do not set it." in lines
