@@ -58,7 +58,12 @@ def run_command(argv: Sequence[str], started: float) -> None:
             return
         command = resolve_command(line, is_main_process=is_main)
         check_ranks(rank_info, command)
-    if not (line.inspects or line.explain):
+    if line.plan is not None:
+        if is_main:
+            from mnist_trainer.launch.sweep.plan import show_plan
+
+            show_plan(command, line.plan)
+    elif not (line.inspects or line.explain):
         train(command, argv, started, rank_info)
     elif is_main and line.explain:
         from mnist_trainer.cli.explain import print_explanation

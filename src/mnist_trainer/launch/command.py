@@ -30,6 +30,7 @@ from mnist_trainer.launch.reproduce.original import (
     find_originals,
     load_original,
 )
+from mnist_trainer.launch.seed_options import PLAN, UNTIL, check_seed_options
 from mnist_trainer.runs.folder import is_run_folder
 from mnist_trainer.runs.resume import (
     Resumption,
@@ -125,7 +126,9 @@ def resolve_command(line: CommandLine, *, is_main_process: bool = True) -> Resol
     loader.typed_keys |= typed_keys(added)
     composed, config = _first_valid_config(loader, overrides, added)
     if multirun:
-        _check_sweeper(str(composed.hydra.sweeper._target_), config, overrides)
+        sweeper = str(composed.hydra.sweeper._target_)
+        asks = line.plan is not None or line.until is not None
+        _check_sweeper(sweeper, config, overrides, asks_about_seeds=asks)
         if resumption:
             raise ConfigError(
                 "resume= goes on with one run; -m starts many. Leave one of them out."
@@ -189,6 +192,7 @@ def _check_overrides(
         )
     check_groups(overrides, loader)
     refuse_empty(swept)
+    check_seed_options(line.plan is not None, line.until is not None, overrides, multirun)
     if hidden := next((o for o in swept if str(o.key_or_group).startswith("hydra")), None):
         raise ConfigError(f"{hidden.input_line}: Hydra's own settings cannot be swept.")
     if not multirun and not line.inspects:
@@ -229,9 +233,16 @@ def _first_valid_config(
     raise problem or ConfigError("Nothing is left to run: a swept setting has no values.")
 
 
-def _check_sweeper(sweeper: str, config: RunConfig, overrides: Sequence[Override]) -> None:
+def _check_sweeper(
+    sweeper: str, config: RunConfig, overrides: Sequence[Override], *, asks_about_seeds: bool
+) -> None:
     """Raise ``ConfigError`` where the sweeper cannot do what is asked of it."""
     if sweeper != BASIC_SWEEPER:
+        if asks_about_seeds:
+            raise ConfigError(
+                f"{PLAN}, {UNTIL}: compare the recipes that were typed, and this sweeper chooses"
+                " its own. Leave out hydra/sweeper, and name the values: optimizer.lr=0.01,0.02"
+            )
         if config.data.validation_size == 0:
             raise ConfigError(
                 "data.validation_size=0: a sweeper that chooses as it goes looks at validation"

@@ -65,6 +65,11 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
         # device there.
         select_device(command.config.device)
+    until = command.line.until
+    if until:
+        from mnist_trainer.launch.sweep.until import without_seed
+
+        command = without_seed(command)
     folder = claim(command)
     sweep = Sweep(folder, command=resume_command(argv, folder), total=0, started=time.time())
     with folder_lock(folder, "sweep"), removed_if_refused(folder):
@@ -86,6 +91,10 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
             job.folder.path for job in sweep.jobs
         }
         show(sweep.jobs, len(others), str(sweep))
+        if until:
+            from mnist_trainer.launch.sweep.until import show_decision
+
+            show_decision(folder)
         require_results(sweep)
 
 
@@ -133,6 +142,12 @@ def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
     launcher = ResumableLauncher(inner, sweep, command, config)
     words: list[str] = list(config.hydra.overrides.task)
     target = str(config.hydra.sweeper._target_)
+    if command.line.until:
+        from mnist_trainer.launch.sweep.until import launch_rounds
+
+        OmegaConf.save(config, sweep.folder / MULTIRUN)
+        launch_rounds(command, command.line.until, config, launcher)
+        return
     if target == BASIC_SWEEPER:
         batches = list(grid(config, words))
         OmegaConf.save(config, sweep.folder / MULTIRUN)
