@@ -1,6 +1,6 @@
 """Write the records that `mnist-train -m ... --plan` starts from, of runs that were measured.
 
-    python -m benchmarks.decide.pool --prior && python -m benchmarks.decide.make_spread
+python -m benchmarks.decide.pool --prior && python -m benchmarks.decide.make_spread
 """
 
 import json

@@ -50,7 +50,7 @@ POOLS = (
     Recipe("16", f"{SHORT} model.hidden=[16] trainer.epochs=2", 3200),
 )
 PRIORS = (
-    Recipe("fast99", "experiment=fast99 device=cpu tracker=none", 8),
+    Recipe("fast99", "experiment=fast99 data.validation_size=5000 device=cpu tracker=none", 8),
     Recipe("linear", "model=linear device=cpu tracker=none", 6),
     Recipe("two_layer", "model=two_layer device=cpu tracker=none", 6),
     Recipe("fcn", "model=fcn device=cpu tracker=none", 6),

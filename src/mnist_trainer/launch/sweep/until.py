@@ -125,7 +125,7 @@ class Rounds:
         accuracy = validation_accuracy(result)
         if result and accuracy == accuracy:  # A job that failed has a NaN.
             self.accuracies[place][seed] = accuracy
-            self.resolution = 1 / int(result["validation"]["images"])
+            self.resolution = 1 / int(result["validation"].get("images", 1))
 
     def _look(self, place: int, *, is_last: bool) -> Look:
         differences = paired(self.accuracies[0], self.accuracies[place])
@@ -149,7 +149,7 @@ def launch_rounds(
     _require_comparable(command, config, recipes)
     size = config.hydra.sweeper.max_batch_size
     rounds = Rounds(until, recipes, command.config.seed, launcher, sweep, size)
-    earlier = _earlier_decision(sweep.folder, rounds.decision)
+    earlier = require_same_rule(sweep.folder, rounds.decision)
     looks = ", ".join(map(str, rounds.decision.rule.looks))
     print_line(
         f"sweep {sweep.folder.name}: {counted(len(recipes), 'recipe')}, seeds added until decided,"
@@ -201,7 +201,7 @@ def _validation_images(data: DataSettings) -> tuple[object, ...]:
     return data.name, data.validation_size, data.split_seed, data.validation_limit
 
 
-def _earlier_decision(folder: Path, now: Decision) -> Decision | None:
+def require_same_rule(folder: Path, now: Decision) -> Decision | None:
     """The looks that were taken in this sweep before.
 
     Raises:
