@@ -98,7 +98,7 @@ def show_bands(runs: Sequence[RunRecord], folder: str) -> None:
     place = bands_folder(run_path(folder))
     written = write_bands(group_runs(runs), place)
     for each in written:
-        print(f"written: {display_path(each)}/{{mean,low,high}}")
+        print(f"written: {display_path(each)}/{{mean,low,high,band}}")
     print(f"look at   tensorboard --logdir {quote(display_path(place))}")
 
 

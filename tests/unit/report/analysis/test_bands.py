@@ -11,7 +11,7 @@ from mnist_trainer.report.analysis.groups import group_runs
 from mnist_trainer.report.analysis.statistics import mean_interval
 from mnist_trainer.report.read.discovery import find_runs
 from mnist_trainer.report.read.records import read_run
-from mnist_trainer.report.render.tensorboard import bands_folder, write_bands
+from mnist_trainer.report.render.tensorboard import bands_folder, shaded_tag, write_bands
 
 MakeRun = Callable[..., Path]
 
@@ -74,6 +74,16 @@ def test_event_files_hold_the_bands(sweep: Path) -> None:
             for band in bands_of(group):
                 expected = [(each.step, getattr(each, part)) for each in band.points]
                 assert curves[band.tag] == [(step, pytest.approx(y)) for step, y in expected]
+
+
+def test_margin_charts_name_curves_that_are_there(sweep: Path) -> None:
+    groups = group_runs(find_runs(str(sweep)))
+    (first, *_), bands = write_bands(groups, bands_folder(sweep)), bands_of(groups[0])
+    curves = read_back(first / "band")
+    drawn = [band for band in bands if band.kind == "epoch"]
+    named = {shaded_tag(band, part) for band in drawn for part in ("mean", "low", "high")}
+    assert named == curves.keys() - {"custom_scalars__config__"}
+    assert "custom_scalars__config__" in curves
 
 
 def test_bands_lie_beside_the_sweep_and_are_no_runs(sweep: Path) -> None:
