@@ -155,6 +155,8 @@ class Planned:
     sd_seen: float
     seeds_planned: int
     """For the difference of all pairs; 0 where there is none."""
+    seeds_bounds: tuple[int, int]
+    """With the ends of the interval of the standard deviation."""
     power_of_plan: float
     seeds: int
     verdict: str
@@ -165,11 +167,15 @@ def planned(name: str, differences: Values, most: int, step: float, effect: bool
     known = pooled([differences[:KNOWN_PAIRS].tolist()])
     assert known is not None
     mean, sd = float(differences.mean()), float(differences.std(ddof=1))
-    needed = seeds_needed(mean, known.value) if effect else 0
+    sds = (known.value, *known.interval)
+    needed, *bounds = (seeds_needed(mean, each) if effect else 0 for each in sds)
     later = differences[KNOWN_PAIRS:]
     seeds, verdict = search(later.tolist(), StoppingRule(WIDTH, planned_looks(most), 1), step)
     reached = power(mean, sd, needed) if effect else 0.0
-    return Planned(name, known.value, known.interval, sd, needed, reached, seeds, str(verdict))
+    return Planned(
+        name, known.value, known.interval, sd, needed, (bounds[0], bounds[1]), reached, seeds,
+        str(verdict),
+    )  # fmt: skip
 
 
 def measure(repeats: int) -> dict[str, Any]:
@@ -242,11 +248,17 @@ def tables(found: dict[str, Any]) -> str:
     for each in found["plans"]:
         low, high = (100 * end for end in each["sd_interval"])
         sd = f"{100 * each['sd_planned']:.2f} ({low:.2f} to {high:.2f})"
-        plan = [each["seeds_planned"] or "-", f"{100 * each['power_of_plan']:.0f} %"]
-        plan = plan if each["seeds_planned"] else ["-", "-"]
+        least, most = each["seeds_bounds"]
+        seeds, reached = f"{each['seeds_planned']} ({least} to {most})", each["power_of_plan"]
+        plan = [seeds, f"{100 * reached:.0f} %"] if each["seeds_planned"] else ["-", "-"]
         then = f"{each['verdict']} with {each['seeds']} seeds a side"
         lines.append(row([each["name"], sd, f"{100 * each['sd_seen']:.2f}", *plan, then]))
     return "\n".join(lines) + "\n"
+
+
+def page_with(text: str, found: dict[str, Any]) -> str:
+    """The page with the tables of a measurement."""
+    return BLOCK.sub(lambda block: f"{block[1]}{tables(found)}{block[2]}", text)
 
 
 def main(words: Sequence[str]) -> None:
@@ -255,12 +267,10 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--quick", action="store_true", help="few repetitions; keeps nothing")
     quick = parser.parse_args(words).quick
     found = measure(100 if quick else REPEATS)
-    text = tables(found)
-    print(text)
+    print(tables(found))
     if not quick:
         (RESULTS / "decide.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(BLOCK.sub(rf"\g<1>{text}\g<2>", page), encoding="utf-8")
+        PAGE.write_text(page_with(PAGE.read_text("utf-8"), found), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -28,14 +28,14 @@ def shipped_records(measured: Mapping[str, Any]) -> dict[str, Any]:
         recipes[name] = {
             "sd": statistics.stdev(accuracies),
             "seeds": len(accuracies),
-            "seconds": statistics.median(pool["seconds"]),
+            "seconds": pool["cpu_seconds"],
             "work": pool["epochs"] * images,
         }
     machine = environment["cpu"]
     return {
         "provenance": f"Measured {measured['date']} on {machine['name']}"
-        f" ({machine['threads']} thread, other processes at work), torch"
-        f" {environment['packages']['torch']}, on 5,000 validation images.",
+        f" (torch {environment['packages']['torch']}), on 5,000 validation images; time: CPU"
+        " seconds of one run with one thread, other processes at work.",
         "made_by": "python -m benchmarks.decide.make_spread, of benchmarks/results/spread.json",
         "recipes": recipes,
     }

@@ -2,6 +2,7 @@
 
     python -m benchmarks.decide.pool           the pools of comparisons: 2,000 + 2 * 300 tiny runs
     python -m benchmarks.decide.pool --prior   shipped recipes, for `mnist-train -m ... --plan`
+    python -m benchmarks.decide.pool --cpu     the CPU seconds of one run of each of these
 
 Each run is a whole one (`training.run.train`): it trains, validates, tests and writes its folder,
 which is then dropped. A pool that was begun is gone on with.
@@ -83,12 +84,37 @@ def train_pool(recipe: Recipe, known: Mapping[str, Any]) -> Any:
             }
 
 
+def add_cpu_seconds(path: Path) -> None:
+    """Note the CPU seconds of a run of each recipe that lacks them: of one thread about what a
+    machine that does nothing else takes, where the seconds on the clock say more about the others.
+    Those of a run of one epoch, times the epochs.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for recipe in PRIORS:
+        if "cpu_seconds" in content["pools"][recipe.name]:
+            continue
+        config = compose_config(*recipe.words.split(), "trainer.epochs=1")
+        epochs = content["pools"][recipe.name]["epochs"]
+        device = select_device(config.device)
+        with tempfile.TemporaryDirectory() as place:
+            began, started = time.process_time(), time.perf_counter()
+            train(config, RunFolder(Path(place)), started, Terminal(), device=device)
+            spent = epochs * (time.process_time() - began)
+        content["pools"][recipe.name]["cpu_seconds"] = round(spent, 2)
+        path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        print(recipe.name, content["pools"][recipe.name]["cpu_seconds"], file=sys.stderr)
+
+
 def main(words: Sequence[str]) -> None:
     """Train what the results lack."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.decide.pool")
     parser.add_argument("--prior", action="store_true", help="the recipes of --plan")
+    parser.add_argument("--cpu", action="store_true", help="CPU seconds of these recipes")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args(words)
+    if options.cpu:
+        add_cpu_seconds(options.output / "spread.json")
+        return
     path = options.output / ("spread.json" if options.prior else "decide_pool.json")
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     content = {

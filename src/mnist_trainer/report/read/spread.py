@@ -21,7 +21,7 @@ class RecipeSpread:
     """Sample standard deviation of the validation accuracy, a share of the images."""
     seeds: int
     seconds: float
-    """Median of a run."""
+    """CPU seconds of a run with one thread."""
     work: float
     """Epochs times training images."""
 
