@@ -29,7 +29,7 @@ def test_false_verdicts_and_predictions_hold() -> None:
 
 
 def test_no_run_is_compared_with_itself_or_twice() -> None:
-    pool = 2.0 ** np.arange(20)  # A sum of differences of powers of two names its runs.
+    pool = np.exp2(np.arange(20, dtype=np.float64))  # A sum of differences of powers of two names its runs.
     rng = np.random.default_rng(0)
     for differences in halves(pool, 5, 50, rng):
         assert np.abs(differences).min() > 0

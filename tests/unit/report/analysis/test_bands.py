@@ -72,8 +72,9 @@ def test_event_files_hold_the_bands(sweep: Path) -> None:
         for part in ("mean", "low", "high"):
             curves = read_back(place / part)
             for band in bands_of(group):
-                expected = [(each.step, getattr(each, part)) for each in band.points]
-                assert curves[band.tag] == [(step, pytest.approx(y)) for step, y in expected]
+                steps, values = zip(*curves[band.tag], strict=True)
+                assert steps == tuple(each.step for each in band.points)
+                assert values == pytest.approx([getattr(each, part) for each in band.points])
 
 
 def test_margin_charts_name_curves_that_are_there(sweep: Path) -> None:
