@@ -42,8 +42,8 @@ def ratio_cell(summary: Mapping[str, Any]) -> str:
     return f"**{number(summary['median'])}** ({number(summary['min'])} to {number(summary['max'])})"
 
 
-def row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def row(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def render(report: Mapping[str, Any]) -> str:

@@ -15,6 +15,8 @@ mnist-train: train a digit classifier from composed configurations.
   mnist-train experiment=docs_cnn                a whole recipe
   mnist-train -m model=fcn,cnn seed=0,1          a sweep: every combination
   mnist-train -m sweep_file=study.yaml           a sweep from a file, with its question
+  mnist-train -m model=fcn,cnn --plan 0.1        how many seeds show 0.1 points? (runs nothing)
+  mnist-train -m model=fcn,cnn --until width=0.2,max=60   add seeds until it is decided
   mnist-train reproduce=latest                   the newest run once more: is it the same?
   mnist-train --find-lr model=fcn                which learning rate? a test over many, with seeds
   mnist-train model=lenet5 --explain             shapes and parameters written out; or =backward

@@ -1,6 +1,7 @@
 """``mnist-report``: report on a run, a sweep, two recipes, or what differs between two runs."""
 
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -16,12 +17,15 @@ BESIDE = ""
 """A format without a FILE; the default place is filled in later."""
 REPORT_NAME = "report.html"
 COMPARE, DIFF = "--compare", "--diff"
+POWER, TENSORBOARD = "--power", "--tensorboard"
 EPILOG = """\
   mnist-report outputs/latest            one run: result, curves, mistakes, configuration
   mnist-report outputs/multirun/NAME     a sweep: ranking, effect of each setting, every run
   mnist-report outputs/multirun/NAME --html          the same with pictures, as one file to mail
   mnist-report A B --compare             is one better? interval over seeds, test over images
   mnist-report A B --diff                only what differs between two runs, and from which step
+  mnist-report outputs/multirun/NAME --power 0.1     how many seeds show 0.1 points?
+  mnist-report outputs/multirun/NAME --tensorboard   each recipe's mean and interval as curves
   mnist-report 'outputs/multirun/s/*cnn*' B --compare    a pattern in quotes: runs of one recipe
 
 A DIR is the folder of a run, a folder with runs below it, or a pattern.
@@ -35,6 +39,10 @@ class Request:
     folders: tuple[str, ...]
     about_two: str
     """--compare, --diff, or empty."""
+    about_seeds: str
+    """--power, --tensorboard, or empty."""
+    points: float | None
+    """Of accuracy, that --power is to show."""
     targets: dict[str, str]
     """Format to file; empty for a report on the terminal."""
 
@@ -52,13 +60,23 @@ def report(request: Request) -> None:
     from mnist_trainer.report.analysis.comparison import compare_named
     from mnist_trainer.report.analysis.run_difference import difference_of_named
     from mnist_trainer.report.read.discovery import find_runs, merge
-    from mnist_trainer.report.render.outputs import show_comparison, show_difference, show_runs
+    from mnist_trainer.report.render.outputs import (
+        show_bands,
+        show_comparison,
+        show_difference,
+        show_power,
+        show_runs,
+    )
 
     parts = [find_runs(folder) for folder in request.folders]
     if request.about_two == COMPARE:
         show_comparison(compare_named(request.folders, parts), request.targets)
     elif request.about_two == DIFF:
         show_difference(difference_of_named(request.folders, parts), request.targets)
+    elif request.about_seeds == POWER:
+        show_power(merge(parts), request.folders, request.points, request.targets)
+    elif request.about_seeds == TENSORBOARD:
+        show_bands(merge(parts), request.folders[0])
     else:
         show_runs(merge(parts), request.folders, request.targets)
 
@@ -88,7 +106,39 @@ def parse(words: Sequence[str]) -> Request:
     folders.sort(key=words.index)
     if not folders:
         parser.error("no folder was named")
-    return Request(tuple(folders), given.about_two, checked(targets, folders))
+    about_seeds, points = _about_seeds(given, folders, targets)
+    checked_targets = checked(targets, folders)
+    return Request(tuple(folders), given.about_two, about_seeds, points, checked_targets)
+
+
+def _about_seeds(
+    given: Namespace, folders: Sequence[str], targets: Mapping[str, str]
+) -> tuple[str, float | None]:
+    """What is asked about seeds: --power with its difference, --tensorboard, or nothing.
+
+    Raises:
+        ConfigError: beside what it cannot be combined with, or no difference.
+    """
+    asked = TENSORBOARD if given.tensorboard else POWER if given.power is not None else ""
+    if asked == TENSORBOARD and (given.power is not None or targets or len(folders) > 1):
+        raise ConfigError(
+            f"{TENSORBOARD}: takes one sweep, and writes beside its folder. Type: mnist-report"
+            f" {quote(folders[0])} {TENSORBOARD}"
+        )
+    if asked and given.about_two:
+        raise ConfigError(f"{asked}, {given.about_two}: ask for one at a time.")
+    if not given.power:
+        return asked, None
+    try:
+        points = float(given.power)
+    except ValueError:
+        points = 0.0
+    if not 0 < points <= 100:
+        raise ConfigError(
+            f"{POWER} {given.power}: must be a number of points of accuracy, above 0 and at most"
+            f" 100; folders come before it. Type: mnist-report {quote(folders[0])} {POWER} 0.1"
+        )
+    return asked, points
 
 
 def _parser() -> ArgumentParser:
@@ -103,6 +153,15 @@ def _parser() -> ArgumentParser:
         about_two.add_argument(
             name, dest="about_two", action="store_const", const=name, default="", help=text
         )
+    parser.add_argument(
+        POWER,
+        nargs="?",
+        const=BESIDE,
+        metavar="POINTS",
+        help="what so many seeds can show, and how many seeds a difference of POINTS takes",
+    )
+    text = "write mean and interval of each recipe's curves beside DIR, for TensorBoard"
+    parser.add_argument(TENSORBOARD, action="store_true", help=text)
     for form in SUFFIXES:
         default = f"{REPORT_NAME} in DIR" if form == "html" else "standard output"
         parser.add_argument(

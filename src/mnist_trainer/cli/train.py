@@ -59,7 +59,12 @@ def run_command(argv: Sequence[str], started: float) -> None:
             return
         command = resolve_command(line, is_main_process=is_main)
         check_ranks(rank_info, command)
-    if line.find_lr:
+    if line.plan is not None:
+        if is_main:
+            from mnist_trainer.launch.sweep.plan import show_plan
+
+            show_plan(command, line.plan)
+    elif line.find_lr:
         find_lr(command, line.find_lr, argv, rank_info)
     elif not (line.inspects or line.explain):
         train(command, argv, started, rank_info)

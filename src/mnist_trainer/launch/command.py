@@ -26,6 +26,7 @@ from mnist_trainer.launch.reproduce.original import (
     find_originals,
     load_original,
 )
+from mnist_trainer.launch.seed_options import check_seed_options, require_named_recipes
 from mnist_trainer.launch.sweep_file import KEY as SWEEP_FILE
 from mnist_trainer.launch.sweep_file import SweepFile
 from mnist_trainer.launch.sweep_jobs import (
@@ -129,7 +130,10 @@ def resolve_command(line: CommandLine, *, is_main_process: bool = True) -> Resol
     loader.typed_keys |= typed_keys(added)
     composed, config = first_valid_config(loader, jobs, added)
     if multirun:
-        check_sweeper(str(composed.hydra.sweeper._target_), config, overrides, jobs)
+        sweeper = str(composed.hydra.sweeper._target_)
+        if line.plan is not None or line.until is not None:
+            require_named_recipes(sweeper)
+        check_sweeper(sweeper, config, overrides, jobs)
         if resumption:
             raise ConfigError(
                 "resume= goes on with one run; -m starts many. Leave one of them out."
@@ -197,6 +201,7 @@ def _check_overrides(
     _refuse_two_holdouts(overrides)
     check_groups(overrides, loader)
     refuse_empty(swept)
+    check_seed_options(line.plan is not None, line.until is not None, overrides, multirun)
     if hidden := next((o for o in swept if str(o.key_or_group).startswith("hydra")), None):
         raise ConfigError(f"{hidden.input_line}: Hydra's own settings cannot be swept.")
     if not multirun and not line.inspects:

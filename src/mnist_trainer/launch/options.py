@@ -1,4 +1,4 @@
-"""Parse the command line of ``mnist-train``: Hydra's options, ``--explain``, and overrides.
+"""Parse the command line of ``mnist-train``: Hydra's options, those of this package, and overrides.
 
 No torch here: a mistake is answered before it is imported.
 """
@@ -17,6 +17,7 @@ from mnist_trainer.config.shipped import config_dir
 from mnist_trainer.errors import ConfigError, ExitCode
 from mnist_trainer.launch.hydra.private import option_parser
 from mnist_trainer.launch.paired import is_paired
+from mnist_trainer.launch.seed_options import PLAN, UNTIL, Until, pop_plan, pop_until
 from mnist_trainer.system.messages import nearest
 
 EXPLAIN = "--explain"
@@ -47,6 +48,10 @@ class CommandLine:
     config_path: str | None
     config_dir: str | None
     """A folder of the user's own configurations, beside the shipped ones."""
+    plan: float | None = None
+    """Points of accuracy that a sweep is to show; asks what that takes, and trains nothing."""
+    until: Until | None = None
+    """When a sweep has enough seeds; None: it has those that were typed."""
 
 
 def parse_command_line(argv: Sequence[str]) -> CommandLine:
@@ -59,6 +64,8 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
     parser.exit_on_error = False
     argv, explain = pop_explain_flag(argv)
     argv, find_lr = pop_find_lr(argv)
+    argv, plan = pop_plan(argv)
+    argv, until = pop_until(argv)
     try:
         arguments, rest = parser.parse_known_intermixed_args(argv)
     except argparse.ArgumentError as error:
@@ -68,7 +75,7 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
         ) from error
     _check_options(arguments, explain, find_lr)
     if rest:
-        known = [EXPLAIN, FIND_LR, *re.findall(r"--[\w-]+", parser.format_usage())]
+        known = [EXPLAIN, FIND_LR, PLAN, UNTIL, *re.findall(r"--[\w-]+", parser.format_usage())]
         raise _unknown_option(rest[0], argv, known)
     inspects = ("cfg", "info", "shell_completion", "hydra_help")
     return CommandLine(
@@ -81,6 +88,8 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
         config_name=arguments.config_name or "config",
         config_path=arguments.config_path,
         config_dir=arguments.config_dir,
+        plan=plan,
+        until=until,
     )
 
 

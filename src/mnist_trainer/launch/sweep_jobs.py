@@ -50,7 +50,21 @@ class SweepJobs:
     @property
     def task_words(self) -> list[str]:
         """The words without Hydra's own, which no job has."""
-        return [word for word in self.words if not word.lstrip("+~").startswith("hydra")]
+        return [word for word in self.words if not _is_hydras(word)]
+
+    @property
+    def task_axes(self) -> list[Axis]:
+        """The axes of ``task_words``."""
+        pairs = zip(self.words, self.axes, strict=True)
+        return [axis for word, axis in pairs if not _is_hydras(word)]
+
+    def without(self, key: str) -> "SweepJobs":
+        """The jobs with a setting left out of the words; jobs that are alike then are one."""
+        pairs = [
+            (word, axis.without({key})) for word, axis in zip(self.words, self.axes, strict=True)
+        ]
+        kept = [(word, axis) for word, axis in pairs if axis.keys]
+        return SweepJobs(tuple(w for w, _ in kept), tuple(a for _, a in kept), self.file)
 
     @property
     def fixed(self) -> dict[str, str]:
@@ -80,6 +94,10 @@ class SweepJobs:
             by_keys = {frozenset(word.partition("=")[0] for word in r): r for r in axis.rows[::-1]}
             for row in by_keys.values() if len(by_keys) > 1 else ():
                 yield (*axes[:place], Axis((row,), True), *axes[place + 1 :])
+
+
+def _is_hydras(word: str) -> bool:
+    return word.lstrip("+~").startswith("hydra")
 
 
 def _is_fixed(axis: Axis) -> bool:

@@ -69,6 +69,11 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
         # device there.
         select_device(command.config.device)
+    until = command.line.until
+    if until:
+        from mnist_trainer.launch.sweep.until import without_seed
+
+        command = without_seed(command)
     folder, file = claim(command), command.sweep_file
     sweep = Sweep(folder, command=resume_command(argv, folder), total=0, started=time.time())
     sweep.question = file.question if file else None
@@ -91,6 +96,10 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
             job.folder.path for job in sweep.jobs
         }
         show(sweep.jobs, len(others), str(sweep), sweep.question)
+        if until:
+            from mnist_trainer.launch.sweep.until import show_decision
+
+            show_decision(folder)
         require_results(sweep)
 
 
@@ -140,6 +149,12 @@ def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
     launcher = ResumableLauncher(inner, sweep, command, config)
     words: list[str] = list(config.hydra.overrides.task)
     target = str(config.hydra.sweeper._target_)
+    if command.line.until:
+        from mnist_trainer.launch.sweep.until import launch_rounds
+
+        OmegaConf.save(config, sweep.folder / MULTIRUN)
+        launch_rounds(command, command.line.until, config, launcher)
+        return
     if target == BASIC_SWEEPER:
         jobs = command.jobs
         blocks = [block.axes for block in jobs.blocks]

@@ -93,8 +93,10 @@ def welch(a: Sequence[float], b: Sequence[float], resolution: float) -> Differen
     return Difference(left, right, value, value - half, value + half, p, degrees)
 
 
-def mean_interval(values: Sequence[float], resolution: float) -> tuple[float, float]:
-    """The 95 % confidence interval of a mean, ``mean +- t(0.975, n - 1) * sd / sqrt(n)``.
+def mean_interval(
+    values: Sequence[float], resolution: float, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """The confidence interval of a mean, ``mean +- t((1 + confidence) / 2, n - 1) * sd / sqrt(n)``.
 
     Args:
         values: at least 2.
@@ -103,7 +105,7 @@ def mean_interval(values: Sequence[float], resolution: float) -> tuple[float, fl
     Raises:
         ValueError: there are fewer than two values.
     """
-    return _student_interval(values, CONFIDENCE, resolution, 0.0)
+    return _student_interval(values, confidence, resolution, 0.0)
 
 
 def prediction_interval(

@@ -12,10 +12,17 @@ SUFFIXES = {"html": ".html", "markdown": ".md", "csv": ".csv", "json": ".json"}
 # In the folder of a run or sweep, files with any other suffix are its own.
 REPORT_SUFFIXES = (*SUFFIXES.values(), ".htm", ".markdown", ".txt")
 # Files of runs and sweeps with the suffix of a report; mnist-eval writes evaluation*.
-OWN_FILES = ("environment.json", "layers.json", "result.json", "job.json", "sweep.json")
+OWN_FILES = (
+    "environment.json",
+    "layers.json",
+    "result.json",
+    "job.json",
+    "sweep.json",
+    "decision.json",
+)
 OWN_FOLDERS = ("checkpoints", "profile", "figures", "export")
 EVALUATION = "evaluation"
-SWEEP_MARKS = ("sweep.json", "multirun.yaml", "optuna.sqlite", "optuna.journal")
+SWEEP_MARKS = ("sweep.json", "decision.json", "multirun.yaml", "optuna.sqlite", "optuna.journal")
 MARKS = {
     **dict.fromkeys(START_MARKS, "run"),
     **dict.fromkeys(SWEEP_MARKS, "sweep"),

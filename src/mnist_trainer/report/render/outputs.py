@@ -4,9 +4,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
+from mnist_trainer.errors import ConfigError
 from mnist_trainer.report.analysis.comparison import Comparison
+from mnist_trainer.report.analysis.evidence import evidence_of_runs
+from mnist_trainer.report.analysis.groups import group_runs
 from mnist_trainer.report.analysis.passport_comparison import PassportComparison
 from mnist_trainer.report.analysis.run_difference import RunDifference, difference_of
 from mnist_trainer.report.read.destination import STDOUT
@@ -32,13 +36,18 @@ from mnist_trainer.report.render.passport_comparison_document import (
     passport_comparison_document,
 )
 from mnist_trainer.report.render.passport_document import passport_document
+from mnist_trainer.report.render.power_document import power_csv, power_document, power_values
 from mnist_trainer.report.render.run_document import run_document
 from mnist_trainer.report.render.sweep_document import sweep_document
+from mnist_trainer.report.render.tensorboard import bands_folder, write_bands
 from mnist_trainer.report.render.terminal import print_document
 from mnist_trainer.runs.folder import display_path
+from mnist_trainer.runs.latest import run_path
 from mnist_trainer.system.files import write_named_file
 from mnist_trainer.system.messages import counted
 
+Targets = Mapping[str, str]
+"""Format to file; empty for the terminal."""
 TEXTS = {"html": page, "markdown": markdown}
 
 
@@ -61,6 +70,36 @@ def show_runs(
         return _with_difference(found, runs) if form == "html" else found
 
     _deliver(targets, document, {"csv": lambda: runs_csv(runs), "json": lambda: runs_json(runs)})
+
+
+def show_power(
+    runs: Sequence[RunRecord], folders: Sequence[str], points: float | None, targets: Targets
+) -> None:
+    """What numbers of seeds can show, by the spread of these runs.
+
+    Raises:
+        ConfigError: no recipe has two seeds.
+    """
+    known = evidence_of_runs(group_runs(runs))
+    if known is None:
+        raise ConfigError(
+            f"--power: {', '.join(folders)}: a spread takes two completed seeds of a recipe, and"
+            " there are none. Train some: mnist-train -m ... seed=0,1,2,3,4"
+        )
+    difference = None if points is None else points / 100
+    values = power_values(known, difference)
+    title = Path(folders[0]).resolve().name if len(folders) == 1 else counted(len(runs), "run")
+    data = {"csv": lambda: power_csv(values), "json": lambda: json_text(values)}
+    _deliver(targets, lambda _: power_document(known, difference, title), data)
+
+
+def show_bands(runs: Sequence[RunRecord], folder: str) -> None:
+    """Write the groups' bands for TensorBoard beside the folder of a sweep."""
+    place = bands_folder(run_path(folder))
+    written = write_bands(group_runs(runs), place)
+    for each in written:
+        print(f"written: {display_path(each)}/{{mean,low,high,band}}")
+    print(f"look at   tensorboard --logdir {quote(display_path(place))}")
 
 
 def show_comparison(comparison: Comparison, targets: Mapping[str, str]) -> None:

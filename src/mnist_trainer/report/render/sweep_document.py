@@ -19,7 +19,9 @@ from mnist_trainer.report.analysis.groups import (
 )
 from mnist_trainer.report.read.question import read_questions
 from mnist_trainer.report.read.records import RunRecord
+from mnist_trainer.report.render.band_plots import band_picture
 from mnist_trainer.report.render.card_comparison import card_blocks
+from mnist_trainer.report.render.decision import decision_blocks
 from mnist_trainer.report.render.document import (
     DASH,
     Block,
@@ -74,6 +76,7 @@ def sweep_document(runs: Sequence[RunRecord], title: str, place: Path | None = N
         {
             "Question": questions,
             "Ranking": _ranking(groups, runs),
+            "Until it is decided": decision_blocks(runs),
             "Curves": _curves(groups, runs),
             "Effect of each setting": _effects(effects, split, groups),
             "Settings together": _parallel(groups, effects, split),
@@ -230,7 +233,11 @@ def _curves(groups: Sequence[Group], runs: Sequence[RunRecord]) -> list[Block]:
     size = f"{counted(len(runs), 'run')} in {counted(len(groups), 'group')}"
     caption = "All runs, one colour per group; labels stand at the median seed"
     draw = partial(draw_overlay, groups, split)
-    return [Picture(caption, f"Training loss by epoch of {size}", draw)]
+    bands = band_picture(groups, split)
+    return [
+        *([bands] if bands else []),
+        Picture(caption, f"Training loss by epoch of {size}", draw),
+    ]
 
 
 def _effects(effects: Sequence[Effect], split: str, groups: Sequence[Group]) -> list[Block]:

@@ -20,13 +20,13 @@ from mnist_trainer.data.transforms import build_transforms
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.models.build import build_loss
 from mnist_trainer.models.summary import summarize
+from mnist_trainer.training.build_step import build_step
 from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.run import (
     image_size,
     load_data,
     make_model,
     make_state,
-    make_step,
     make_training_images,
 )
 from mnist_trainer.training.state import TrainingState
@@ -150,7 +150,7 @@ class ShortRuns:
         model = make_model(config, splits.num_classes, self.image_size, device)
         state = make_state(config, model, data.steps_per_epoch, device)
         check_groups(config.optimizer, state.optimizer, rate)
-        step = make_step(
+        step = build_step(
             config, state, criterion, device, detector, data, self.transforms, SINGLE_WORLD
         )
         return data, state, step
