@@ -1,0 +1,155 @@
+"""One run among those that train as a stack."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from mnist_trainer.compute.rng import restore_rng_state, rng_state
+from mnist_trainer.runs.faults import faults_of_the_machine
+from mnist_trainer.runs.result import Result
+from mnist_trainer.system.log_file import log_to
+from mnist_trainer.system.signals import Interruption
+from mnist_trainer.training.final_test import run_final_test
+from mnist_trainer.training.outputs import EpochTraining
+from mnist_trainer.training.restore import divergence_explained
+from mnist_trainer.training.run import open_run, record_result
+from mnist_trainer.training.step import StepOutput
+from mnist_trainer.training.trainer import Trainer
+
+
+class Member:
+    """A prepared run with what a process has only one of: random numbers, log, signals.
+
+    It is the ``Step`` of its own trainer, which is given what the stack has computed for it.
+    """
+
+    def __init__(self, trainer: Trainer, stop: Interruption) -> None:
+        """Take over a trainer and the state of the random number generators, right after it was
+        prepared.
+
+        Args:
+            stop: tells all members at once that they should stop.
+        """
+        self.trainer = trainer
+        self.folder = trainer.outputs.folder
+        trainer.step = self
+        trainer.interruption = stop
+        self.rng = rng_state()
+        self.torch_device = next(trainer.state.model.parameters()).device
+        self.generator = torch.Generator(self.torch_device)
+        """Draws the dropout masks: the stream from which the run alone would draw them."""
+        self.generator.set_state(self._stream(self.rng))
+        self.output: StepOutput | None = None
+        self.batches: Iterator[tuple[Tensor, Tensor]] = iter(())
+        self.timing, self.resources = ExitStack(), ExitStack()
+
+    def _stream(self, rng: dict[str, object]) -> Tensor:
+        """The state of the generator of the device among those of all."""
+        if self.torch_device.type == "cpu":
+            return rng["torch"]  # type: ignore[return-value]
+        return rng["cuda"][self.torch_device.index]  # type: ignore[index, no-any-return]
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Let the process be this run's: its random numbers, its log, its folder in errors."""
+        restore_rng_state(self.rng)
+        if self.torch_device.type == "cpu":
+            torch.set_rng_state(self.generator.get_state())
+        else:
+            torch.cuda.set_rng_state(self.generator.get_state(), self.torch_device)
+        try:
+            with log_to(self.folder.log), self.explained():
+                yield
+        finally:
+            self.rng = rng_state()
+            self.generator.set_state(self._stream(self.rng))
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Add to an error what a user of this run can do about it."""
+        trainer = self.trainer
+        hint = divergence_explained(trainer.config, self.folder, trainer.world)
+        with faults_of_the_machine(self.folder), hint:
+            yield
+
+    def explain(self, error: BaseException) -> BaseException:
+        """An error that came from outside, as this run would have raised it."""
+        try:
+            with self.explained():
+                raise error
+        except (Exception, SystemExit) as explained:
+            return explained
+
+    def start(self) -> None:
+        """Open the run, once the process is this run's."""
+        outputs = self.trainer.outputs
+        open_run(self.folder)
+        for resource in (closing(outputs.trail), outputs.tracker, outputs.profile):
+            self.resources.enter_context(resource)
+        self.trainer.start()
+
+    def start_epoch(self) -> None:
+        self.trainer.start_epoch()
+        self.timing.enter_context(self.trainer.clock.measure("train"))
+        self.batches = self.trainer.batches()
+
+    def __call__(
+        self,
+        images: Tensor,  # noqa: ARG002
+        labels: Tensor,
+        *,
+        measure_norm: bool,  # noqa: ARG002
+    ) -> StepOutput:
+        """What the stack has computed for this run; see ``Step``."""
+        state = self.trainer.state
+        state.interval_accumulator.count += len(labels)
+        if state.ema is not None:
+            state.ema.n_averaged += 1
+        if self.output is None:
+            raise RuntimeError("the stack has not computed this step")
+        return self.output
+
+    def take_step(self, images: Tensor, labels: Tensor) -> None:
+        """Make of the step that the stack has computed one of this run."""
+        trainer = self.trainer
+        with self.explained():
+            output = trainer.train_step(images, labels)
+        stops = trainer.interruption.requested is not None
+        reports = trainer.is_log_step or trainer.is_checkpoint_step or stops
+        with self.active() if reports else nullcontext():
+            trainer.report_step(output, len(labels))
+
+    def finish_epoch(self) -> Result | None:
+        """Evaluate and save; after the last epoch also test, and write the result."""
+        training = self._end_training()
+        evaluation = self.trainer.finish_epoch(training, None)
+        if not self.trainer.is_done:
+            return None
+        result = run_final_test(self.trainer, evaluation)
+        self.resources.close()
+        record_result(self.trainer, result)
+        return result
+
+    def _end_training(self) -> EpochTraining:
+        training = self.trainer.end_training()
+        self.timing.close()
+        return training
+
+    def close(self, error: BaseException) -> None:
+        """Close the files after an error."""
+        self.timing.close()
+        self.resources.__exit__(type(error), error, error.__traceback__)
+
+
+def share_images(members: list[Member]) -> None:
+    """Let all members read the training and evaluation images of the first: on a device that is
+    not the CPU each has copies of its own."""
+    first = members[0].trainer
+    for member in members[1:]:
+        trainer = member.trainer
+        trainer.data = replace(trainer.data, batches=first.data.batches)
+        trainer.evaluator.validation = first.evaluator.validation
+        trainer.evaluator.test = first.evaluator.test
