@@ -9,12 +9,18 @@ from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log
-from hydra.types import RunMode
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError, ExitCode, UserError
 from mnist_trainer.launch.command import ResolvedCommand
-from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER, BASIC_SWEEPER, OPTUNA
+from mnist_trainer.launch.hydra.launchers import (
+    BASIC_SWEEPER,
+    IN_THIS_PROCESS,
+    OPTUNA,
+    VECTORIZED,
+)
 from mnist_trainer.launch.hydra.plugins import register_plugin
 from mnist_trainer.launch.hydra.private import hydra_context
 from mnist_trainer.launch.options import path_override
@@ -59,7 +65,7 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         StoppedSweepError: asked to stop.
         ConfigError: another process is running the sweep.
     """
-    if command.launcher == BASIC_LAUNCHER and not _is_swept(command, "device"):
+    if command.launcher in IN_THIS_PROCESS and not _is_swept(command, "device"):
         from mnist_trainer.compute.device import select_device
 
         # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
@@ -128,8 +134,7 @@ def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
     """Let the configured sweeper choose the jobs, and the configured launcher run them."""
     config = _sweep_config(command, sweep)
     context = hydra_context(command.loader)
-    register_plugin(config.hydra.launcher)
-    inner = Plugins.instance().instantiate_launcher(context, sweep_job, config)
+    inner = _configured_launcher(config, context)
     launcher = ResumableLauncher(inner, sweep, command, config)
     words: list[str] = list(config.hydra.overrides.task)
     target = str(config.hydra.sweeper._target_)
@@ -156,6 +161,27 @@ def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
             sweeper = sweeper.sweeper
         sweeper.launcher = launcher
         sweeper.sweep(arguments=words)
+
+
+def _configured_launcher(config: DictConfig, context: HydraContext) -> Launcher:
+    """The launcher that the configuration names, set up.
+
+    Raises:
+        ConfigError: it does not go with the sweeper.
+    """
+    if config.hydra.launcher._target_ != VECTORIZED:
+        register_plugin(config.hydra.launcher)
+        return Plugins.instance().instantiate_launcher(context, sweep_job, config)
+    from mnist_trainer.launch.hydra.vectorized_launcher import VectorizedLauncher
+
+    if config.hydra.sweeper._target_ != BASIC_SWEEPER:
+        raise ConfigError(
+            "hydra/launcher=vectorized: a sweeper that chooses as it goes tries few jobs at a time,"
+            " and prunes them one by one. Leave out hydra/sweeper, or hydra/launcher"
+        )
+    launcher = VectorizedLauncher(config.hydra.launcher.stack_size)
+    launcher.setup(hydra_context=context, task_function=sweep_job, config=config)
+    return launcher
 
 
 def _sweep_config(command: ResolvedCommand, sweep: Sweep) -> DictConfig:

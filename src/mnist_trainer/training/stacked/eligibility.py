@@ -28,6 +28,8 @@ OPTIMIZERS = {
     "torch.optim.AdamW": ADAM,
 }
 """Target to the options with which its update is computed for a stack."""
+AUTO_FP32 = (("auto", "cpu"), ("auto", "auto"))
+"""Precision and device that mean fp32, the second wherever there is no GPU."""
 SCHEDULERS = "mnist_trainer.schedulers."
 
 
@@ -86,8 +88,11 @@ def loop_problems(config: RunConfig) -> Iterator[str]:
         yield f"data.loader={config.data.loader}: use data.loader=resident"
     if device.type == "mps":
         yield "device=mps: use device=cpu or device=cuda"
-    if device.precision in ("bf16", "fp16"):
-        yield f"device.precision={device.precision}: use device.precision=fp32"
+    if device.precision != "fp32" and (device.precision, device.type) not in AUTO_FP32:
+        yield (
+            f"device.precision={device.precision} on device={device.type} may mean mixed precision,"
+            " which torch.func does not compute in. Use device.precision=fp32"
+        )
     if device.graph is True:
         yield "device.graph=true: use device.graph=auto, with which a stack has no graph"
     if config.tracker.profile_steps is not None:

@@ -147,9 +147,8 @@ class Member:
 def share_images(members: list[Member]) -> None:
     """Let all members read the training and evaluation images of the first: on a device that is
     not the CPU each has copies of its own."""
-    first = members[0].trainer
     for member in members[1:]:
-        trainer = member.trainer
+        first, trainer = members[0].trainer, member.trainer
         trainer.data = replace(trainer.data, batches=first.data.batches)
         trainer.evaluator.validation = first.evaluator.validation
         trainer.evaluator.test = first.evaluator.test

@@ -1,4 +1,4 @@
-"""Whole runs in float64, alone and as a stack: what rounding leaves of a difference is below 1e-9."""
+"""Whole runs in float64, alone and as a stack."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
