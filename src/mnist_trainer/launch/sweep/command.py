@@ -33,6 +33,7 @@ from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_dir, claim_sweep_fo
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.messages import counted
+from mnist_trainer.training.stacked.eligibility import require_stackable
 
 MULTIRUN = "multirun.yaml"
 GOOD = (Status.COMPLETED, Status.PRUNED)
@@ -65,6 +66,8 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         StoppedSweepError: asked to stop.
         ConfigError: another process is running the sweep.
     """
+    if command.launcher == VECTORIZED:
+        require_stackable(command.config)
     if command.launcher in IN_THIS_PROCESS and not _is_swept(command, "device"):
         from mnist_trainer.compute.device import select_device
 

@@ -8,16 +8,31 @@ import torch
 from torch import Tensor
 
 from mnist_trainer.compute.rng import restore_rng_state, rng_state
+from mnist_trainer.compute.world import World
 from mnist_trainer.runs.faults import faults_of_the_machine
 from mnist_trainer.runs.result import Result
 from mnist_trainer.system.log_file import log_to
 from mnist_trainer.system.signals import Interruption
+from mnist_trainer.training.evaluation import EvalMetrics
 from mnist_trainer.training.final_test import run_final_test
 from mnist_trainer.training.outputs import EpochTraining
 from mnist_trainer.training.restore import divergence_explained
 from mnist_trainer.training.run import open_run, record_result
 from mnist_trainer.training.step import StepOutput
 from mnist_trainer.training.trainer import Trainer
+
+
+class StackWorld(World):
+    """A world of one process, in which runs train as a stack."""
+
+    def __init__(self, size: int) -> None:
+        """Args:
+        size: runs of the stack.
+        """
+        self.stack_size = size
+
+    def describe(self) -> dict[str, object]:
+        return {**super().describe(), "stacked_runs": self.stack_size}
 
 
 class Member:
@@ -43,6 +58,7 @@ class Member:
         """Draws the dropout masks: the stream from which the run alone would draw them."""
         self.generator.set_state(self._stream(self.rng))
         self.output: StepOutput | None = None
+        self.evaluation = EvalMetrics(None, None)
         self.batches: Iterator[tuple[Tensor, Tensor]] = iter(())
         self.timing, self.resources = ExitStack(), ExitStack()
 
@@ -123,12 +139,16 @@ class Member:
             trainer.report_step(output, len(labels))
 
     def finish_epoch(self) -> Result | None:
-        """Evaluate and save; after the last epoch also test, and write the result."""
+        """Evaluate and save; after the last epoch also test."""
         training = self._end_training()
-        evaluation = self.trainer.finish_epoch(training, None)
+        self.evaluation = self.trainer.finish_epoch(training, None)
+        return self.test_if_done()
+
+    def test_if_done(self) -> Result | None:
+        """Test a run whose epochs are all trained, and write its result; None for any other."""
         if not self.trainer.is_done:
             return None
-        result = run_final_test(self.trainer, evaluation)
+        result = run_final_test(self.trainer, self.evaluation)
         self.resources.close()
         record_result(self.trainer, result)
         return result

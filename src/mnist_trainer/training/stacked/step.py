@@ -1,5 +1,6 @@
 """One training step of all members of a stack at once."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -62,7 +63,7 @@ class StackedStep:
         correct = (logits.argmax(dim=2) == labels).sum(dim=1)
         self.metrics.accumulate(losses, correct, labels.shape[1])
         norms = self._clip(gradients)
-        self.detector.check(losses, gradients)
+        self.detector.check(losses, gradients, norms)
         self.update.step(gradients)
         self._average()
         if self._ends_epoch:
@@ -140,11 +141,17 @@ class StackedDetector:
         for index, detector in enumerate(self.detectors):
             detector.found_inf, detector.num_steps = self.found_inf[index], self.num_steps[index]
 
-    def check(self, losses: Tensor, gradients: Sequence[Tensor]) -> None:
-        """Set the flags of members that are not finite, and zero their gradients in place."""
-        # NaN and infinity survive addition.
-        sums = torch.stack([losses, *(each.flatten(1).sum(dim=1) for each in gradients)])
-        self.found_inf.masked_fill_(~sums.isfinite().all(dim=0), 1)
+    def check(self, losses: Tensor, gradients: Sequence[Tensor], norms: Tensor | None) -> None:
+        """Set the flags of members that are not finite, and zero their gradients in place.
+
+        Args:
+            norms: of the gradients (M,), where they were measured.
+        """
+        numbers = [losses.float(), *([] if norms is None else [norms])]
+        # NaN survives a maximum too.
+        numbers += [torch.linalg.vector_norm(each.flatten(1), math.inf, 1) for each in gradients]
+        for each in numbers:
+            self.found_inf.masked_fill_(~each.isfinite(), 1)
         if not self.waits and not self.found_inf.any():
             return
         self.num_steps.add_(self.found_inf)

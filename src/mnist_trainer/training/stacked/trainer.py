@@ -43,6 +43,7 @@ class StackedTrainer:
         with self.interruption, closing(self.terminal):
             try:
                 self._each(Member.start)
+                self._each(Member.test_if_done)
                 while self.members:
                     self._train_epoch()
                     self._each(Member.finish_epoch)
