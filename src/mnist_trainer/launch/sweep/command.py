@@ -66,14 +66,7 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         StoppedSweepError: asked to stop.
         ConfigError: another process is running the sweep.
     """
-    if command.launcher == VECTORIZED:
-        require_stackable(command.config)
-    if command.launcher in IN_THIS_PROCESS and not _is_swept(command, "device"):
-        from mnist_trainer.compute.device import select_device
-
-        # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
-        # device there.
-        select_device(command.config.device)
+    _check_launcher(command)
     folder = claim(command)
     sweep = Sweep(folder, command=resume_command(argv, folder), total=0, started=time.time())
     with folder_lock(folder, "sweep"), removed_if_refused(folder):
@@ -96,6 +89,18 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         }
         show(sweep.jobs, len(others), str(sweep))
         require_results(sweep)
+
+
+def _check_launcher(command: ResolvedCommand) -> None:
+    """Raise where no job of the sweep could run in this process, before there is a folder."""
+    if command.launcher == VECTORIZED:
+        require_stackable(command.config)
+    if command.launcher in IN_THIS_PROCESS and not _is_swept(command, "device"):
+        from mnist_trainer.compute.device import select_device
+
+        # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
+        # device there.
+        select_device(command.config.device)
 
 
 def _is_swept(command: ResolvedCommand, group: str) -> bool:
