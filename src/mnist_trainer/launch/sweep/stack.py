@@ -1,9 +1,9 @@
 """Jobs of a sweep that train as a stack, from their folders to their results."""
 
-import logging
 import time
 from collections import defaultdict
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -14,22 +14,16 @@ from omegaconf import DictConfig
 from mnist_trainer.compute.device import Device
 from mnist_trainer.compute.world import World
 from mnist_trainer.config.settings import RunConfig
-from mnist_trainer.errors import InterruptedRunError, UserError
+from mnist_trainer.errors import InterruptedRunError
 from mnist_trainer.launch.hydra.config_files import copy_config_files
-from mnist_trainer.launch.sweep.job import SECONDS_TO_WAIT, SweepStopped
+from mnist_trainer.launch.sweep.job import SECONDS_TO_WAIT, SweepStopped, failure_recorded
 from mnist_trainer.launch.sweep.progress import (
     ended_line,
     print_line,
     started_line,
     terminal_of_a_job,
 )
-from mnist_trainer.launch.sweep.records import (
-    Job,
-    Sweep,
-    is_finished,
-    record_failure,
-    start_attempt,
-)
+from mnist_trainer.launch.sweep.records import Job, Sweep, start_attempt
 from mnist_trainer.runs.faults import faults_of_the_machine
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.system.log_file import log_to
@@ -39,8 +33,6 @@ from mnist_trainer.training.run import prepare
 from mnist_trainer.training.stacked.member import Member, share_images
 from mnist_trainer.training.stacked.trainer import StackedTrainer
 from mnist_trainer.training.tracking.terminal import Terminal
-
-log = logging.getLogger(__name__)
 
 
 class StackRun:
@@ -71,15 +63,16 @@ class StackRun:
     def open(self, job: Job, composed: DictConfig, settings: RunConfig) -> None:
         """Prepare a run as one of Hydra's jobs, which writes ``.hydra``, and record it where that
         fails."""
+        self.jobs[job.folder.path] = job
 
         def task(_: DictConfig) -> None:
-            try:
+            has_failed = True
+            with self._recorded(job):
                 self.members.append(self._prepare(job, settings))
-            # Whatever the classes of a user raise is this job's failure, and only its.
-            except (Exception, SystemExit) as error:
-                self._record(job, error)
+                has_failed = False
+            if has_failed:
+                print_line(ended_line(job, self.sweep))
 
-        self.jobs[job.folder.path] = job
         place = ("hydra.sweep.dir", "hydra.sweep.subdir")
         run_job(task, composed, *place, self.context, configure_logging=False)
 
@@ -108,23 +101,24 @@ class StackRun:
             at_step[member.trainer.progress.step].append(member)
         for members in at_step.values():
             terminal = terminal_of_a_job(self.sweep)
-            signal = StackedTrainer(members, self.stop, terminal, self._ended).run()
+            trainer = StackedTrainer(
+                members,
+                self.stop,
+                terminal,
+                lambda member: self._recorded(self._job_of(member)),
+                lambda member: print_line(ended_line(self._job_of(member), self.sweep)),
+            )
+            signal = trainer.run()
             if signal is not None:
                 jobs = counted(self.num_stopped, "job")
                 raise SweepStopped(InterruptedRunError(f"{jobs} of a stack stopped.", signal))
 
-    def _ended(self, member: Member, error: BaseException | None) -> None:
-        self._record(self.jobs[member.folder.path], error)
+    def _job_of(self, member: Member) -> Job:
+        return self.jobs[member.folder.path]
 
-    def _record(self, job: Job, error: BaseException | None) -> None:
-        """Write down how a job ended, and tell of it."""
-        self.num_stopped += isinstance(error, InterruptedRunError)
-        if error is not None:
-            with log_to(job.folder.log):
-                log.info("The job has ended early.", exc_info=error)
-                try:
-                    if not is_finished(job):
-                        record_failure(job, error, time.perf_counter() - self.started)
-                except UserError as unwritten:
-                    log.warning("%s", unwritten)
-        print_line(ended_line(job, self.sweep))
+    @contextmanager
+    def _recorded(self, job: Job) -> Iterator[None]:
+        """Record a failure of a job, and go on after it."""
+        with failure_recorded(job, self.started, job.folder.log) as failures:
+            yield
+        self.num_stopped += any(isinstance(each, InterruptedRunError) for each in failures)

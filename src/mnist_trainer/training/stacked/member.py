@@ -1,7 +1,7 @@
 """One run among those that train as a stack."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mnist_trainer.compute.rng import restore_rng_state, rng_state
 from mnist_trainer.compute.world import World
+from mnist_trainer.errors import MachineError
 from mnist_trainer.runs.faults import faults_of_the_machine
 from mnist_trainer.runs.result import Result
 from mnist_trainer.system.log_file import log_to
@@ -91,14 +92,6 @@ class Member:
         with faults_of_the_machine(self.folder), hint:
             yield
 
-    def explain(self, error: BaseException) -> BaseException:
-        """An error that came from outside, as this run would have raised it."""
-        try:
-            with self.explained():
-                raise error
-        except (Exception, SystemExit) as explained:
-            return explained
-
     def start(self) -> None:
         """Open the run, once the process is this run's."""
         outputs = self.trainer.outputs
@@ -158,10 +151,11 @@ class Member:
         self.timing.close()
         return training
 
-    def close(self, error: BaseException) -> None:
-        """Close the files after an error."""
-        self.timing.close()
-        self.resources.__exit__(type(error), error, error.__traceback__)
+    def close(self) -> None:
+        """Close what is still open, which it is after an error: one more says nothing new."""
+        with suppress(MachineError):
+            self.timing.close()
+            self.resources.close()
 
 
 def share_images(members: list[Member]) -> None:

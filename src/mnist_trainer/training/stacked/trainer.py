@@ -1,7 +1,7 @@
 """The training loop of a stack: all members in lock step, each to its own end."""
 
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing
 
 from mnist_trainer.runs.result import Result
 from mnist_trainer.system.signals import Interruption
@@ -9,8 +9,8 @@ from mnist_trainer.training.stacked.member import Member
 from mnist_trainer.training.stacked.step import StackedStep
 from mnist_trainer.training.tracking.terminal import Terminal
 
-OnEnd = Callable[[Member, BaseException | None], None]
-"""Called as soon as a member has ended, with its error where it has no result."""
+Recorded = Callable[[Member], AbstractContextManager[None]]
+"""A context that records whatever is raised in it as the end of a member, and goes on after it."""
 
 
 class StackedTrainer:
@@ -20,15 +20,23 @@ class StackedTrainer:
     """
 
     def __init__(
-        self, members: list[Member], stop: Interruption, terminal: Terminal, on_end: OnEnd
+        self,
+        members: list[Member],
+        stop: Interruption,
+        terminal: Terminal,
+        recorded: Recorded,
+        on_end: Callable[[Member], None],
     ) -> None:
         """Args:
         members: prepared, at the same step.
         stop: what the members look at; it changes between their steps only.
+        recorded: around everything that may fail for one member alone.
+        on_end: called as soon as a member has ended, with or without a result.
         """
         self.members = members
         self.stop = stop
         self.terminal = terminal
+        self.recorded = recorded
         self.on_end = on_end
         self.interruption = Interruption()
         self.step: StackedStep | None = None
@@ -49,23 +57,18 @@ class StackedTrainer:
                     self._each(Member.finish_epoch)
             finally:
                 for member in self.members:  # None, but after a second Ctrl+C.
-                    with suppress(Exception):
-                        member.close(KeyboardInterrupt())
+                    member.close()
         return self.interruption.requested
 
     def _each(self, act: Callable[[Member], Result | None]) -> None:
         """Let each member do something in a process that is its own for that time."""
         self.stop.requested = self.interruption.requested
         for member in list(self.members):
-            try:
-                with member.active():
-                    result = act(member)
-            except (Exception, SystemExit) as error:
-                self._end(member, error)
-            else:
-                if result is not None:
-                    self._leave(member)
-                    self.on_end(member, None)
+            has_ended = True
+            with self.recorded(member), member.active():
+                has_ended = act(member) is not None
+            if has_ended:
+                self._leave(member)
 
     def _train_epoch(self) -> None:
         """Make one pass over the training images, or what the members have left of one."""
@@ -81,28 +84,32 @@ class StackedTrainer:
 
     def _train_step(self) -> None:
         self.stop.requested = self.interruption.requested
+        members = list(self.members)
         try:
-            self.step = self.step or StackedStep(list(self.members))
-            batches = [next(member.batches) for member in self.members]
+            self.step = self.step or StackedStep(members)
+            batches = [next(member.batches) for member in members]
             self.step(batches)
-        except (Exception, SystemExit) as error:  # Of memory, say: it is the error of all.
-            for member in list(self.members):
-                self._end(member, member.explain(error))
+        except (MemoryError, RuntimeError) as error:  # Of memory, as a rule: the fault of all.
+            for member in members:
+                self._fail(member, error)
+                self._leave(member)
             return
-        for member, (images, labels) in zip(list(self.members), batches, strict=True):
-            try:
+        for member, (images, labels) in zip(members, batches, strict=True):
+            has_ended = True
+            with self.recorded(member):
                 member.take_step(images, labels)
-            except (Exception, SystemExit) as error:
-                self._end(member, error)
+                has_ended = False
+            if has_ended:
+                self._leave(member)
         self.terminal.on_step(sum(len(labels) for _, labels in batches))
 
-    def _end(self, member: Member, error: BaseException) -> None:
-        """Let a member leave that has come to no result."""
-        with suppress(Exception):
-            member.close(error)
-        self._leave(member)
-        self.on_end(member, error)
+    def _fail(self, member: Member, error: BaseException) -> None:
+        with self.recorded(member), member.explained():
+            raise error
 
     def _leave(self, member: Member) -> None:
+        """Go on without a member that has a result, or has failed."""
+        member.close()
         self.members.remove(member)
         self.step = None
+        self.on_end(member)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from mnist_trainer.compute.device import select_device
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.transforms import Transforms
+from mnist_trainer.errors import UserError
 from mnist_trainer.launch.command import resolve_command
 from mnist_trainer.launch.composed import read_composed
 from mnist_trainer.launch.options import parse_command_line
@@ -114,12 +116,18 @@ def stacked(tmp_path: Path) -> Stacked:
             trainer = prepare(config, RunFolder(folder), started, Terminal(), device=device)
             members.append(Member(trainer, stop))
         share_images(members)
-        ended: Ended = {}
+        ended: Ended = dict.fromkeys(configs)
 
-        def on_end(member: Member, error: BaseException | None) -> None:
-            ended[member.folder.path.name] = error
+        @contextmanager
+        def recorded(member: Member) -> Iterator[None]:
+            try:
+                yield
+            except UserError as error:
+                ended[member.folder.path.name] = error
 
-        StackedTrainer(members, stop, terminal or Terminal(), on_end).run()
+        left: list[Member] = []
+        StackedTrainer(members, stop, terminal or Terminal(), recorded, left.append).run()
+        assert len(left) == len(configs)
         return ended
 
     return trained

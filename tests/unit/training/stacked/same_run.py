@@ -43,13 +43,13 @@ def assert_same_run(ours: Path, alone: Path) -> None:
         paths = [folder / "checkpoints" / name for folder in (ours, alone)]
         assert paths[0].exists() == paths[1].exists()
         if paths[1].exists():
-            assert_same(*map(load_checkpoint, paths), name)
+            assert_same(load_checkpoint(paths[0]), load_checkpoint(paths[1]), name)
             sizes = [path.stat().st_size for path in paths]
             assert abs(sizes[0] - sizes[1]) < 0.02 * sizes[1]
     for one, other in zip(lines(ours), lines(alone), strict=True):
         assert_same(one, other, "metrics.jsonl")
     results = [json.loads((folder / "result.json").read_text()) for folder in (ours, alone)]
-    assert_same(*results, "result.json")
+    assert_same(results[0], results[1], "result.json")
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
