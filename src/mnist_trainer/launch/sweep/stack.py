@@ -110,8 +110,10 @@ class StackRun:
             )
             signal = trainer.run()
             if signal is not None:
-                jobs = counted(self.num_stopped, "job")
-                raise SweepStopped(InterruptedRunError(f"{jobs} of a stack stopped.", signal))
+                said = f"{counted(self.num_stopped, 'job')} of a stack stopped."
+                if not self.num_stopped:
+                    said = "asked to stop, but all of a stack was done."
+                raise SweepStopped(InterruptedRunError(said, signal))
 
     def _job_of(self, member: Member) -> Job:
         return self.jobs[member.folder.path]

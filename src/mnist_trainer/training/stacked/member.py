@@ -159,10 +159,12 @@ class Member:
 
 
 def share_images(members: list[Member]) -> None:
-    """Let all members read the training and evaluation images of the first: on a device that is
-    not the CPU each has copies of its own."""
+    """Let all members read the images of the first: on a GPU each has copies of its own, unless
+    fixed transforms that draw random numbers have made others of them."""
     for member in members[1:]:
         first, trainer = members[0].trainer, member.trainer
-        trainer.data = replace(trainer.data, batches=first.data.batches)
-        trainer.evaluator.validation = first.evaluator.validation
-        trainer.evaluator.test = first.evaluator.test
+        here, there = trainer.evaluator.test.images, first.evaluator.test.images
+        if member.torch_device.type != "cpu" and torch.equal(here, there):
+            trainer.data = replace(trainer.data, batches=first.data.batches)
+            trainer.evaluator.validation = first.evaluator.validation
+            trainer.evaluator.test = first.evaluator.test

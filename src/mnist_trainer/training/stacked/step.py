@@ -14,6 +14,7 @@ from mnist_trainer.training.stacked.dropout import StackedDropout
 from mnist_trainer.training.stacked.member import Member
 from mnist_trainer.training.stacked.tensors import per_member, stack, stack_parameters
 from mnist_trainer.training.stacked.update import make_update
+from mnist_trainer.training.state import TrainingState
 from mnist_trainer.training.step import StepOutput
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -33,10 +34,9 @@ class StackedStep:
         self.first = trainers[0]
         self.settings = self.first.settings
         self.weights = stack_parameters([state.model for state in states])
+        self.averages = _stack_averages(states)
         for weight in self.weights:
             weight.requires_grad_()
-        averages = [state.ema.module for state in states if state.ema is not None]
-        self.averages = stack_parameters(averages) if averages else []
         self.update = make_update([state.optimizer for state in states], self.weights)
         for state in states:
             # Without gradients it changes nothing, but a schedule warns of optimizers that never
@@ -160,6 +160,12 @@ class StackedDetector:
         if not self.waits:
             for detector, found in zip(self.detectors, self.found_inf.tolist(), strict=True):
                 detector.found = bool(found)
+
+
+def _stack_averages(states: Sequence[TrainingState]) -> list[Tensor]:
+    """The members' moving averages, stacked; empty where none are kept."""
+    averages = [state.ema.module for state in states if state.ema is not None]
+    return stack_parameters(averages) if averages else []
 
 
 def gradient_norms(gradients: Sequence[Tensor]) -> Tensor:
