@@ -72,7 +72,8 @@ def mnist_train(data_root: Path, tmp_path: Path, forks: "forked_commands.Forks")
         cache = {"XDG_CACHE_HOME": str(data_root.parent), "COLUMNS": "200"}
         asks = any(word.startswith("-") and word != "-m" for word in words)
         data = [f"data.root={data_root}"] if on_data and not asks else []
-        launches = any(word.startswith("hydra/launcher") for word in words)
+        launchers = [word for word in words if word.startswith("hydra/launcher")]
+        launches = launchers not in ([], ["hydra/launcher=vectorized"])
         if module in FORKED and not environment and not launches:
             return forks.run(FORKED[module], *words, *data, cwd=cwd, timeout=120)
         started = time.perf_counter()

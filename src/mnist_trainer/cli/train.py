@@ -59,14 +59,13 @@ def run_command(argv: Sequence[str], started: float) -> None:
             return
         command = resolve_command(line, is_main_process=is_main)
         check_ranks(rank_info, command)
-    if line.plan is not None:
-        if is_main:
-            from mnist_trainer.launch.sweep.plan import show_plan
+    if line.plan is not None and is_main:
+        from mnist_trainer.launch.sweep.plan import show_plan
 
-            show_plan(command, line.plan)
+        show_plan(command, line.plan)
     elif line.find_lr:
         find_lr(command, line.find_lr, argv, rank_info)
-    elif not (line.inspects or line.explain):
+    elif line.runs:
         train(command, argv, started, rank_info)
     elif is_main and line.explain:
         from mnist_trainer.cli.explain import print_explanation

@@ -53,6 +53,11 @@ class CommandLine:
     until: Until | None = None
     """When a sweep has enough seeds; None: it has those that were typed."""
 
+    @property
+    def runs(self) -> bool:
+        """Whether it trains, a learning-rate test apart."""
+        return not (self.inspects or self.explain or self.plan is not None)
+
 
 def parse_command_line(argv: Sequence[str]) -> CommandLine:
     """Sort the arguments into options and overrides.

@@ -65,7 +65,7 @@ class Checkpoints:
                 " anew."
             )
         buffer = io.BytesIO()
-        torch.save({"format": FORMAT, **state}, buffer)
+        torch.save({"format": FORMAT, **in_own_memory(state)}, buffer)
         content = buffer.getbuffer()
         digest = hashlib.sha256(content).hexdigest()
         last, previous, best = (
@@ -137,6 +137,24 @@ class Checkpoints:
         if self._vouched_hash(self.best) != [hashlib.sha256(content).hexdigest()]:
             with atomic_write(self.best, len(content)) as file:
                 file.write(content)
+
+
+def in_own_memory(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values, with copies of tensors that are part of larger ones: PyTorch would save all
+    of the memory that they lie in. What was one tensor in several places stays one."""
+    copies: dict[tuple[int, tuple[int, ...]], Tensor] = {}
+
+    def owned(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            if value.untyped_storage().nbytes() == value.numel() * value.element_size():
+                return value
+            return copies.setdefault((value.data_ptr(), tuple(value.shape)), value.detach().clone())
+        if isinstance(value, Mapping):
+            items = {key: owned(each) for key, each in value.items()}
+            return items if any(items[key] is not each for key, each in value.items()) else value
+        return value
+
+    return dict(owned(state))
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

@@ -16,6 +16,17 @@ from mnist_trainer.training.trail import TrailRecorder
 
 
 @dataclass(frozen=True)
+class EpochTraining:
+    """Results of training for an epoch."""
+
+    metrics: Metrics
+    gradient_norm: float
+    """Mean over the log points of the epoch."""
+    seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
 class RunOutputs:
     """Where the results of a run go."""
 

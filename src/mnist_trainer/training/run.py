@@ -38,6 +38,7 @@ from mnist_trainer.training.final_test import run_final_test
 from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
 from mnist_trainer.training.outputs import RunOutputs
+from mnist_trainer.training.pruning import ShouldPrune
 from mnist_trainer.training.reproduction import require_same_data
 from mnist_trainer.training.restore import (
     ResumePoint,
@@ -51,7 +52,7 @@ from mnist_trainer.training.tracking.composite import open_trackers
 from mnist_trainer.training.tracking.profiling import open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
 from mnist_trainer.training.trail import open_trail
-from mnist_trainer.training.trainer import ShouldPrune, Trainer
+from mnist_trainer.training.trainer import Trainer
 
 
 @unchanged_threads()
@@ -79,16 +80,13 @@ def train(
     trainer = prepare(config, folder, started, terminal, world, device)
     outputs = trainer.outputs
     if world.is_main_process:
-        folder.checksums.unlink(missing_ok=True)
-        record_latest(folder)
-        clear_failed_result(folder)
+        open_run(folder)
     hint = divergence_explained(config, folder, world)
     shown, trail = closing(outputs.terminal), closing(outputs.trail)
     with trail, outputs.tracker, trainer.interruption, shown, outputs.profile, hint:
         result = run_final_test(trainer, last=trainer.run(should_prune))
     if world.is_main_process:
-        write_json(folder.result, {**result.as_json(), "identity": config_hash(config.plain)})
-        write_checksums(folder)
+        record_result(trainer, result)
     outputs.terminal.finished(result, str(folder))
     if (number := trainer.interruption.requested) is not None:
         # Whoever started this process, a sweep or a script, must not go on to the next run.
@@ -150,10 +148,24 @@ def configured_device(config: RunConfig, world: World) -> Device:
     return select_device(device_for(config.trainer.engine, config.device), world.rank_info)
 
 
+def open_run(folder: RunFolder) -> None:
+    """Make it the latest run; what an earlier session has left as its result holds no longer."""
+    folder.checksums.unlink(missing_ok=True)
+    record_latest(folder)
+    clear_failed_result(folder)
+
+
 def clear_failed_result(folder: RunFolder) -> None:
     """Delete the failed result of an earlier session, now that the run goes on."""
     if not is_completed(folder.result):
         folder.result.unlink(missing_ok=True)
+
+
+def record_result(trainer: Trainer, result: Result) -> None:
+    """Write the result of a completed run, and the checksums of its files."""
+    folder, identity = trainer.outputs.folder, config_hash(trainer.config.plain)
+    write_json(folder.result, {**result.as_json(), "identity": identity})
+    write_checksums(folder)
 
 
 def make_training_images(

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from torch import Tensor
@@ -11,33 +11,19 @@ from mnist_trainer.compute.roofline import StepCost
 from mnist_trainer.compute.world import World
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.batches import TrainingImages
-from mnist_trainer.errors import DivergedError, InterruptedRunError, PrunedError
-from mnist_trainer.runs.metrics import Metrics
+from mnist_trainer.errors import DivergedError, InterruptedRunError
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.evaluation import EvalMetrics, Evaluator
 from mnist_trainer.training.finite import NonFiniteDetector
-from mnist_trainer.training.outputs import RunOutputs
+from mnist_trainer.training.outputs import EpochTraining, RunOutputs
+from mnist_trainer.training.pruning import ShouldPrune, stop_if_pruned
 from mnist_trainer.training.restore import ResumePoint
 from mnist_trainer.training.state import TrainingState, learning_rate
 from mnist_trainer.training.step import Step, StepOutput
 from mnist_trainer.training.tracking.terminal import EpochReport
 
 log = logging.getLogger(__name__)
-
-ShouldPrune = Callable[[int, Metrics], bool]
-"""Of an epoch and its validation metrics: whether a search gives the run up."""
-
-
-@dataclass(frozen=True)
-class EpochTraining:
-    """Results of training for an epoch."""
-
-    metrics: Metrics
-    gradient_norm: float
-    """Mean over the log points of the epoch."""
-    seconds: float
-    images_per_second: float
 
 
 @dataclass
@@ -61,7 +47,8 @@ class Trainer:
         self.settings = self.config.trainer
         self.progress = self.state.progress
         self.interruption = self.world.interruption()
-        self.interval_started = 0.0
+        self.first_batch = 0
+        self.epoch_started = self.interval_started = 0.0
 
     def run(self, should_prune: ShouldPrune | None = None) -> EvalMetrics:
         """Train all epochs; return the metrics of the last one that was evaluated.
@@ -75,53 +62,71 @@ class Trainer:
             MachineError: a file of the run could not be written.
             PrunedError: ``should_prune`` said so.
         """
+        self.start()
+        evaluation = EvalMetrics(None, None)
+        while not self.is_done:
+            evaluation = self.finish_epoch(self.train_epoch(), should_prune)
+        return evaluation
+
+    def start(self) -> None:
+        """Describe the run to the trackers; the set-up ends here."""
         if self.resume_point.step is None:
             first_images, _ = next(iter(self.data.epoch(0)))
             self.outputs.tracker.start(self.config, self.state.model, first_images)
         self.clock.mark_setup()
-        evaluation = EvalMetrics(None, None)
-        while self.progress.epoch < self.settings.epochs and not self.state.selection.should_stop:
-            training = self.train_epoch()
-            evaluation = self.evaluate_epoch()
-            self.end_epoch(training, evaluation)
-            self.stop_if_pruned(should_prune, evaluation.validation)
-        return evaluation
 
-    def stop_if_pruned(self, should_prune: ShouldPrune | None, validation: Metrics | None) -> None:
-        """Raise PrunedError where the search that this run is a trial of gives it up."""
-        epoch = self.progress.epoch
-        if validation is None or should_prune is None:
-            return
-        if should_prune(epoch, validation) and epoch < self.settings.epochs:
-            message = f"after epoch {epoch}, validation {100 * validation.accuracy:.2f} %"
-            raise PrunedError(message, epoch, validation)
+    @property
+    def is_done(self) -> bool:
+        """Whether all epochs are trained, or patience has run out."""
+        return self.progress.epoch >= self.settings.epochs or self.state.selection.should_stop
+
+    def finish_epoch(self, training: EpochTraining, prune: ShouldPrune | None) -> EvalMetrics:
+        """Evaluate, record and save; raise PrunedError where ``prune`` says so."""
+        evaluation = self.evaluate_epoch()
+        self.end_epoch(training, evaluation)
+        stop_if_pruned(prune, self.progress.epoch, self.settings.epochs, evaluation.validation)
+        return evaluation
 
     def train_epoch(self) -> EpochTraining:
         """Make one pass over the training images, or the rest of one."""
-        progress = self.progress
+        self.start_epoch()
+        with self.clock.measure("train"):
+            for images, labels in self.batches():
+                self.report_step(self.train_step(images, labels), len(labels))
+            return self.end_training()
+
+    def start_epoch(self) -> None:
+        """Show that an epoch begins, and read the clock."""
         self.outputs.terminal.epoch_started(
-            progress.epoch + 1, self.settings.epochs, self.data.steps_per_epoch
+            self.progress.epoch + 1, self.settings.epochs, self.data.steps_per_epoch
         )
         self.state.model.train()
-        started = self.interval_started = self.clock.now()
-        num_images = self.data.num_images - progress.batch * self.data.update_size
-        with self.clock.measure("train"):
-            for images, labels in self.data.epoch(progress.epoch, start=progress.batch):
-                output = self.train_step(images, labels)
-                self.outputs.on_step(len(labels) * self.world.size)
-                if self.is_log_step:
-                    self.log_interval(output)
-                if self.is_checkpoint_step:
-                    self.save()
-                self.stop_if_requested()
-            self.close_interval()
-            seconds = self.clock.now() - started
-        norms = progress.gradient_norms
+        self.first_batch = self.progress.batch
+        self.epoch_started = self.interval_started = self.clock.now()
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and labels of the updates that are left of the epoch."""
+        return self.data.epoch(self.progress.epoch, start=self.progress.batch)
+
+    def report_step(self, output: StepOutput, num_images: int) -> None:
+        """Log and save where this step is the one to do so; stop where that is requested."""
+        self.outputs.on_step(num_images * self.world.size)
+        if self.is_log_step:
+            self.log_interval(output)
+        if self.is_checkpoint_step:
+            self.save()
+        self.stop_if_requested()
+
+    def end_training(self) -> EpochTraining:
+        """The metrics of the epoch's training."""
+        self.close_interval()
+        seconds = self.clock.now() - self.epoch_started
+        norms = self.progress.gradient_norms
         return EpochTraining(
             self.state.epoch_accumulator.read(),
             sum(norms) / max(1, len(norms)),
             seconds,
-            num_images / max(seconds, 1e-9),
+            (self.data.num_images - self.first_batch * self.data.update_size) / max(seconds, 1e-9),
         )
 
     def train_step(self, images: Tensor, labels: Tensor) -> StepOutput:

@@ -39,13 +39,16 @@ EXTRAS = {
 }
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+VECTORIZED = "mnist_trainer.launch.hydra.vectorized_launcher.VectorizedLauncher"
+IN_THIS_PROCESS = (BASIC_LAUNCHER, VECTORIZED)
+"""Launchers that start no other processes."""
 PRUNERS = (
     *("Median", "Percentile", "Hyperband", "SuccessiveHalving", "Threshold", "Patient", "Nop"),
 )
 # What Hydra's section of a configuration may have instantiated.
 TARGETS = frozenset(
     {
-        *(BASIC_LAUNCHER, BASIC_SWEEPER, *EXTRAS),
+        *(*IN_THIS_PROCESS, BASIC_SWEEPER, *EXTRAS),
         *(f"optuna.samplers.{name}Sampler" for name in ("TPE", "Random", "CmaEs", "NSGAII")),
         *(f"optuna.pruners.{name}Pruner" for name in PRUNERS),
     }

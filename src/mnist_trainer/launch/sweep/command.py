@@ -10,12 +10,18 @@ from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log
-from hydra.types import RunMode
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError, ExitCode, UserError
 from mnist_trainer.launch.command import ResolvedCommand
-from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER, BASIC_SWEEPER, OPTUNA
+from mnist_trainer.launch.hydra.launchers import (
+    BASIC_SWEEPER,
+    IN_THIS_PROCESS,
+    OPTUNA,
+    VECTORIZED,
+)
 from mnist_trainer.launch.hydra.plugins import register_plugin
 from mnist_trainer.launch.hydra.private import hydra_context
 from mnist_trainer.launch.options import path_override
@@ -29,6 +35,7 @@ from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_dir, claim_sweep_fo
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.messages import counted
+from mnist_trainer.training.stacked.eligibility import require_stackable
 
 MULTIRUN = "multirun.yaml"
 FILE_COPY = "sweep_file.yaml"
@@ -63,14 +70,8 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         StoppedSweepError: asked to stop.
         ConfigError: another process is running the sweep.
     """
-    if command.launcher == BASIC_LAUNCHER and not _is_swept(command, "device"):
-        from mnist_trainer.compute.device import select_device
-
-        # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
-        # device there.
-        select_device(command.config.device)
-    until = command.line.until
-    if until:
+    _check_launcher(command)
+    if command.line.until:
         from mnist_trainer.launch.sweep.until import without_seed
 
         command = without_seed(command)
@@ -89,18 +90,35 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         except KeyboardInterrupt as stop:
             stop.__notes__ = [how_to_resume(sweep)]
             raise
-        # After the jobs: its statistics import NumPy, and a mistake is to be answered at once.
-        from mnist_trainer.launch.sweep.table import show
-
-        others = {job.folder.path for job in read_jobs(folder)} - {
-            job.folder.path for job in sweep.jobs
-        }
-        show(sweep.jobs, len(others), str(sweep), sweep.question)
-        if until:
-            from mnist_trainer.launch.sweep.until import show_decision
-
-            show_decision(folder)
+        _show_results(command, sweep)
         require_results(sweep)
+
+
+def _show_results(command: ResolvedCommand, sweep: Sweep) -> None:
+    """Print the table, and the verdicts where seeds were added until it was decided."""
+    # After the jobs: its statistics import NumPy, and a mistake is to be answered at once.
+    from mnist_trainer.launch.sweep.table import show
+
+    others = {job.folder.path for job in read_jobs(sweep.folder)} - {
+        job.folder.path for job in sweep.jobs
+    }
+    show(sweep.jobs, len(others), str(sweep), sweep.question)
+    if command.line.until:
+        from mnist_trainer.launch.sweep.until import show_decision
+
+        show_decision(sweep.folder)
+
+
+def _check_launcher(command: ResolvedCommand) -> None:
+    """Raise where no job of the sweep could run in this process, before there is a folder."""
+    if command.launcher == VECTORIZED:
+        require_stackable(command.config)
+    if command.launcher in IN_THIS_PROCESS and not _is_swept(command, "device"):
+        from mnist_trainer.compute.device import select_device
+
+        # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
+        # device there.
+        select_device(command.config.device)
 
 
 def _is_swept(command: ResolvedCommand, group: str) -> bool:
@@ -143,45 +161,76 @@ def removed_if_refused(folder: Path) -> Iterator[None]:
 def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
     """Let the configured sweeper choose the jobs, and the configured launcher run them."""
     config = _sweep_config(command, sweep)
-    context = hydra_context(command.loader)
-    register_plugin(config.hydra.launcher)
-    inner = Plugins.instance().instantiate_launcher(context, sweep_job, config)
+    inner = _configured_launcher(config, hydra_context(command.loader))
     launcher = ResumableLauncher(inner, sweep, command, config)
-    words: list[str] = list(config.hydra.overrides.task)
-    target = str(config.hydra.sweeper._target_)
     if command.line.until:
         from mnist_trainer.launch.sweep.until import launch_rounds
 
         OmegaConf.save(config, sweep.folder / MULTIRUN)
         launch_rounds(command, command.line.until, config, launcher)
-        return
-    if target == BASIC_SWEEPER:
-        jobs = command.jobs
-        blocks = [block.axes for block in jobs.blocks]
-        batches = list(grid(config, jobs.task_words, blocks, command.loader))
-        OmegaConf.save(config, sweep.folder / MULTIRUN)
-        if jobs.file:
-            shutil.copyfile(jobs.file.path, sweep.folder / FILE_COPY)
-        sweep.total = sum(map(len, batches))
-        _announce(sweep)
-        for batch in batches:
-            launcher.launch(batch, initial_job_idx=len(sweep.jobs))
-        return
+    elif config.hydra.sweeper._target_ == BASIC_SWEEPER:
+        _launch_grid(command, sweep, config, launcher)
+    else:
+        _launch_search(command, sweep, config, launcher)
+
+
+def _launch_grid(
+    command: ResolvedCommand, sweep: Sweep, config: DictConfig, launcher: ResumableLauncher
+) -> None:
+    """Run every combination of the values that were typed, or that the sweep file names."""
+    jobs = command.jobs
+    blocks = [block.axes for block in jobs.blocks]
+    batches = list(grid(config, jobs.task_words, blocks, command.loader))
+    OmegaConf.save(config, sweep.folder / MULTIRUN)
+    if jobs.file:
+        shutil.copyfile(jobs.file.path, sweep.folder / FILE_COPY)
+    sweep.total = sum(map(len, batches))
+    _announce(sweep)
+    for batch in batches:
+        launcher.launch(batch, initial_job_idx=len(sweep.jobs))
+
+
+def _launch_search(
+    command: ResolvedCommand, sweep: Sweep, config: DictConfig, launcher: ResumableLauncher
+) -> None:
+    """Let a sweeper that chooses as it goes choose the jobs."""
+    words: list[str] = list(config.hydra.overrides.task)
     sweep.total = int(config.hydra.sweeper.get("n_trials") or 0)
     _announce(sweep)
-    if target == OPTUNA:
+    if config.hydra.sweeper._target_ == OPTUNA:
         from mnist_trainer.launch.hydra.optuna_sweeper import OptunaSweeper
 
         OptunaSweeper(config, launcher, command.loader).sweep(words)
-    else:
-        sweeper: Any = Plugins.instance().instantiate_sweeper(
-            hydra_context=context, task_function=sweep_job, config=config
+        return
+    sweeper: Any = Plugins.instance().instantiate_sweeper(
+        hydra_context=hydra_context(command.loader), task_function=sweep_job, config=config
+    )
+    # Sweepers of plugins wrap one that is imported only when it is used.
+    while hasattr(sweeper, "sweeper"):
+        sweeper = sweeper.sweeper
+    sweeper.launcher = launcher
+    sweeper.sweep(arguments=words)
+
+
+def _configured_launcher(config: DictConfig, context: HydraContext) -> Launcher:
+    """The launcher that the configuration names, set up.
+
+    Raises:
+        ConfigError: it does not go with the sweeper.
+    """
+    if config.hydra.launcher._target_ != VECTORIZED:
+        register_plugin(config.hydra.launcher)
+        return Plugins.instance().instantiate_launcher(context, sweep_job, config)
+    from mnist_trainer.launch.hydra.vectorized_launcher import VectorizedLauncher
+
+    if config.hydra.sweeper._target_ != BASIC_SWEEPER:
+        raise ConfigError(
+            "hydra/launcher=vectorized: a sweeper that chooses as it goes tries few jobs at a time,"
+            " and prunes them one by one. Leave out hydra/sweeper, or hydra/launcher"
         )
-        # Sweepers of plugins wrap one that is imported only when it is used.
-        while hasattr(sweeper, "sweeper"):
-            sweeper = sweeper.sweeper
-        sweeper.launcher = launcher
-        sweeper.sweep(arguments=words)
+    launcher = VectorizedLauncher(config.hydra.launcher.stack_size)
+    launcher.setup(hydra_context=context, task_function=sweep_job, config=config)
+    return launcher
 
 
 def _sweep_config(command: ResolvedCommand, sweep: Sweep) -> DictConfig:

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -38,6 +38,7 @@ from mnist_trainer.launch.sweep.records import (
 from mnist_trainer.runs.faults import faults_of_the_machine
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.lock import folder_lock
+from mnist_trainer.system.log_file import log_to
 from mnist_trainer.system.signals import ignore_terminal, stop_signals_raise
 
 log = logging.getLogger(__name__)
@@ -83,31 +84,54 @@ def _attempt(config: DictConfig, job: Job, sweep: Sweep, started: float) -> None
     resuming, path = start_attempt(job), job.folder.path
     if sweep.is_here:
         print_line(started_line(job, resuming=resuming))
+    failures: list[BaseException] = []
     try:
         with (
+            failure_recorded(job, started) as failures,
             stops_with_sweep(sweep),
             folder_lock(path, "job", SECONDS_TO_WAIT),
             faults_of_the_machine(job.folder),
         ):
             settings = read_settings(config, HydraConfig.get())
             _train(settings, job, sweep, started, resuming=resuming)
-    except PrunedError as pruned:
-        log.info("Pruned %s", pruned)
-        record_pruned(job, pruned, time.perf_counter() - started)
     except KeyboardInterrupt:  # Before its first step: the next attempt begins where this one did.
         if sweep.is_here:
             raise
         log.info("The job was stopped before its first step.")
+    for failure in failures:
+        if isinstance(failure, InterruptedRunError) and sweep.is_here:
+            raise SweepStopped(failure) from failure
+
+
+@contextmanager
+def failure_recorded(
+    job: Job, started: float, log_file: Path | None = None
+) -> Iterator[list[BaseException]]:
+    """Record what is raised in the context as the end of a job, and go on after it.
+
+    Args:
+        started: ``time.perf_counter()`` when the job began.
+        log_file: of the job, where the log is not written to it anyway.
+
+    Yields:
+        A list to which the failure is added.
+    """
+    failures: list[BaseException] = []
+    try:
+        yield failures
+    except PrunedError as pruned:
+        log.info("Pruned %s", pruned)
+        record_pruned(job, pruned, time.perf_counter() - started)
     # Whatever the classes of a user raise is this job's failure, and only its.
     except (Exception, SystemExit) as error:
-        log.info("The job has ended early.", exc_info=error)
-        try:
-            if not is_finished(job):
-                record_failure(job, error, time.perf_counter() - started)
-        except UserError as unwritten:
-            log.warning("%s", unwritten)
-        if isinstance(error, InterruptedRunError) and sweep.is_here:
-            raise SweepStopped(error) from error
+        failures.append(error)
+        with nullcontext() if log_file is None else log_to(log_file):
+            log.info("The job has ended early.", exc_info=error)
+            try:
+                if not is_finished(job):
+                    record_failure(job, error, time.perf_counter() - started)
+            except UserError as unwritten:
+                log.warning("%s", unwritten)
 
 
 @contextmanager

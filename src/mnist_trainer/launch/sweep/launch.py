@@ -18,7 +18,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from mnist_trainer.errors import ConfigError, InterruptedRunError, MachineError, RefusedError
 from mnist_trainer.launch.command import ResolvedCommand
 from mnist_trainer.launch.composed import read_composed
-from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER
+from mnist_trainer.launch.hydra.launchers import IN_THIS_PROCESS, VECTORIZED
 from mnist_trainer.launch.options import path_override
 from mnist_trainer.launch.sweep.job import SweepStopped
 from mnist_trainer.launch.sweep.progress import Watcher, print_line, skipped_lines
@@ -38,6 +38,7 @@ from mnist_trainer.runs.config_hash import config_hash, unhashed_overrides
 from mnist_trainer.runs.folder import RunFolder, leading_number, run_label
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.signals import Interruption, blocked_in_children
+from mnist_trainer.training.stacked.eligibility import require_stackable
 
 PROCESS_DIED = (
     "Its process died, or was killed with that of another job: for want of memory, as a rule. It"
@@ -61,7 +62,8 @@ class ResumableLauncher(Launcher):
         self.loader = command.loader
         self.config = config
         self.fixed_keys = command.fixed_keys
-        self.in_this_process = command.launcher == BASIC_LAUNCHER
+        self.in_this_process = command.launcher in IN_THIS_PROCESS
+        self.vectorized = command.launcher == VECTORIZED
         self.found = {job.key: job for job in read_jobs(sweep.folder) if not _trained_on(job)}
         self.unrecorded = folders_without_record(sweep.folder)
         """Folders that may hold jobs of the sweep, and do not say which."""
@@ -157,18 +159,23 @@ class ResumableLauncher(Launcher):
         """The job that these words stand for: the one whose folder is there already, or a new one.
 
         Raises:
-            RefusedError: it would run what may not run; so nothing of the sweep does.
+            ConfigError: it would run what may not run, or cannot run as the launcher would have
+                it; so nothing of the sweep does.
         """
         settings = dict(_swept(words, self.fixed_keys))
         config, problem = None, None
         try:
             config = self.loader.compose_job(self.config, words)
-            hashed = config_hash(dict(read_composed(config).plain))
+            read = read_composed(config)
+            hashed = config_hash(dict(read.plain))
         except RefusedError:
             raise
         except ConfigError as error:
             # It has no settings to go by; what was typed has to do.
             problem, hashed = error, config_hash({"words": sorted(words)})
+        else:
+            if self.vectorized:
+                require_stackable(read)
         marks = unhashed_overrides(settings)
         there = self.found.get((hashed, tuple(sorted(marks.items()))))
         if there is None:
