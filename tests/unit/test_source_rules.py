@@ -16,7 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 EARLY = (
     "cli.arguments", "cli.eval", "cli.exit", "cli.export", "cli.help", "cli.passport",
     "cli.predict", "cli.train", "compute.distributed", "compute.ranks", "compute.world",
-    "config.allow_list",
+    "config.allow_list", "config.find_lr", "launch.find_lr.request",
     "runs.config_hash", "config.engine_rules", "config.ranges", "config.reader",
     "config.settings", "config.shipped", "errors", "inference.export.formats",
     "launch.command", "launch.options", "launch.hydra.guard", "launch.hydra.launchers",
