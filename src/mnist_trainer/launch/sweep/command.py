@@ -65,8 +65,7 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
         # device there.
         select_device(command.config.device)
-    until = command.line.until
-    if until:
+    if command.line.until:
         from mnist_trainer.launch.sweep.until import without_seed
 
         command = without_seed(command)
@@ -84,18 +83,22 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         except KeyboardInterrupt as stop:
             stop.__notes__ = [how_to_resume(sweep)]
             raise
-        # After the jobs: its statistics import NumPy, and a mistake is to be answered at once.
-        from mnist_trainer.launch.sweep.table import show
-
-        others = {job.folder.path for job in read_jobs(folder)} - {
-            job.folder.path for job in sweep.jobs
-        }
-        show(sweep.jobs, len(others), str(sweep))
-        if until:
-            from mnist_trainer.launch.sweep.until import show_decision
-
-            show_decision(folder)
+        _show_results(command, sweep)
         require_results(sweep)
+
+
+def _show_results(command: ResolvedCommand, sweep: Sweep) -> None:
+    """Print the table, and what was decided where seeds were added until it is."""
+    # After the jobs: its statistics import NumPy, and a mistake is to be answered at once.
+    from mnist_trainer.launch.sweep.table import show
+
+    mine = {job.folder.path for job in sweep.jobs}
+    others = {job.folder.path for job in read_jobs(sweep.folder)} - mine
+    show(sweep.jobs, len(others), str(sweep))
+    if command.line.until:
+        from mnist_trainer.launch.sweep.until import show_decision
+
+        show_decision(sweep.folder)
 
 
 def _is_swept(command: ResolvedCommand, group: str) -> bool:
