@@ -193,6 +193,8 @@ def measure(repeats: int) -> dict[str, Any]:
         false_rate("real runs, drawn anew", 60, step, halves(same, 60, repeats, rng)),
         false_rate("real runs, each used once", DISJOINT_MOST, step,
                    disjoint(same, DISJOINT_MOST, rng)),
+        false_rate("real runs, drawn anew", DISJOINT_MOST, step,
+                   halves(same, DISJOINT_MOST, repeats, np.random.default_rng(1))),
     ]  # fmt: skip
     paired = pools["128"] - pools["64"]
     few = min(len(same), len(pools["64"]))

@@ -20,7 +20,7 @@ EARLY = (
     "runs.config_hash", "config.engine_rules", "config.ranges", "config.reader",
     "config.settings", "config.shipped", "errors", "inference.export.formats",
     "launch.command", "launch.options", "launch.hydra.guard", "launch.hydra.launchers",
-    "launch.hydra.plugins", "launch.overrides", "launch.single",
+    "launch.hydra.plugins", "launch.overrides", "launch.seed_options", "launch.single",
     "launch.sweep.command", "launch.sweep.job", "launch.sweep.launch",
     "launch.sweep.progress", "launch.sweep.records",
     "models.formulas.activations", "runs.faults", "runs.folder", "runs.lookup", "runs.result",

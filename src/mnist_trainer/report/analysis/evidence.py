@@ -2,7 +2,7 @@
 of a run."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mnist_trainer.report.analysis.groups import Group, score_of, split_to_judge_by
@@ -23,30 +23,45 @@ def evidence_of_runs(groups: Sequence[Group]) -> Evidence | None:
     """
     completed = [group for group in groups if group.completed]
     split = split_to_judge_by([run for group in completed for run in group.runs])
-    scores = [_by_seed(group, split) for group in completed]
-    differences = [paired(scores[0], each) for each in scores[1:]] if scores else []
-    resolution = 1 / max(_images(completed, split), 1)
     notes = [f"Spread and time are those of the {split} accuracies of this sweep."]
-    sd = pooled(differences)
-    if sd and sd.degrees >= MIN_DEGREES:
-        notes.append(
-            f"Standard deviation of the difference of two runs with the same seed, from"
-            f" {counted(sum(map(len, differences)), 'pair')}: {_points(sd)}."
-        )
-    else:
-        sd = pooled([list(each.values()) for each in scores], math.sqrt(2))
-        if sd is None:
-            return None
-        notes.append(
-            "Too few pairs with the same seed: the standard deviation within the groups, times"
-            f" √2 for a difference of two independent runs: {_points(sd)}."
-        )
+    sd = _spread([_by_seed(group, split) for group in completed], notes)
+    if sd is None:
+        return None
+    resolution = 1 / max(_images(completed, split), 1)
     if sd.value < resolution:
         sd = DifferenceSd(resolution, sd.degrees)
         notes.append("A standard deviation below one image counts as one image.")
     seconds = [group.seconds.mean for group in completed if group.seconds]
     a_seed = sum(seconds) if len(seconds) == len(completed) else None
+    if a_seed is not None and len(completed) == 1:
+        a_seed *= 2  # As if it were compared with another recipe of the same cost.
     return Evidence(sd, max(2, len(completed)), a_seed, tuple(notes))
+
+
+def _spread(scores: Sequence[Mapping[int, float]], notes: list[str]) -> DifferenceSd | None:
+    """The standard deviation of a difference, from the pairs where there are enough, else from the
+    groups; None where neither says anything.
+
+    Args:
+        scores: accuracies by seed, of each recipe.
+        notes: takes a note on where it is from.
+    """
+    differences = [paired(scores[0], each) for each in scores[1:]] if scores else []
+    sd = pooled(differences)
+    if sd and sd.degrees >= MIN_DEGREES:
+        pairs = counted(sum(map(len, differences)), "pair")
+        notes.append(
+            "Standard deviation of the difference of two runs with the same seed, from"
+            f" {pairs}: {_points(sd)}."
+        )
+        return sd
+    sd = pooled([list(each.values()) for each in scores], math.sqrt(2))
+    if sd:
+        notes.append(
+            "Too few pairs with the same seed: the standard deviation within the groups, times"
+            f" √2 for a difference of two independent runs: {_points(sd)}."
+        )
+    return sd
 
 
 def _by_seed(group: Group, split: str) -> dict[int, float]:
