@@ -29,7 +29,7 @@ MAX_BYTES = 128 * 2**20
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FilmImages:
     """The images that every snapshot looks at."""
 
@@ -40,16 +40,12 @@ class FilmImages:
     labels: NDArray[np.uint8]
     """(N,)."""
 
-    def __eq__(self, other: object) -> bool:
+    def same_as(self, other: "FilmImages") -> bool:
         return (
-            isinstance(other, FilmImages)
-            and self.split == other.split
+            self.split == other.split
             and np.array_equal(self.positions, other.positions)
             and np.array_equal(self.labels, other.labels)
         )
-
-    def __hash__(self) -> int:
-        return hash((self.split, self.positions.tobytes()))
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class Projection:
         return np.asarray((activations.astype(np.float32) - self.mean) @ self.axes.T, np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """The network after a number of updates."""
 
@@ -83,6 +79,12 @@ class Snapshot:
     """Of the last hidden layer, (N, W); None once they are projected."""
     points: Floats | None = None
     """Their projection, (N, 2)."""
+
+    def projected(self, projection: Projection) -> "Snapshot":
+        """The snapshot with points in place of activations."""
+        if self.activations is None:
+            return self
+        return replace(self, activations=None, points=projection(self.activations))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -106,13 +108,8 @@ class Film:
         """The film with points: projected, where it is not, by the components of its last snapshot;
         at most ``SNAPSHOTS``, those whose steps lie closest together left out."""
         projection = self.projection or principal_components(self.snapshots[-1].activations)
-        snapshots = tuple(
-            replace(each, activations=None, points=projection(each.activations))
-            if each.activations is not None
-            else each
-            for each in thinned(self.snapshots)
-        )
-        return replace(self, snapshots=snapshots, projection=projection)
+        kept = tuple(each.projected(projection) for each in thinned(self.snapshots))
+        return replace(self, snapshots=kept, projection=projection)
 
     def up_to(self, step: int) -> "Film":
         """The film without the snapshots behind a step."""

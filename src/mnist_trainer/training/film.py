@@ -118,16 +118,16 @@ class FilmRecorder(NoFilm):
     def finish(self, step: int, model: nn.Module) -> None:
         if self.film.snapshots[-1].step != step:
             self._record(step, model)
-        if not self.is_written or self.film.projection is None:
-            self.film, self.is_written = self.film.projected(), False
-            self.flush()
+        finished = self.film.projected()
+        self.is_written &= finished.snapshots == self.film.snapshots
+        self.film = finished
+        self.flush()
 
     def _record(self, step: int, model: nn.Module) -> None:
         made = self.camera.snapshot(step, model)
-        if self.film.projection is not None and made.activations is not None:
+        if self.film.projection is not None:
             # A finished run that goes on: the projection stays the one that it has.
-            points = self.film.projection(made.activations)
-            made = replace(made, activations=None, points=points)
+            made = made.projected(self.film.projection)
         self.film = replace(self.film, snapshots=(*self.film.snapshots, made))
         self.is_written = False
 
@@ -156,7 +156,7 @@ def open_film(
     fresh = Film(chosen, steps_per_epoch, (), None)
     step = state.progress.step
     film = (earlier_snapshots(folder, step, camera, state) if step else None) or fresh
-    if film.images != chosen:
+    if not film.images.same_as(chosen):
         log.warning("%s: of other images, so the film begins anew at step %d.", folder.film, step)
         film = fresh
     return FilmRecorder(folder, camera, film, steps_per_epoch * config.trainer.epochs)
