@@ -30,8 +30,10 @@ examples:
   mnist-export outputs/latest --format onnx
   mnist-export outputs/latest --format safetensors --output digits.safetensors
   mnist-export outputs/latest --format html --output digits.html
+  mnist-export outputs/latest --format lesson
 
-Beside a file of weights a model card is written. Without --output it is RUN/export/model.SUFFIX."""
+Beside a file of weights a model card is written. Without --output it is RUN/export/model.SUFFIX,
+of a lesson RUN/export/lesson.html."""
 
 
 def main() -> None:
@@ -40,7 +42,7 @@ def main() -> None:
         arguments = parse(typed_words())
         form = FORMATS[arguments.format]
         located = locate_checkpoint(arguments.run, arguments.checkpoint)
-        path = output_path(arguments.output, located.home, form.suffix)
+        path = output_path(arguments.output, located.home, form.suffix, form.stem)
         require_packages(f"--format {arguments.format}", *form.modules)
         limit_openmp_spinning()
         from mnist_trainer.inference.loading import load_run
@@ -77,18 +79,19 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def output_path(asked: str | None, home: Path, suffix: str) -> Path:
+def output_path(asked: str | None, home: Path, suffix: str, stem: str = "model") -> Path:
     """The file to write.
 
     Raises:
         ConfigError: its ending is that of another format.
         MachineError: there is something else in its place, or nothing can be written there.
     """
-    path = home / "export" / f"model{suffix}" if asked is None else Path(asked)
+    name = f"{stem}{suffix}"
+    path = home / "export" / name if asked is None else Path(asked)
     # A slash at the end names a folder, which may still be to be made.
     is_folder = asked is not None and asked.endswith(SEPARATORS)
     if path.is_dir() or is_folder:
-        path = path / f"model{suffix}"
+        path = path / name
     if path.suffix != suffix:
         raise ConfigError(
             f"--output {path}: a file of this format ends in {suffix}. Type: --output"

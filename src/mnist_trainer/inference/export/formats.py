@@ -35,6 +35,8 @@ class Format:
     about: str
     modules: tuple[str, ...]
     """Modules of the extra ``onnx`` that it needs."""
+    stem: str = "model"
+    """Name of the file where none is chosen, without the suffix."""
 
     def load(self) -> Export:
         """The function that writes the format."""
@@ -61,5 +63,12 @@ FORMATS = {
         ".html",
         "a page to draw digits on; the network runs in the browser, offline",
         (),
+    ),
+    "lesson": Format(
+        "mnist_trainer.inference.export.lesson_page:write_lesson",
+        ".html",
+        "a page for a class: how this network computes, learns and fails; offline",
+        (),
+        "lesson",
     ),
 }
