@@ -182,16 +182,27 @@ def write_film(path: Path, film: Film) -> None:
         return
     fine = filters.size <= FINE_NUMBERS
     whole, unit = quantized(filters, 32767 if fine else 127)
-    points, point_unit = quantized(np.stack([each.points for each in snapshots]), 32767)  # type: ignore[misc]
+    maps = [each.points for each in snapshots if each.points is not None]
+    centres, units, points = zip(*map(_quantized_points, maps), strict=True)
     arrays |= {
         "filters": whole.astype(np.int16 if fine else np.int8),
-        "points": points.astype(np.int16),
-        "units": np.array([unit, point_unit], np.float64),
+        "filter_unit": np.array(unit),
+        # Each snapshot in its own range: those of the start lie in a small part of the last one's.
+        "points": np.stack(points),
+        "centres": np.stack(centres),
+        "point_units": np.array(units),
         "mean": film.projection.mean,
         "axes": film.projection.axes,
         "explained": np.array(film.projection.explained),
     }
     write_npz(path, arrays, compressed=True)
+
+
+def _quantized_points(points: Floats) -> tuple[Array, float, Array]:
+    """The mean of points (N, 2), and the unit and the whole numbers of what lies around it."""
+    centre = points.astype(np.float64).mean(axis=0)
+    whole, unit = quantized(points - centre, 32767)
+    return centre, unit, whole.astype(np.int16)
 
 
 def read_film(path: Path) -> Film | None:
@@ -214,9 +225,12 @@ def read_film(path: Path) -> Film | None:
 
 def _film_of(arrays: dict[str, Array]) -> Film:
     is_projected = "points" in arrays
-    units = [float(each) for each in arrays["units"]] if is_projected else [1.0, 1.0]
-    filters = (arrays["filters"] * np.float64(units[0])).astype(np.float32)
-    points = (arrays["points"] * np.float64(units[1])).astype(np.float32) if is_projected else None
+    unit = float(arrays["filter_unit"]) if is_projected else 1.0
+    filters = (arrays["filters"] * np.float64(unit)).astype(np.float32)
+    points = None
+    if is_projected:
+        spread = arrays["points"] * arrays["point_units"].astype(np.float64)[:, None, None]
+        points = (spread + arrays["centres"].astype(np.float64)[:, None]).astype(np.float32)
     count = len(arrays["steps"])
     snapshots = tuple(
         Snapshot(
@@ -239,7 +253,7 @@ def _film_of(arrays: dict[str, Array]) -> Film:
         mean, axes = (arrays[name].astype(np.float32) for name in ("mean", "axes"))
         projection = Projection(mean, axes, float(arrays["explained"]))
     steps_per_epoch = int(arrays["steps_per_epoch"])
-    return Film(images, steps_per_epoch, snapshots, projection, units[0] if is_projected else 0.0)
+    return Film(images, steps_per_epoch, snapshots, projection, unit if is_projected else 0.0)
 
 
 def _problem(film: Film) -> str | None:
