@@ -156,7 +156,7 @@ def quantized(values: Array, most: int) -> tuple[NDArray[np.int64], float]:
     """Values as whole multiples of a unit, of at most ``most`` in absolute value, and the unit."""
     largest = float(np.abs(values).max(initial=0))
     unit = float(np.float32(largest / most)) or 1.0
-    return np.rint(values / unit).clip(-most, most).astype(np.int64), unit
+    return np.rint(values.astype(np.float64) / unit).clip(-most, most).astype(np.int64), unit
 
 
 def write_film(path: Path, film: Film) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from mnist_trainer.data.loading import load_splits
 from mnist_trainer.errors import ConfigError, DataError
 from mnist_trainer.inference.export.lesson_data import Part, array_part, images_part
 from mnist_trainer.runs.film import Film, FilmImages, read_film
-from mnist_trainer.runs.metric_records import MetricRecord, read_records
+from mnist_trainer.runs.trail import read_trail
 from mnist_trainer.training.film import choose_images
 
 if TYPE_CHECKING:
@@ -68,18 +69,16 @@ def film_part(film: Film, trained: "TrainedModel") -> Part:
 
 
 def training_curve(trained: "TrainedModel") -> list[list[float]]:
-    """Step and training loss at the log points, thinned; empty where they are not known."""
-    try:
-        records, _ = read_records(trained.folder.metrics) if trained.folder else ([], [])
-    except DataError:
+    """Step and training loss, means over steps that lie close together on a logarithmic scale;
+    empty where they are not known."""
+    trail = None if trained.folder is None else read_trail(trained.folder.trail)
+    losses = trail.losses if trail else {}
+    found = sorted((step, loss) for step, loss in losses.items() if np.isfinite(loss))
+    if not found:
         return []
-    kept = [_point(each) for each in records if (each.kind, each.split) == ("interval", "train")]
-    points = [each for each in kept if each is not None]
-    return points[:: -(-len(points) // CURVE_POINTS) or 1]
-
-
-def _point(record: MetricRecord) -> list[float] | None:
-    return None if record.loss is None else [record.step, record.loss]
+    scale = CURVE_POINTS / np.log1p(found[-1][0])
+    groups = [list(group) for _, group in groupby(found, lambda e: int(scale * np.log1p(e[0])))]
+    return [[float(each) for each in np.mean(group, axis=0)] for group in groups]
 
 
 def _finite(value: float) -> float | None:
