@@ -58,6 +58,7 @@ export function mountDesk(container, lesson) {
   lesson.showImage = showImage;
   lesson.showNext = show;
   lesson.board = board;
+  lesson.draw = answerDrawing;
   lesson.frames = () => frames;
   lesson.settled = () => new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); });
 
