@@ -40,7 +40,7 @@ function block(count, kh, kw) {
 
 export class Atlas {
   // source: the shape of what the step's weights meet, before it was flattened.
-  constructor(step, output, source, room, label) {
+  constructor(step, output, source, room, label, isPointedAt = true) {
     this.step = step;
     this.shape = output;
     this.filter = filterShape(step, source);
@@ -53,7 +53,8 @@ export class Atlas {
       made.style.height = `${height}px`;
       return made;
     };
-    this.canvas = canvas(scale, { class: "maps", tabindex: 0, role: "application", "aria-label": label });
+    const role = isPointedAt ? { tabindex: 0, role: "application" } : { role: "img" };
+    this.canvas = canvas(scale, { class: "maps", ...role, "aria-label": label });
     this.mark = el("div", { class: "mark", hidden: true });
     this.frame = el("div", { class: "source", hidden: true });
     this.element = el("div", { class: "atlas" }, this.mark, this.frame);

@@ -1,8 +1,8 @@
 // View 1: all layers while drawing; pointing at a unit writes its sum out.
 import { Atlas } from "./atlas.js";
 import { el, fill, number } from "./dom.js";
-import { explain, followed, placeOf } from "./explain.js";
-import { largest, onTheme } from "./paint.js";
+import { explain, followed } from "./explain.js";
+import { onTheme } from "./paint.js";
 import { mountSum } from "./sum.js";
 import { trace } from "./forward.js";
 
@@ -29,21 +29,25 @@ export function mount(container, lesson) {
   container.append(el("p", { class: "note" }, texts.about), sum.element);
   const list = el("div", { class: "layers" });
   container.append(list);
-  let selected = null;
+  let selected = null, width = 0;
 
   function build() {
     list.replaceChildren();
+    sight.disconnect();
     rows.length = 0;
+    width = container.clientWidth;
     const room = Math.max(240, container.clientWidth - 36);
     lesson.network.steps.forEach((step, i) => {
       if (step.type === "flatten") return;
       const { title, shape, name } = captionOf(lesson, i, blank);
       const atlas = new Atlas(step, blank[i + 1], sourceShape(lesson.network, blank, i), room, `${title}, ${shape}. ${texts.keys}`);
       const range = el("span", { class: "range" });
-      list.append(el("div", { class: "layer" }, el("h3", {}, title, " ", el("small", {}, shape, name ? ` · ${name} ` : " ", range)), el("div", { class: "box" }, atlas.element)));
-      const row = { i, step, atlas, range };
-      listen(row);
+      const element = el("div", { class: "layer" }, el("h3", {}, title, " ", el("small", {}, shape, name ? ` · ${name} ` : " ", range)), el("div", { class: "box" }, atlas.element));
+      const row = { i, step, atlas, range, element, isSeen: false };
+      list.append(element);
       rows.push(row);
+      listen(row);
+      sight.observe(element);
     });
   }
 
@@ -72,7 +76,7 @@ export function mount(container, lesson) {
 
   function showSelected() {
     if (!selected) return;
-    const { i, unit } = selected, values = lesson.answer?.values ?? blank;
+    const { i, unit } = selected, values = currentValues();
     const explained = explain(lesson.network, values, i, unit);
     lesson.explained = { i, ...explained };
     sum.show(i, explained, followed(lesson.network, values, i, unit), values);
@@ -81,7 +85,8 @@ export function mount(container, lesson) {
 
   function outlineAll(i, { place, window: area }) {
     for (const row of rows) row.atlas.mark.hidden = row.atlas.frame.hidden = true;
-    rows.find((row) => row.i === i).atlas.outline(rows.find((row) => row.i === i).atlas.mark, place.channel, place.y, place.x, 1, 1);
+    const { atlas } = rows.find((row) => row.i === i);
+    atlas.outline(atlas.mark, place.channel, place.y, place.x, 1, 1);
     const before = rows.filter((row) => row.i < i).at(-1);
     if (!area || !before) return;
     const channel = sum.channel() ?? place.channel;
@@ -89,22 +94,35 @@ export function mount(container, lesson) {
   }
   sum.onChannel(showSelected);
 
+  // Layers out of sight are painted when they come into sight.
+  const sight = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const row = rows.find(({ element }) => element === target);
+      if (!row) continue;
+      row.isSeen = isIntersecting;
+      if (isIntersecting) paint(row);
+    }
+  }, { rootMargin: "100px" });
+  const currentValues = () => lesson.answer?.values ?? blank;
+  function paint({ i, atlas, range }) {
+    range.textContent = `±${number(atlas.paint(currentValues()[i + 1].data), 2)}`;
+  }
+  function paintWeights() {
+    for (const { i, atlas } of rows) if (atlas.filter) atlas.paintFilters(lesson.network.steps[i].weight);
+  }
+
   let later = 0;
   function update(change) {
-    const values = lesson.answer?.values ?? blank;
-    if (change === "open") build();
-    if (change !== "image") for (const { step, atlas } of rows) if (step.weight) atlas.paintFilters(lesson.network.steps.find(({ name }) => name === step.name).weight);
-    for (const { i, atlas, range } of rows) {
-      const scale = atlas.paint(values[i + 1].data);
-      range.textContent = `±${number(scale, 2)}`;
-    }
+    if (change === "open" && width !== container.clientWidth) build();
+    if (change !== "image") paintWeights();
+    for (const row of rows) if (row.isSeen) paint(row);
     // The numbers follow a little later than the pictures: they are not on the way of a stroke.
-    later ||= setTimeout(() => { later = 0; showSelected(); }, 60);
+    later ||= setTimeout(() => { later = 0; showSelected(); }, 80);
   }
   onTheme(() => update("network"));
-  addEventListener("resize", () => { if (!container.hidden) { update("open"); } });
+  addEventListener("resize", () => { if (!container.hidden) update("open"); });
   update("open");
   const first = rows.find(({ step }) => step.weight) ?? rows[0], shape = blank[first.i + 1];
   select(first.i, Math.floor(shape.height / 2) * shape.width + Math.floor(shape.width / 2));
-  return { update: (change) => { if (change !== "open" || !rows.length) update(change); else { update("network"); } }, select, rows, selected: () => selected, largest, placeOf };
+  return { update, select };
 }
