@@ -1,6 +1,6 @@
 // View 1: all layers while drawing; pointing at a unit writes its sum out.
 import { Atlas } from "./atlas.js";
-import { el, fill, number } from "./dom.js";
+import { el, fill, number, setText } from "./dom.js";
 import { explain, followed } from "./explain.js";
 import { onTheme } from "./paint.js";
 import { mountSum } from "./sum.js";
@@ -104,11 +104,16 @@ export function mount(container, lesson) {
     }
   }, { rootMargin: "100px" });
   const currentValues = () => lesson.answer?.values ?? blank;
-  function paint({ i, atlas, range }) {
-    range.textContent = `±${number(atlas.paint(currentValues()[i + 1].data), 2)}`;
+  function paint(row) {
+    row.scale = row.atlas.paint(currentValues()[row.i + 1].data);
   }
   function paintWeights() {
     for (const { i, atlas } of rows) if (atlas.filter) atlas.paintFilters(lesson.network.steps[i].weight);
+  }
+
+  function showNumbers() {
+    for (const { scale, range } of rows) if (scale !== undefined) setText(range, `±${number(scale, 2)}`);
+    showSelected();
   }
 
   let later = 0;
@@ -117,7 +122,7 @@ export function mount(container, lesson) {
     if (change !== "image") paintWeights();
     for (const row of rows) if (row.isSeen) paint(row);
     // The numbers follow a little later than the pictures: they are not on the way of a stroke.
-    later ||= setTimeout(() => { later = 0; showSelected(); }, 80);
+    later ||= setTimeout(() => { later = 0; showNumbers(); }, 80);
   }
   onTheme(() => update("network"));
   addEventListener("resize", () => { if (!container.hidden) update("open"); });

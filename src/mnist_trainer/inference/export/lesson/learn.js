@@ -1,14 +1,14 @@
 // View 3: how it learns: p - y, the gradient of each layer, one step of stochastic gradient descent.
 import { Atlas } from "./atlas.js";
 import { backward, crossEntropy, stepped } from "./backward.js";
-import { el, fill, inPortions, labelled, number, percent } from "./dom.js";
+import { el, fill, fixed, inPortions, labelled, number, percent } from "./dom.js";
 import { answerTo, countCorrect } from "./forward.js";
 import { captionOf, sourceShape } from "./layers.js";
 import { largest, onTheme, paintSigned } from "./paint.js";
 
 export const id = "learn";
 export const available = () => true;
-const PAUSE = 150, RATES = { least: -4, most: 1, step: 0.1, start: -2 };
+const PAUSE = 150, RATES = { least: -4, most: 1, step: 0.1, start: -3 };
 
 const norm = (values) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
 const normOf = (gradients) => Math.hypot(...gradients.flatMap(({ weight, bias }) => [weight, bias]).filter(Boolean).map(norm));
@@ -59,12 +59,12 @@ function errorSection(lesson, texts, state, update) {
     state.gradient.forEach((error, i) => {
       const y = Number(i === state.label);
       rows[i].classList.toggle("best", Boolean(y));
-      [number(probabilities[i]), String(y), number(error)].forEach((text, k) => { cells[i][k].textContent = text; });
+      [fixed(probabilities[i]), String(y), fixed(error)].forEach((text, k) => { cells[i][k].textContent = text; });
       bars[i].style.width = `${50 * Math.abs(error)}%`;
       bars[i].style.left = error < 0 ? `${50 - 50 * Math.abs(error)}%` : "50%";
       bars[i].classList.toggle("negative", error < 0);
     });
-    loss.textContent = fill(texts.loss, { p: number(probabilities[state.label], 4), loss: number(state.loss, 4) });
+    loss.textContent = fill(texts.loss, { p: fixed(probabilities[state.label], 4), loss: fixed(state.loss, 4) });
   }
   return { element, show, update };
 }
@@ -75,7 +75,7 @@ function stepSection(lesson, texts, state) {
   const take = el("button", { type: "button", id: "take", onclick: step }, texts.take), back = el("button", { type: "button", id: "set-back", onclick: setBack }, texts.set_back);
   const element = el("section", { class: "part" }, el("h2", {}, texts.step), el("p", { class: "note" }, texts.step_about), el("div", { class: "row" }, ...labelled(texts.rate, rate), shown, take, back),
     el("div", { class: "scroll" }, el("table", { class: "terms", id: "step" }, el("caption", {}, texts.step_caption), el("thead", {}, el("tr", {}, el("td"), ...texts.before_after.map((name) => el("th", { scope: "col" }, name)))), table)), note);
-  let taken = 0, stop = () => {}, right = null;
+  let taken = 0, stop = () => {};
   const chosen = () => 10 ** Number(rate.value);
 
   function show() {
@@ -91,8 +91,8 @@ function stepSection(lesson, texts, state) {
     table.replaceChildren(
       row(fill(texts.probability_of, { name: lesson.classNames[state.label] }), percent(before.probabilities[state.label], 2), percent(after.probabilities[state.label], 2)),
       row(texts.answer, lesson.classNames[before.best], lesson.classNames[after.best]),
-      row(texts.loss_row, number(state.loss, 4), number(next, 4)),
-      row(texts.expected, "", number(state.loss - chosen() * state.norm ** 2, 4)));
+      row(texts.loss_row, fixed(state.loss, 4), fixed(next, 4)),
+      row(texts.expected, "", fixed(state.loss - chosen() * state.norm ** 2, 4)));
     count();
   }
   function step() {
@@ -108,23 +108,24 @@ function stepSection(lesson, texts, state) {
     document.getElementById("take").focus();
   }
 
-  // How many of the built-in images the network that answers now gets right, counted between frames.
+  // How many of the built-in images the network gets right, as trained and now, counted between frames.
   const known = new WeakMap();
   async function count() {
-    const { images, labels } = await lesson.part("samples"), network = lesson.network;
-    stop();
+    const { images, labels } = await lesson.part("samples"), number = labels.values.length, waiting = [lesson.networks[0], lesson.network];
     let at = 0, correct = 0;
-    const tell = () => {
-      right = known.get(network);
-      const values = { steps: taken, right, count: labels.values.length, before: known.get(lesson.networks[0]) };
-      note.textContent = fill(lesson.isChanged ? texts.steps_taken : texts.as_trained, values);
-    };
-    if (known.has(network)) { tell(); return; }
+    stop();
     stop = inPortions(() => {
-      correct += countCorrect(network, images.values, labels.values, at, at + 1);
-      at++;
-      return at === labels.values.length;
-    }, () => { known.set(network, correct); tell(); });
+      while (waiting.length && known.has(waiting[0])) waiting.shift();
+      if (!waiting.length) return true;
+      correct += countCorrect(waiting[0], images.values, labels.values, at, at + 1);
+      if (++at < number) return false;
+      known.set(waiting.shift(), correct);
+      at = correct = 0;
+      return !waiting.length;
+    }, () => {
+      const values = { steps: taken, right: known.get(lesson.network), count: number, before: known.get(lesson.networks[0]) };
+      note.textContent = fill(lesson.isChanged ? texts.steps_taken : texts.as_trained, values);
+    });
   }
   return { element, show };
 }
