@@ -1,22 +1,25 @@
 // The desk: the sheet to draw on, what the network is shown, and its answer.
 import { FAINTEST, place } from "../page/placement.js";
 import { SIDE, drawingSheet } from "../page/strokes.js";
-import { el, fill, percent } from "./dom.js";
+import { el, fill, percent, setText } from "./dom.js";
 import { imageAt } from "./forward.js";
 import { paintGrey } from "./paint.js";
 
+const WHITE = 0xffffffff;
+
 // The 28x28 bytes of a drawing on the white sheet, as picture.js finds them; null for an empty sheet.
 export function imageOfSheet({ data }) {
-  const ink = { height: SIDE, width: SIDE, data: new Float64Array(SIDE * SIDE) };
+  const ink = { height: SIDE, width: SIDE, data: new Float64Array(SIDE * SIDE) }, words = new Uint32Array(data.buffer), drawn = [];
   let most = 0;
-  for (let i = 0; i < ink.data.length; i++) {
+  for (let i = 0; i < words.length; i++) {
+    if (words[i] === WHITE) continue;
     const off = 255 - data[4 * i];
-    if (off === 0) continue;
     ink.data[i] = off;
+    drawn.push(i);
     if (off > most) most = off;
   }
   if (most < FAINTEST) return null;
-  for (let i = 0; i < ink.data.length; i++) ink.data[i] /= most;
+  for (const i of drawn) ink.data[i] /= most;
   return place(ink);
 }
 
@@ -58,6 +61,7 @@ export function mountDesk(container, lesson) {
   lesson.showImage = showImage;
   lesson.showNext = show;
   lesson.board = board;
+  lesson.draw = answerDrawing;
   lesson.frames = () => frames;
   lesson.settled = () => new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); });
 
@@ -85,11 +89,11 @@ function answerPanel(lesson) {
     paintGrey(seen, lesson.image);
     rows.forEach(({ row, bar, share }, i) => {
       row.classList.toggle("best", i === answer?.best);
-      bar.style.width = `${answer ? 100 * answer.probabilities[i] : 0}%`;
-      share.textContent = answer ? percent(answer.probabilities[i]) : "";
+      bar.style.transform = `scaleX(${answer ? answer.probabilities[i] : 0})`;
+      setText(share, answer ? percent(answer.probabilities[i]) : "");
     });
-    verdict.textContent = answer ? lesson.classNames[answer.best] : "?";
-    right.textContent = answer && lesson.label !== null ? fill(texts.right, { label: lesson.classNames[lesson.label] }) : "";
+    setText(verdict, answer ? lesson.classNames[answer.best] : "?");
+    setText(right, answer && lesson.label !== null ? fill(texts.right, { label: lesson.classNames[lesson.label] }) : "");
     lesson.say(answer ? `${lesson.classNames[answer.best]}, ${percent(answer.probabilities[answer.best], 0)}` : texts.empty);
   });
   return el("div", { id: "answer", class: lesson.classNames.some((name) => name.length > 2) ? "small" : "" },

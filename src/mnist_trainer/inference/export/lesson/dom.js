@@ -32,6 +32,14 @@ export function number(value, digits = 3) {
   return text.replaceAll("-", "\u2212");
 }
 
+// As many digits whatever the size: what is small enough is 0.000.
+export const fixed = (value, digits = 3) => value.toFixed(digits).replace("-", "\u2212");
+
+// What is already there is left alone: it would have to be laid out again.
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
 // Work in portions between frames: step() until it says that it is done; the returned function stops it.

@@ -1,6 +1,9 @@
 // The page: desk, guide, and a tab for each view.
+import { backward, crossEntropy, oneHot, stepped } from "./backward.js";
 import { mountDesk } from "./desk.js";
 import { el, fill, number, percent } from "./dom.js";
+import { explain } from "./explain.js";
+import { answerTo, countCorrect, loadNetwork, parametersOf, withParameters } from "./forward.js";
 import { createLesson } from "./lesson.js";
 import * as layers from "./layers.js";
 import * as why from "./why.js";
@@ -59,7 +62,9 @@ function showFacts(lesson) {
 
 async function start() {
   const lesson = await createLesson(JSON.parse(document.getElementById("payload").textContent));
-  globalThis.lesson = lesson;  // For the console of a curious reader, and for tests.
+  // For the console of a curious reader, and for tests.
+  globalThis.lesson = lesson;
+  lesson.tools = { answerTo, backward, countCorrect, crossEntropy, explain, loadNetwork, oneHot, parametersOf, stepped, withParameters };
   showFacts(lesson);
   mountDesk(document.getElementById("desk"), lesson);
   mountTabs(lesson);
