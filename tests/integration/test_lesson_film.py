@@ -168,12 +168,12 @@ BREAK = """(async (settings) => {
   const scores = document.getElementById("break-scores");
   while (scores.dataset.done !== "yes") await new Promise((resolve) => setTimeout(resolve, 10));
   const {images, labels} = await lesson.part("held_out"), logits = [];
-  for (let i = 0; i < labels.values.length; i++) {
+  for (let i = 0; i < labels.values.length; i += 5) {
     lesson.setImage(images.values.subarray(784 * i, 784 * i + 784).slice(), labels.values[i]);
     logits.push(Array.from(lesson.answer.logits));
   }
   return {logits, images: Array.from(images.values),
-    right: document.getElementById("break-right").textContent,
+    right: document.getElementById("break-score").textContent,
     interval: document.getElementById("break-interval").textContent, isChanged: lesson.isChanged};
 })"""
 
@@ -233,7 +233,7 @@ def test_breaking_equals_python(
     moved[..., rows, columns] = held_out.images[..., back[0], back[1]]
     with torch.no_grad():
         logits = broken(pair[0], settings)(pair[0].prepare(moved).double())
-    difference = float(np.abs(np.array(shown["logits"]) - logits.numpy()).max())
+    difference = float(np.abs(np.array(shown["logits"]) - logits[::5].numpy()).max())
     print(f"largest difference of the logits: {difference:.1e}")
     assert difference <= 1e-5
     correct = int((logits.argmax(dim=1) == held_out.labels).sum())

@@ -14,9 +14,9 @@ const columnsOf = (canvas) => (canvas.clientWidth < 480 ? 10 : 20);
 export function mount(container, lesson) {
   const texts = lesson.texts.views.break, sorted = magnitudes(lesson.networks[0]);
   const settings = { ...UNBROKEN };
-  let held = null, stop = () => {}, answers = [], wrong = [], nextWrong = 0, base = null, own = false, waiting = 0;
+  let held = null, stop = () => {}, wrong = [], nextWrong = 0, base = null, own = false, waiting = 0;
 
-  const right = el("strong", { id: "break-right" }), before = el("strong", { id: "break-before" });
+  const shareNow = el("strong", { id: "break-score" }), before = el("strong", { id: "break-before" });
   const told = el("span", { id: "break-interval" }), contact = el("canvas", { id: "contact", width: 560, height: 280, role: "img", onclick: choose });
   const scores = el("div", { class: "scores", id: "break-scores" });
   const controls = panelOf(texts, settings, changed);
@@ -31,9 +31,13 @@ export function mount(container, lesson) {
   lesson.part("held_out").then((part) => {
     held = part;
     const split = texts[part.split];
-    scores.append(el("div", {}, right, el("span", {}, texts.now), " ", told), el("div", {}, before, el("span", {}, texts.before)));
+    scores.append(el("div", {}, shareNow, el("span", {}, texts.now), " ", told), el("div", {}, before, el("span", {}, texts.before)));
     container.append(contact, el("p", { class: "note" }, texts.contact_note), el("p", { class: "note" }, fill(texts.split_note, { split })));
-    score();
+    scoreAll(lesson.networks[0], (i) => imageAt(part.images.values, i), (answers) => {
+      const labels = part.labels.values, count = labels.length;
+      before.textContent = fill(texts.of, { right: answers.filter((best, i) => best === labels[i]).length, count });
+      score();
+    });
   });
 
   // At most one change in a frame, however fast a slider moves.
@@ -54,30 +58,29 @@ export function mount(container, lesson) {
   function score() {
     if (!held) return;
     stop();
-    const { network } = lesson, labels = held.labels.values, count = labels.length;
     scores.dataset.done = "no";
-    let i = 0;
-    answers = [];
-    stop = inPortions(() => {
-      answers.push(answerTo(network, imageShown(i)).best);
-      return ++i === count;
-    }, () => { finish(labels, count); });
+    stop = scoreAll(lesson.network, imageShown, finish);
+  }
+
+  function scoreAll(network, image, done) {
+    const answers = [], count = held.labels.values.length;
+    return inPortions(() => answers.push(answerTo(network, image(answers.length)).best) === count, () => done(answers));
   }
 
   const imageShown = (i) => moved(imageAt(held.images.values, i), settings.right, settings.down);
 
-  function finish(labels, count) {
+  function finish(answers) {
+    const labels = held.labels.values, count = labels.length;
     wrong = [...labels.keys()].filter((i) => answers[i] !== labels[i]);
     nextWrong = 0;
     const number = count - wrong.length, [low, high] = interval(number, count);
-    right.textContent = fill(texts.of, { right: number, count });
+    shareNow.textContent = fill(texts.of, { right: number, count });
     told.textContent = fill(texts.interval, { low: percent(low), high: percent(high) });
-    if (!before.textContent && lesson.network === lesson.networks[0] && !settings.right && !settings.down) before.textContent = right.textContent;
     showWrong.disabled = !wrong.length;
     paintContact(contact, held, imageShown, new Set(wrong));
     contact.setAttribute("aria-label", fill(texts.contact_label, { wrong: wrong.length, count }));
     scores.dataset.done = "yes";
-    lesson.say(`${right.textContent}, ${told.textContent}`);
+    lesson.say(`${shareNow.textContent}, ${told.textContent}`);
   }
 
   function show(i) {

@@ -147,7 +147,7 @@ function drawPoints(canvas, film, names, at, isAlike, moved = 0) {
     if (!many) return;
     context.strokeStyle = themeColour("card");
     context.strokeText(names[label], x / many, y / many);
-    context.fillStyle = classColour(label);
+    context.fillStyle = themeColour("ink");
     context.fillText(names[label], x / many, y / many);
   });
 }
@@ -184,7 +184,7 @@ function drawMatrix(canvas, film, names, at) {
     for (let column = 0; column < size; column++) {
       const times = table[row * size + column], x = left + side * (column + 1), y = side * (row + 1);
       if (!times) continue;
-      context.globalAlpha = 0.15 + 0.6 * (times / most);
+      context.globalAlpha = 0.3 + 0.5 * (times / most);
       context.fillStyle = row === column ? accent : "#d2691e";
       context.fillRect(x + 1, y + 1, side - 2, side - 2);
       context.globalAlpha = 1;
