@@ -30,8 +30,8 @@ MOST_FLOAT32 = 220_000
 """Numbers of all networks of a page up to which they are written as float32."""
 MOST_EXACT = 1024
 """Numbers of a tensor up to which it stays float32 in a page of 16 bits a number."""
-MOST_NUMBERS = 700_000
-"""Numbers of all networks of a page; more do not fit into 2 MB in 16 bits each."""
+MOST_NUMBERS = 600_000
+"""Numbers of all networks of a page: in 16 bits each, with the rest of the page, below 2 MB."""
 
 Part = dict[str, Any]
 
