@@ -123,7 +123,7 @@ def expected(trained: TrainedModel, image: np.ndarray[Any, Any], bits: int) -> d
     gradients = torch.autograd.grad(loss, [pixels, *parameters.values()])
     with torch.no_grad():
         for tensor, gradient in zip(parameters.values(), gradients[1:], strict=True):
-            tensor -= RATE * gradient
+            tensor.sub_(RATE * gradient)
         logits = model(trained.transforms.apply_fixed(pixels))[0]
     return {
         "activations": activations,

@@ -36,7 +36,8 @@ def read(part: dict[str, Any]) -> NDArray[Any]:
     kind = np.dtype(part["type"])
     planes = np.frombuffer(zlib.decompress(base64.b64decode(part["data"])), np.uint8)
     ordered = np.ascontiguousarray(planes.reshape(kind.itemsize, -1).T)
-    return ordered.reshape(-1).view(kind).reshape(part["shape"])
+    array: NDArray[Any] = ordered.reshape(-1).view(kind).reshape(part["shape"])
+    return array
 
 
 def make(compose: Compose, data_root: Path, folder: Path, *words: str) -> TrainedModel:
