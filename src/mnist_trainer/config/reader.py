@@ -38,7 +38,7 @@ CLOSED_GROUPS = {
     "tracker": TrackerSettings,
 }
 # Settings that came after the first version: folders of runs of that time lack them.
-LATER: dict[str, dict[str, Any]] = {"data": {"per_class": None}, "trainer": {"adversary": None}}
+LATER: dict[str, Any] = {"data": {"per_class": None}, "trainer": {"adversary": None, "film": False}}
 OPEN_GROUPS = ("model", "loss", "optimizer", "scheduler")
 # Groups that reach into the others and leave no key of their own.
 OVERLAY_GROUPS = ("experiment", "debug")

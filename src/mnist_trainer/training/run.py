@@ -37,6 +37,7 @@ from mnist_trainer.training.description import log_run_summary, write_descriptio
 from mnist_trainer.training.engines.distillation import DistillationEngine
 from mnist_trainer.training.engines.select import make_engine
 from mnist_trainer.training.evaluation import Evaluator
+from mnist_trainer.training.film import NoFilm, open_film
 from mnist_trainer.training.final_test import run_final_test
 from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
@@ -137,7 +138,9 @@ def prepare(
     log_run_summary(config, splits, device, model, layers, terminal, world)
     clock = Clock(device, started, resume_point.seconds)
     evaluator = make_evaluator(config, splits, transforms, criterion, device, clock, world)
-    outputs = open_outputs(config, folder, checkpoints, resume_point, device, terminal, world)
+    film = open_film(config, splits, transforms, evaluator, state, folder, data.steps_per_epoch)
+    main = world.is_main_process
+    outputs = open_outputs(config, folder, checkpoints, resume_point, device, terminal, film, main)
     return Trainer(
         config, state, data, step, detector, evaluator, outputs, clock, resume_point, world
     )
@@ -272,7 +275,8 @@ def open_outputs(
     resume_point: ResumePoint,
     device: Device,
     terminal: Terminal,
-    world: World,
+    film: NoFilm,
+    is_main: bool,
 ) -> RunOutputs:
     """Open the files and displays that the run writes to."""
     tracker = open_trackers(
@@ -280,9 +284,8 @@ def open_outputs(
         folder,
         kept_bytes=resume_point.metrics_bytes,
         last_step=resume_point.step,
-        is_main_process=world.is_main_process,
+        is_main_process=is_main,
     )
-    profile = open_profile(config.tracker, folder, device, terminal, world.is_main_process)
-    step, is_main = resume_point.step or 0, world.is_main_process
-    trail = open_trail(folder, step, config.reproduce, terminal, is_main)
-    return RunOutputs(folder, checkpoints, tracker, profile, terminal, trail)
+    profile = open_profile(config.tracker, folder, device, terminal, is_main)
+    trail = open_trail(folder, resume_point.step or 0, config.reproduce, terminal, is_main)
+    return RunOutputs(folder, checkpoints, tracker, profile, terminal, trail, film)

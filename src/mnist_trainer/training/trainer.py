@@ -75,6 +75,7 @@ class Trainer:
         if self.resume_point.step is None:
             first_images, _ = next(iter(self.data.epoch(0)))
             self.outputs.tracker.start(self.config, self.state.model, first_images)
+        self.outputs.film.start(self.progress.step, self.state.eval_model)
         self.clock.mark_setup()
         evaluation = EvalMetrics(None, None)
         while self.progress.epoch < self.settings.epochs and not self.state.selection.should_stop:
@@ -82,6 +83,7 @@ class Trainer:
             evaluation = self.evaluate_epoch()
             self.end_epoch(training, evaluation)
             self.stop_if_pruned(should_prune, evaluation.validation)
+        self.outputs.film.finish(self.progress.step, self.state.eval_model)
         return evaluation
 
     def stop_if_pruned(self, should_prune: ShouldPrune | None, validation: Metrics | None) -> None:
@@ -130,6 +132,7 @@ class Trainer:
             self.require_finite()
         self.state.scheduler.step()
         self.outputs.trail.add(self.progress.step, output.loss, self.state.model)
+        self.outputs.film.add(self.progress.step, self.state.eval_model)
         return output
 
     def require_finite(self) -> None:
@@ -250,6 +253,7 @@ class Trainer:
         """Save the last checkpoint, and the best one where this is the best."""
         self.require_finite()
         self.outputs.trail.flush(on_disk=True)
+        self.outputs.film.flush()
         state = {
             **self.state.state_dict(),
             "weights": self.state.weights(),

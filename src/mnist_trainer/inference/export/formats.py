@@ -4,10 +4,6 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mnist_trainer.inference.trained_model import TrainedModel
 
 ELSEWHERE = "--output PATH"
 
@@ -22,7 +18,8 @@ class Exported:
     """What was verified: name and value."""
 
 
-Export = Callable[["TrainedModel", Path], Exported]
+Export = Callable[..., Exported]
+"""Of a ``TrainedModel`` and the path to write; a lesson also takes a second ``TrainedModel``."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from mnist_trainer.inference.export.lesson_data import (
     network_part,
     test_network,
 )
+from mnist_trainer.inference.export.lesson_film import film_of, film_part, held_out_part
 from mnist_trainer.models.summary import count_parameters
 from mnist_trainer.system.files import atomic_write
 
@@ -29,24 +30,35 @@ if TYPE_CHECKING:
     from mnist_trainer.inference.trained_model import TrainedModel
 
 LESSON = Path(__file__).parent / "lesson"
-STYLES = (LESSON.parent / "page" / "style.css", LESSON / "lesson.css")
+STYLES = (
+    LESSON.parent / "page" / "style.css",
+    LESSON / "lesson.css",
+    LESSON / "experiments.css",
+)
 
 
-def write_lesson(trained: "TrainedModel", path: Path) -> Exported:
+def write_lesson(
+    trained: "TrainedModel", path: Path, other: "TrainedModel | None" = None
+) -> Exported:
     """Write the lesson of a trained network.
 
+    Args:
+        other: a second network, that answers to the same drawing.
+
     Raises:
-        ConfigError: the network has a part that the page cannot compute, or too many parameters.
+        ConfigError: a network has a part that the page cannot compute, or too many parameters; or
+            the two have other classes.
         DataError: the data set of the run cannot be read.
         MachineError: the file cannot be written.
     """
-    content = lesson_page([trained]).encode("utf-8")
+    networks = [trained] if other is None else [trained, other]
+    content = lesson_page(networks).encode("utf-8")
     with atomic_write(path, len(content), elsewhere=ELSEWHERE) as file:
         file.write(content)
-    bits = bits_for([trained])
+    bits = bits_for(networks)
     kept = "float32" if bits == 32 else "16 bits each; the page computes with the rounded ones"
     findings = (
-        ("network", f"{count_parameters(trained.model):,} parameters, {kept}"),
+        *(("network", f"{count_parameters(e.model):,} parameters, {kept}") for e in networks),
         ("size", f"{len(content) / 1000:,.0f} kB, everything in one file; it contacts no server"),
     )
     return Exported((path,), findings)
@@ -83,4 +95,8 @@ def payload(networks: "Sequence[TrainedModel]") -> dict[str, Any]:
         "mistakes": images_part(tested[0].mistakes),
         "neighbours": images_part(neighbours(tested[0].trained)),
     }
+    film = film_of(networks[0])
+    parts["held_out"] = held_out_part(networks, film)
+    if film is not None:
+        parts["film"] = film_part(film, networks[0])
     return {"networks": [network_part(each, bits) for each in tested], "parts": parts}
