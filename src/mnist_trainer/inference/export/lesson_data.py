@@ -20,7 +20,7 @@ from mnist_trainer.runs.metrics import wilson_interval
 if TYPE_CHECKING:
     from mnist_trainer.inference.trained_model import TrainedModel
 
-SAMPLES = 200
+SAMPLES = 100
 """Test images to try a network on: the first of them."""
 NEIGHBOURS_PER_CLASS = 30
 """Training images of each class that are searched for the nearest: the first of them."""

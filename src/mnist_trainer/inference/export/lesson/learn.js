@@ -111,7 +111,7 @@ function stepSection(lesson, texts, state) {
   // How many of the built-in images the network gets right, as trained and now, counted between frames.
   const known = new WeakMap();
   async function count() {
-    const { images, labels } = await lesson.part("samples"), number = labels.values.length, waiting = [lesson.networks[0], lesson.network];
+    const { images, labels, split } = await lesson.part("held_out"), number = labels.values.length, waiting = [lesson.networks[0], lesson.network];
     let at = 0, correct = 0;
     stop();
     stop = inPortions(() => {
@@ -123,7 +123,7 @@ function stepSection(lesson, texts, state) {
       at = correct = 0;
       return !waiting.length;
     }, () => {
-      const values = { steps: taken, right: known.get(lesson.network), count: number, before: known.get(lesson.networks[0]) };
+      const values = { steps: taken, right: known.get(lesson.network), count: number, before: known.get(lesson.networks[0]), images: texts.images[split] };
       note.textContent = fill(lesson.isChanged ? texts.steps_taken : texts.as_trained, values);
     });
   }
