@@ -20,7 +20,7 @@ from mnist_trainer.runs.metrics import wilson_interval
 if TYPE_CHECKING:
     from mnist_trainer.inference.trained_model import TrainedModel
 
-SAMPLES = 200
+SAMPLES = 100
 """Test images to try a network on: the first of them."""
 NEIGHBOURS_PER_CLASS = 30
 """Training images of each class that are searched for the nearest: the first of them."""
@@ -28,8 +28,10 @@ MISTAKES = 24
 """Test images that the network gets wrong, the first of them."""
 MOST_FLOAT32 = 220_000
 """Numbers of all networks of a page up to which they are written as float32."""
-MOST_NUMBERS = 700_000
-"""Numbers of all networks of a page; more do not fit into 2 MB in 16 bits each."""
+MOST_EXACT = 1024
+"""Numbers of a tensor up to which it stays float32 in a page of 16 bits a number."""
+MOST_NUMBERS = 600_000
+"""Numbers of all networks of a page: in 16 bits each, with the rest of the page, below 2 MB."""
 
 Part = dict[str, Any]
 
@@ -86,17 +88,27 @@ def images_part(images: LabelledImages) -> Part:
 
 
 def numbers_part(pieces: list[NDArray[np.float32]], bits: int) -> Part:
-    """The numbers of a network: float32 as they are, or in 16 bits: whole multiples of a step, one
-    step for each tensor."""
+    """The numbers of a network, a tensor after the other: float32 as they are, or in 16 bits.
+
+    In 16 bits a tensor is whole multiples of a step of its own; small tensors (step 0) stay as they
+    are, in ``exact``.
+    """
     if bits == 32:
         return array_part(np.concatenate(pieces))
-    steps = [float(np.abs(piece).max(initial=0)) / 32767 or 1.0 for piece in pieces]
-    whole = [np.rint(piece / step) for piece, step in zip(pieces, steps, strict=True)]
-    part = array_part(np.concatenate(whole).astype(np.int16))
+    steps = [0.0 if len(piece) <= MOST_EXACT else step_of(piece) for piece in pieces]
+    pairs = list(zip(pieces, steps, strict=True))
+    whole = [np.rint(piece / step) if step else np.zeros_like(piece) for piece, step in pairs]
+    exact = [np.empty(0, np.float32), *(piece for piece, step in pairs if not step)]
     return {
-        **part,
-        "steps": [[len(piece), step] for piece, step in zip(pieces, steps, strict=True)],
+        **array_part(np.concatenate(whole).astype(np.int16)),
+        "steps": [[len(piece), step] for piece, step in pairs],
+        "exact": array_part(np.concatenate(exact)),
     }
+
+
+def step_of(values: NDArray[np.float32]) -> float:
+    """The step with which the largest value becomes 32,767."""
+    return float(np.abs(values).max()) / 32767 or 1.0
 
 
 def bits_for(trained: "list[TrainedModel]") -> int:
@@ -114,10 +126,19 @@ def bits_for(trained: "list[TrainedModel]") -> int:
     return 32 if count <= MOST_FLOAT32 else 16
 
 
-def network_part(tested: TestedNetwork, bits: int) -> Part:
-    """A network: its layers, its numbers, and what is known of its run."""
-    trained, config = tested.trained, tested.trained.config
+def layers_part(trained: "TrainedModel", bits: int) -> Part:
+    """A network alone, as ``forward.js`` loads it.
+
+    Raises:
+        ConfigError: the page cannot compute a part of it.
+    """
     description, packer = pack(trained)
+    return {**description, "numbers": numbers_part(packer.pieces, bits)}
+
+
+def network_part(tested: TestedNetwork, bits: int) -> Part:
+    """A network, and what is known of its run."""
+    trained, config = tested.trained, tested.trained.config
     low, high = wilson_interval(tested.num_correct, len(tested.test))
     facts = {
         "model": config.model.choice,
@@ -131,20 +152,22 @@ def network_part(tested: TestedNetwork, bits: int) -> Part:
         "test_interval": [low, high],
         "bits": bits,
     }
-    return {**description, "facts": facts, "numbers": numbers_part(packer.pieces, bits)}
+    return {**layers_part(trained, bits), "facts": facts}
 
 
 def rounded(trained: "TrainedModel", bits: int) -> dict[str, Tensor]:
     """The parameters of a network by name, as a page with so many bits a number holds them."""
-    tensors = dict(trained.model.named_parameters())
-    if bits == 32:
-        return {name: tensor.detach() for name, tensor in tensors.items()}
-    return {name: _rounded(tensor.detach()) for name, tensor in tensors.items()}
+    return {
+        name: tensor.detach() if bits == 32 else _rounded(tensor.detach())
+        for name, tensor in trained.model.named_parameters()
+    }
 
 
 def _rounded(tensor: Tensor) -> Tensor:
-    step = float(tensor.abs().max()) / 32767 or 1.0
-    return (tensor.float() / step).round() * step
+    if tensor.numel() <= MOST_EXACT:
+        return tensor
+    step = step_of(tensor.float().numpy())
+    return (tensor.float() / step).round().double() * step
 
 
 def neighbours(trained: "TrainedModel") -> LabelledImages:

@@ -14,11 +14,13 @@ export async function decode(part) {
   return { shape: part.shape, values: new Type(bytes.buffer) };  // Little-endian, as every browser's machine is.
 }
 
-// The numbers of a network as Float64Array: float32, or whole multiples of the step of their tensor.
+// The numbers of a network as Float64Array: float32, or whole multiples of the step of their tensor; step 0 marks a tensor that is
+// kept in `exact`.
 export async function decodeNumbers(part) {
-  const { values } = await decode(part);
-  const numbers = Float64Array.from(values);
-  let at = 0;
-  for (const [count, step] of part.steps ?? []) for (const end = at + count; at < end; at++) numbers[at] *= step;
+  const numbers = Float64Array.from((await decode(part)).values);
+  if (!part.steps) return numbers;
+  const exact = (await decode(part.exact)).values;
+  let at = 0, taken = 0;
+  for (const [count, step] of part.steps) for (const end = at + count; at < end; at++) numbers[at] = step ? numbers[at] * step : exact[taken++];
   return numbers;
 }

@@ -21,6 +21,9 @@ export function labelled(text, control) {
   return [el("label", { for: control.id }, text), control];
 }
 
+// What may be wider than the page scrolls inside itself, by keyboard, too.
+export const scrolling = (label, child, name = "scroll") => el("div", { class: name, tabindex: 0, role: "region", "aria-label": label }, child);
+
 // "{a} of {b}" with the values of an object.
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 

@@ -43,7 +43,7 @@ export function mount(container, lesson) {
       const atlas = new Atlas(step, blank[i + 1], sourceShape(lesson.network, blank, i), room, `${title}, ${shape}. ${texts.keys}`);
       const range = el("span", { class: "range" });
       const element = el("div", { class: "layer" }, el("h3", {}, title, " ", el("small", {}, shape, name ? ` · ${name} ` : " ", range)), el("div", { class: "box" }, atlas.element));
-      const row = { i, step, atlas, range, element, isSeen: false };
+      const row = { i, step, atlas, range, element, isSeen: false, last: 0 };
       list.append(element);
       rows.push(row);
       listen(row);
@@ -58,17 +58,18 @@ export function mount(container, lesson) {
       if (unit >= 0) select(i, unit);
     });
     atlas.element.addEventListener("pointerdown", () => atlas.canvas.focus());
-    atlas.canvas.addEventListener("focus", () => { if (selected?.i !== i) select(i, 0); });
+    // The focus alone chooses nothing: it also passes by on the way to somewhere else.
     atlas.canvas.addEventListener("keydown", (event) => {
       if (!KEYS.includes(event.key)) return;
       event.preventDefault();
-      select(i, atlas.moved(selected.unit, event.key));
+      select(i, selected.i === i ? atlas.moved(selected.unit, event.key) : row.last);
     });
   }
 
   function select(i, unit) {
     if (selected?.i === i && selected.unit === unit) return;
     selected = { i, unit };
+    rows.find((row) => row.i === i).last = unit;
     sum.forget();
     showSelected();
     lesson.say(sum.spoken());

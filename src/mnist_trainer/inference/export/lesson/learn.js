@@ -1,7 +1,7 @@
 // View 3: how it learns: p - y, the gradient of each layer, one step of stochastic gradient descent.
 import { Atlas } from "./atlas.js";
 import { backward, crossEntropy, stepped } from "./backward.js";
-import { el, fill, fixed, inPortions, labelled, number, percent } from "./dom.js";
+import { el, fill, fixed, inPortions, labelled, number, percent, scrolling } from "./dom.js";
 import { answerTo, countCorrect } from "./forward.js";
 import { captionOf, sourceShape } from "./layers.js";
 import { largest, onTheme, paintSigned } from "./paint.js";
@@ -52,7 +52,7 @@ function errorSection(lesson, texts, state, update) {
   const head = el("tr", {}, ...texts.columns.map((name) => el("th", { scope: "col" }, name)), el("td"));
   const loss = el("p", { id: "loss" });
   const element = el("section", { class: "part" }, el("h2", {}, texts.error), el("p", { class: "note" }, texts.error_about), el("div", { class: "row" }, ...labelled(texts.label, select)),
-    el("div", { class: "scroll" }, el("table", { class: "terms", id: "error" }, el("caption", {}, texts.error_caption), el("thead", {}, head), el("tbody", {}, ...rows))), loss);
+    scrolling(texts.error_caption, el("table", { class: "terms", id: "error" }, el("caption", {}, texts.error_caption), el("thead", {}, head), el("tbody", {}, ...rows))), loss);
   function show() {
     const { probabilities } = lesson.answer;
     select.value = state.label;
@@ -74,7 +74,7 @@ function stepSection(lesson, texts, state) {
   const shown = el("output", { for: "rate", id: "rate-shown" }), table = el("tbody"), note = el("p", { class: "note", id: "step-note", role: "status" });
   const take = el("button", { type: "button", id: "take", onclick: step }, texts.take), back = el("button", { type: "button", id: "set-back", onclick: setBack }, texts.set_back);
   const element = el("section", { class: "part" }, el("h2", {}, texts.step), el("p", { class: "note" }, texts.step_about), el("div", { class: "row" }, ...labelled(texts.rate, rate), shown, take, back),
-    el("div", { class: "scroll" }, el("table", { class: "terms", id: "step" }, el("caption", {}, texts.step_caption), el("thead", {}, el("tr", {}, el("td"), ...texts.before_after.map((name) => el("th", { scope: "col" }, name)))), table)), note);
+    scrolling(texts.step_caption, el("table", { class: "terms", id: "step" }, el("caption", {}, texts.step_caption), el("thead", {}, el("tr", {}, el("td"), ...texts.before_after.map((name) => el("th", { scope: "col" }, name)))), table)), note);
   let taken = 0, stop = () => {};
   const chosen = () => 10 ** Number(rate.value);
 
@@ -111,7 +111,7 @@ function stepSection(lesson, texts, state) {
   // How many of the built-in images the network gets right, as trained and now, counted between frames.
   const known = new WeakMap();
   async function count() {
-    const { images, labels } = await lesson.part("samples"), number = labels.values.length, waiting = [lesson.networks[0], lesson.network];
+    const { images, labels, split } = await lesson.part("held_out"), number = labels.values.length, waiting = [lesson.networks[0], lesson.network];
     let at = 0, correct = 0;
     stop();
     stop = inPortions(() => {
@@ -123,7 +123,7 @@ function stepSection(lesson, texts, state) {
       at = correct = 0;
       return !waiting.length;
     }, () => {
-      const values = { steps: taken, right: known.get(lesson.network), count: number, before: known.get(lesson.networks[0]) };
+      const values = { steps: taken, right: known.get(lesson.network), count: number, before: known.get(lesson.networks[0]), images: texts.images[split] };
       note.textContent = fill(lesson.isChanged ? texts.steps_taken : texts.as_trained, values);
     });
   }
@@ -140,7 +140,7 @@ function gradientSection(lesson, texts, state) {
     rows = lesson.network.steps.map((step, i) => ({ step, i })).filter(({ step }) => step.weight).reverse().map(({ step, i }) => {
       const { title, shape, name } = captionOf(lesson, i, values), facts = el("small");
       const atlas = new Atlas(step, values[i + 1], sourceShape(lesson.network, values, i), room, title, false);
-      list.append(el("div", { class: "layer" }, el("h3", {}, title, " ", facts), el("div", { class: "box" }, atlas.element)));
+      list.append(el("div", { class: "layer" }, el("h3", {}, title, " ", facts), scrolling(title, atlas.element, "box")));
       return { i, name, shape, atlas, facts };
     });
   }

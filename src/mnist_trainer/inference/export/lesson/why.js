@@ -1,5 +1,5 @@
 // View 2: why this answer: logits to probabilities, what counts, what is similar, what would change it.
-import { el, fill, inPortions, labelled, number, percent } from "./dom.js";
+import { el, fill, inPortions, labelled, number, percent, scrolling } from "./dom.js";
 import { FeatureIndex, Path, featuresOf, occlusion, saliency } from "./evidence.js";
 import { imageAt } from "./forward.js";
 import { largest, onTheme, paintGrey, paintSigned } from "./paint.js";
@@ -35,7 +35,7 @@ function softmaxSection(lesson, texts) {
   const body = rows.map(({ head: name, cells }) => el("tr", {}, name, ...cells));
   const table = el("table", { class: "terms", id: "softmax" }, el("caption", {}, texts.softmax_caption), el("thead", {}, head), el("tbody", {}, ...body),
     el("tfoot", {}, el("tr", {}, el("th", { scope: "row" }, texts.total), el("td"), el("td"), sum, el("td", {}, "100 %"))));
-  const element = el("section", { class: "part" }, el("h2", {}, texts.softmax), el("p", { class: "note" }, texts.softmax_about), el("div", { class: "scroll" }, table));
+  const element = el("section", { class: "part" }, el("h2", {}, texts.softmax), el("p", { class: "note" }, texts.softmax_about), scrolling(texts.softmax_caption, table));
   function quick() {
     const { logits, probabilities, best } = lesson.answer, most = logits[best];
     const powers = logits.map((logit) => Math.exp(logit - most));
@@ -48,8 +48,8 @@ function softmaxSection(lesson, texts) {
   return { element, quick };
 }
 
-function classSelect(lesson, text, changed) {
-  const select = el("select", { onchange: changed }, ...lesson.classNames.map((name, i) => el("option", { value: i }, name)));
+function classSelect(lesson, text, changed, id = null) {
+  const select = el("select", { id, onchange: changed }, ...lesson.classNames.map((name, i) => el("option", { value: i }, name)));
   return { select, row: el("div", { class: "row" }, ...labelled(text, select)) };
 }
 
@@ -113,7 +113,7 @@ function nearestSection(lesson, texts) {
 
 function pathSection(lesson, texts) {
   let path = null, stop = () => {};
-  const { select, row } = classSelect(lesson, texts.target, reset);
+  const { select, row } = classSelect(lesson, texts.target, reset, "target");
   const before = square(texts.before), change = square(texts.change), after = square(texts.after), scale = el("span"), note = el("p", { class: "note", id: "path", role: "status" });
   const once = el("button", { type: "button", onclick: () => { path.step(STEP_LENGTH); show(); } }, texts.one_step);
   const all = el("button", { type: "button", id: "until", onclick: run }, texts.until);
