@@ -1,8 +1,10 @@
 """The lesson's film, broken network and two networks: the page shows what Python computes."""
 
 import copy
+import dataclasses
 import json
 import os
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,12 +31,15 @@ from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.metrics import wilson_interval
 from mnist_trainer.training.run import train
 from tests.browser import Browser, browser, find_browser
+from tests.integration.test_lesson import AXE, REQUIRED
 
 PROGRAM = find_browser()
 pytestmark = pytest.mark.skipif(
     PROGRAM is None and os.environ.get("MNIST_TRAINER_REQUIRE_ALL") != "1",
     reason="no Chromium here; Debian's package chromium has it",
 )
+VIEWS = ("film", "break", "compare")
+WITHOUT_AXE = "no axe-core here: npm pack --pack-destination build axe-core@4.10.3"
 WORDS = (
     "device=cpu",
     "data.train_limit=640",
@@ -70,25 +75,14 @@ def pair(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Trai
 
 @pytest.fixture(scope="module")
 def tab(pair: list[TrainedModel], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The lesson of both, opened; ``tab.asked`` are the addresses that it was asked for."""
+    """The lesson of both, opened."""
     assert PROGRAM is not None, "no Chromium here; Debian's package chromium has it"
     page = tmp_path_factory.mktemp("page") / "lesson.html"
     write_lesson(pair[0], page, pair[1])
     with browser(PROGRAM) as opened:
-        received = opened.receive
-        asked: list[str] = []
-
-        def receive() -> dict[str, Any]:
-            message = received()
-            if message.get("method") == "Network.requestWillBeSent":
-                asked.append(message["params"]["request"]["url"])
-            return message
-
-        opened.receive = receive  # type: ignore[method-assign]
         opened.do("Network.enable")
         opened.open(page)
         opened.value("ready.then(() => 0)")
-        opened.asked = asked  # type: ignore[attr-defined]
         yield opened
 
 
@@ -277,23 +271,44 @@ def test_two_networks_answer_to_one_stroke(
 
 
 def test_no_view_is_wider_than_a_phone_and_none_contacts_anything(tab: Browser) -> None:
-    for view in ("film", "break", "compare"):
-        tab.do(
-            "Emulation.setDeviceMetricsOverride",
-            width=360,
-            height=800,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
+    for view in VIEWS:
+        shown_at(tab, "light", 360)
         tab.value(f"lesson.open('{view}')")
         assert tab.value("document.documentElement.scrollWidth <= 360"), view
     tab.do("Emulation.clearDeviceMetricsOverride")
-    asked: list[str] = tab.asked  # type: ignore[attr-defined]
-    assert [url[:8] for url in asked] == ["file:///"]
+    asked = [each for each in tab.events if each["method"] == "Network.requestWillBeSent"]
+    assert [each["params"]["request"]["url"][:8] for each in asked] == ["file:///"]
+
+
+def shown_at(tab: Browser, scheme: str, width: int) -> None:
+    features = [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": "reduce"},
+    ]
+    tab.do("Emulation.setEmulatedMedia", features=features)
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    tab.do("Emulation.setDeviceMetricsOverride", **size)
+
+
+@pytest.mark.skipif(not AXE.exists() and not REQUIRED, reason=WITHOUT_AXE)
+def test_accessibility(tab: Browser) -> None:
+    with tarfile.open(AXE) as archive:
+        member = archive.extractfile("package/axe.min.js")
+        assert member is not None
+        tab.value(member.read().decode("utf-8") + ";0")
+    for view, scheme, width in zip(
+        VIEWS, ("light", "dark", "light"), (1200, 360, 360), strict=True
+    ):
+        shown_at(tab, scheme, width)
+        tab.value(f"lesson.open('{view}'); lesson.settled()")
+        found = tab.value(
+            f"axe.run('#view-{view}', {{resultTypes: ['violations']}}).then(({{violations}}) =>"
+            " violations.map((each) => [each.impact, each.id,"
+            " each.nodes.slice(0, 3).map(({html}) => html)]))"
+        )
+        assert [each for each in found if each[0] in ("serious", "critical")] == []
 
 
 def test_two_runs_of_other_classes_are_refused(pair: list[TrainedModel]) -> None:
-    from dataclasses import replace
-
     with pytest.raises(ConfigError, match=r"mnist \(10 classes\) and .*cannot be compared"):
-        refuse_other_classes(pair[0], replace(pair[1], class_names=tuple("abc")))
+        refuse_other_classes(pair[0], dataclasses.replace(pair[1], class_names=tuple("abc")))
