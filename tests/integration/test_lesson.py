@@ -301,7 +301,7 @@ def test_keyboard_through_six_steps(tab: Browser, page: Path) -> None:
     tab.key("Enter")
     wait_for(tab, "lesson.path.arrived && lesson.path.target === lesson.label")
     steps = wait_for(
-        tab, "(/After (\\d+)/.exec(document.getElementById('path').textContent)||[])[1]"
+        tab, "(/Steps: (\\d+)/.exec(document.getElementById('path').textContent)||[])[1]"
     )
     go_to(tab, ".question input", back=True)
     typed(tab, steps)

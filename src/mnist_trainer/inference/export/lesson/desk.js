@@ -5,22 +5,23 @@ import { el, fill, percent, setText } from "./dom.js";
 import { imageAt } from "./forward.js";
 import { paintGrey } from "./paint.js";
 
-const WHITE = 0xffffffff;
+const WHITE = 0xffffffff, INK = { height: SIDE, width: SIDE, data: new Float64Array(SIDE * SIDE) };
 
 // The 28x28 bytes of a drawing on the white sheet, as picture.js finds them; null for an empty sheet.
 export function imageOfSheet({ data }) {
-  const ink = { height: SIDE, width: SIDE, data: new Float64Array(SIDE * SIDE) }, words = new Uint32Array(data.buffer), drawn = [];
+  const words = new Uint32Array(data.buffer), drawn = [], ink = INK.data;  // One array for all frames: each would be 600 kB.
   let most = 0;
   for (let i = 0; i < words.length; i++) {
     if (words[i] === WHITE) continue;
     const off = 255 - data[4 * i];
-    ink.data[i] = off;
+    ink[i] = off;
     drawn.push(i);
     if (off > most) most = off;
   }
-  if (most < FAINTEST) return null;
-  for (const i of drawn) ink.data[i] /= most;
-  return place(ink);
+  for (const i of drawn) ink[i] /= most;
+  const image = most < FAINTEST ? null : place(INK);
+  for (const i of drawn) ink[i] = 0;
+  return image;
 }
 
 export function mountDesk(container, lesson) {
@@ -89,7 +90,8 @@ function answerPanel(lesson) {
     paintGrey(seen, lesson.image);
     rows.forEach(({ row, bar, share }, i) => {
       row.classList.toggle("best", i === answer?.best);
-      bar.style.transform = `scaleX(${answer ? answer.probabilities[i] : 0})`;
+      const length = answer ? answer.probabilities[i].toFixed(2) : "0.00";
+      if (bar.dataset.length !== length) bar.style.transform = `scaleX(${(bar.dataset.length = length)})`;
       setText(share, answer ? percent(answer.probabilities[i]) : "");
     });
     setText(verdict, answer ? lesson.classNames[answer.best] : "?");

@@ -8,6 +8,7 @@ import { trace } from "./forward.js";
 
 export const id = "layers";
 export const available = () => true;
+const NUMBERS_AFTER = 150;
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown"];
 
 export function captionOf(lesson, i, shapes) {
@@ -123,7 +124,7 @@ export function mount(container, lesson) {
     if (change !== "image") paintWeights();
     for (const row of rows) if (row.isSeen) paint(row);
     // The numbers follow a little later than the pictures: they are not on the way of a stroke.
-    later ||= setTimeout(() => { later = 0; showNumbers(); }, 80);
+    later ||= setTimeout(() => { later = 0; showNumbers(); }, NUMBERS_AFTER);
   }
   onTheme(() => update("network"));
   addEventListener("resize", () => { if (!container.hidden) update("open"); });

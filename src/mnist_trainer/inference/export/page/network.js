@@ -67,26 +67,9 @@ export const LAYERS = {
     return output;
   },
   conv(layer, input) {
-    const { rows, columns, patches } = patchesOf(layer, input), positions = rows * columns, size = patches.length / positions;
-    const output = tensor(layer.outputs, rows, columns), { weight, bias } = layer;
-    for (let o = 0; o < layer.outputs; o++) {
-      const start = bias ? bias[o] : 0, from = o * size, to = o * positions;
-      let p = 0;
-      for (; p + 3 < positions; p += 4) {  // Four positions share each weight that is read.
-        let a = start, b = start, c = start, d = start;
-        const first = p * size, second = first + size, third = second + size, fourth = third + size;
-        for (let k = 0; k < size; k++) {
-          const w = weight[from + k];
-          a += w * patches[first + k]; b += w * patches[second + k]; c += w * patches[third + k]; d += w * patches[fourth + k];
-        }
-        output.data[to + p] = a; output.data[to + p + 1] = b; output.data[to + p + 2] = c; output.data[to + p + 3] = d;
-      }
-      for (; p < positions; p++) {
-        let sum = start;
-        for (let k = 0; k < size; k++) sum += weight[from + k] * patches[p * size + k];
-        output.data[to + p] = sum;
-      }
-    }
+    const { rows, columns, patches } = patchesOf(layer, input), output = tensor(layer.outputs, rows, columns);
+    products(layer.weight, patches, layer.outputs, rows * columns, output.data);
+    if (layer.bias) for (let o = 0, i = 0; o < layer.outputs; o++) for (const end = i + rows * columns; i < end; i++) output.data[i] += layer.bias[o];
     return output;
   },
   pool(layer, { channels, height, width, data }) {
@@ -107,6 +90,33 @@ export const LAYERS = {
     return output;
   },
 };
+
+// result[o, p] = the sum over k of weight[o, k] * patches[p, k], two outputs and four positions at a time: each number that is read
+// takes part in several products.
+function products(weight, patches, outputs, positions, result) {
+  const size = patches.length / positions;
+  for (let o = 0; o < outputs; o += 2) {
+    // An odd last output is computed twice.
+    const next = Math.min(o + 1, outputs - 1), first = o * size, second = next * size, to = o * positions, below = next * positions;
+    let p = 0;
+    for (; p + 3 < positions; p += 4) {
+      const p0 = p * size, p1 = p0 + size, p2 = p1 + size, p3 = p2 + size;
+      let a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+      for (let k = 0; k < size; k++) {
+        const v = weight[first + k], w = weight[second + k], x0 = patches[p0 + k], x1 = patches[p1 + k], x2 = patches[p2 + k], x3 = patches[p3 + k];
+        a += v * x0; b += v * x1; c += v * x2; d += v * x3;
+        e += w * x0; f += w * x1; g += w * x2; h += w * x3;
+      }
+      result[to + p] = a; result[to + p + 1] = b; result[to + p + 2] = c; result[to + p + 3] = d;
+      result[below + p] = e; result[below + p + 1] = f; result[below + p + 2] = g; result[below + p + 3] = h;
+    }
+    for (; p < positions; p++) {
+      let a = 0, e = 0;
+      for (let k = 0; k < size; k++) { const x = patches[p * size + k]; a += weight[first + k] * x; e += weight[second + k] * x; }
+      result[to + p] = a; result[below + p] = e;
+    }
+  }
+}
 
 export function tensor(channels, height, width) {
   return { channels, height, width, data: new Float64Array(channels * height * width) };
