@@ -63,7 +63,7 @@ SMALL = ("model=fcn", "model.hidden=[16]", "optimizer.lr=0.05")
 @pytest.fixture(scope="module")
 def pair(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[TrainedModel]:
     """A network with batch normalisation and another one."""
-    runs = []
+    runs: list[TrainedModel] = []
     for words in (WITH_BATCH_NORM, SMALL):
         folder = tmp_path_factory.mktemp("run")
         command = parse_command_line([*WORDS, *words, f"data.root={data_root}"])

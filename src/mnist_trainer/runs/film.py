@@ -258,24 +258,35 @@ def _film_of(arrays: dict[str, Array]) -> Film:
 
 def _problem(film: Film) -> str | None:
     """What of a film that was read does not fit together; None where all does."""
-    snapshots, count = film.snapshots, len(film.images.labels)
-    steps = [each.step for each in snapshots]
-    if not snapshots or film.steps_per_epoch < 1:
+    steps = [each.step for each in film.snapshots]
+    if not steps or film.steps_per_epoch < 1:
         return "it has no snapshots"
     if steps != sorted(set(steps)) or steps[0] < 0:
         return f"its steps are {steps}"
+    return _problem_of_images(film) or _problem_of_activations(film)
+
+
+def _problem_of_images(film: Film) -> str | None:
+    count = len(film.images.labels)
     if film.images.split not in ("validation", "train"):
         return f"its images are of {film.images.split}"
-    if film.images.positions.shape != (count,) or film.images.labels.ndim != 1 or not count:
+    if film.images.positions.shape != (count,) or film.images.labels.shape != (count,) or not count:
         return "it has no images"
-    if any(len(e.shape) != 4 or e.predicted.shape != (count,) for e in snapshots):
+    if any(len(e.shape) != 4 or e.predicted.shape != (count,) for e in film.snapshots):
         return "its filters or predictions are of another shape"
-    seen = [each.activations if each.points is None else each.points for each in snapshots]
-    widths = {2} if film.projection else {each.shape[-1] for each in seen if each is not None}
-    if len(widths) != 1 or any(e is None or e.shape != (count, *widths) for e in seen):
+    finite = all(bool(np.isfinite(each.filters).all()) for each in film.snapshots)
+    return None if finite else "its weights are not finite"
+
+
+def _problem_of_activations(film: Film) -> str | None:
+    seen = [each.activations if each.points is None else each.points for each in film.snapshots]
+    found = [each for each in seen if each is not None]
+    shapes = {each.shape for each in found}
+    if len(found) < len(seen) or len(shapes) != 1 or found[0].ndim != 2:
         return "its activations are of another shape"
+    expected = (len(film.images.labels), 2 if film.projection else found[0].shape[1])
+    if found[0].shape != expected:
+        return "its points are of another shape"
     if film.projection and film.projection.axes.shape != (2, len(film.projection.mean)):
         return "its projection is of another shape"
-    values = [each.filters for each in snapshots] + [e for e in seen if e is not None]
-    finite = all(bool(np.isfinite(each).all()) for each in values)
-    return None if finite else "its numbers are not finite"
+    return None if np.isfinite(np.stack(found)).all() else "its numbers are not finite"

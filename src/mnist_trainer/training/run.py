@@ -123,12 +123,10 @@ def prepare(
     model = make_model(config, splits.num_classes, size, device)
     layers = summarize(model, (1, size, size), splits.num_classes)  # Rejects mismatched shapes.
     state = make_state(config, model, data.steps_per_epoch, device)
-    checkpoints = Checkpoints(folder.checkpoints)
+    checkpoints, steps = Checkpoints(folder.checkpoints), data.steps_per_epoch
     resume_point = FRESH_START
     if config.resume:
-        resume_point = restore_checkpoint(
-            checkpoints, state, folder, config, data.steps_per_epoch, device, world
-        )
+        resume_point = restore_checkpoint(checkpoints, state, folder, config, steps, device, world)
     world.broadcast_model(model)
     detector = NonFiniteDetector(device)
     step = make_step(config, state, criterion, device, detector, data, transforms, world)
@@ -138,9 +136,8 @@ def prepare(
     log_run_summary(config, splits, device, model, layers, terminal, world)
     clock = Clock(device, started, resume_point.seconds)
     evaluator = make_evaluator(config, splits, transforms, criterion, device, clock, world)
-    film = open_film(config, splits, transforms, evaluator, state, folder, data.steps_per_epoch)
-    main = world.is_main_process
-    outputs = open_outputs(config, folder, checkpoints, resume_point, device, terminal, film, main)
+    film = open_film(config, splits, transforms, evaluator, state, folder, steps)
+    outputs = open_outputs(config, folder, checkpoints, resume_point, device, terminal, film, world)
     return Trainer(
         config, state, data, step, detector, evaluator, outputs, clock, resume_point, world
     )
@@ -276,9 +273,10 @@ def open_outputs(
     device: Device,
     terminal: Terminal,
     film: NoFilm,
-    is_main: bool,
+    world: World,
 ) -> RunOutputs:
     """Open the files and displays that the run writes to."""
+    is_main = world.is_main_process
     tracker = open_trackers(
         config,
         folder,

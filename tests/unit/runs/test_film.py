@@ -113,7 +113,7 @@ def test_damage_is_told_and_no_file_is_no_film(tmp_path: Path) -> None:
     swapped = (made.snapshots[1], made.snapshots[0])
     test_images = replace(made.images, split="test")
     for wrong in ({"images": images}, {"snapshots": swapped}, {"images": test_images}):
-        write_film(path, replace(made, **wrong))  # type: ignore[arg-type]
+        write_film(path, replace(made, **wrong))
         with pytest.raises(DataError, match="not a film"):
             read_film(path)
     np.savez(path, steps=np.zeros(3))

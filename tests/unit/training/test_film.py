@@ -134,7 +134,8 @@ def test_a_killed_and_resumed_run_has_the_same_film(
 ) -> None:
     words = ("model=cnn", "trainer.checkpoint_every=3", FILM)
     run(*words, folder="whole")
-    after, made = Trainer.train_step, []
+    after = Trainer.train_step
+    made: list[int] = []
 
     def killed(trainer: Trainer, images: torch.Tensor, labels: torch.Tensor) -> Any:
         output = after(trainer, images, labels)
