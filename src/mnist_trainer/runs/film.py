@@ -279,14 +279,14 @@ def _problem_of_images(film: Film) -> str | None:
 
 
 def _problem_of_activations(film: Film) -> str | None:
+    count, projection = len(film.images.labels), film.projection
     seen = [each.activations if each.points is None else each.points for each in film.snapshots]
-    found = [each for each in seen if each is not None]
-    shapes = {each.shape for each in found}
-    if len(found) < len(seen) or len(shapes) != 1 or found[0].ndim != 2:
+    shapes = {None if each is None else each.shape for each in seen}
+    first = seen[0]
+    if first is None or len(shapes) != 1:
         return "its activations are of another shape"
-    expected = (len(film.images.labels), 2 if film.projection else found[0].shape[1])
-    if found[0].shape != expected:
+    if first.shape != (count, 2 if projection else first.shape[-1]):
         return "its points are of another shape"
-    if film.projection and film.projection.axes.shape != (2, len(film.projection.mean)):
+    if projection and projection.axes.shape != (2, len(projection.mean)):
         return "its projection is of another shape"
-    return None if np.isfinite(np.stack(found)).all() else "its numbers are not finite"
+    return None if np.isfinite(np.array(seen, np.float32)).all() else "its numbers are not finite"
