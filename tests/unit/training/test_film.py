@@ -100,7 +100,7 @@ def test_the_last_snapshot_is_the_network(
     assert [each.step for each in film.snapshots] == film_steps(20)
     assert film.images.split == "validation"
     trained, last = load_run(tmp_path / "run", "last", "cpu"), film.snapshots[-1]
-    weights = filters_of(first_layer(trained.model))
+    weights = filters_of(first_layer(trained.model)).astype(np.float64)
     np.testing.assert_array_equal(
         np.rint(last.filters / film.filter_unit), np.rint(weights / film.filter_unit)
     )
