@@ -173,7 +173,7 @@ BREAK = """(async (settings) => {
 
 
 def broken(trained: TrainedModel, settings: dict[str, Any]) -> nn.Module:
-    """The same changes in Python, in double precision: docs/lesson.md."""
+    """The same changes in Python, in double precision: docs/film.md."""
     model = copy.deepcopy(trained.model).double()
     layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     weights = [layer.weight.detach().numpy() for layer in layers]

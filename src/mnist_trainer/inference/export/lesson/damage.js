@@ -1,4 +1,4 @@
-// Changes of a trained network and of its images: the same in Python, see docs/lesson.md.
+// Changes of a trained network and of its images: the same in Python, see docs/film.md.
 import { parametersOf, withParameters } from "./forward.js";
 
 // 32 random bits: the hash of a counter, a seed and a stream, as in data/corruptions/counter_rng.py.
