@@ -184,6 +184,11 @@ SUM = """(() => {
 
 def test_sums_add_up(tab: Browser) -> None:
     tab.value("lesson.open('layers')")
+    # Maps and the kernels beside them lie on two canvases, one on the other.
+    assert tab.value(
+        "[...document.querySelectorAll('.atlas canvas')].every((each) =>"
+        " each.getBoundingClientRect().width === each.parentElement.getBoundingClientRect().width)"
+    )
     count = tab.value("document.querySelectorAll('.maps').length")
     kinds = set()
     for at in range(count):

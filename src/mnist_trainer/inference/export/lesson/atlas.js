@@ -61,7 +61,7 @@ export class Atlas {
     this.element.style.width = `${width}px`;
     this.element.style.height = `${height}px`;
     if (this.filter) {
-      this.filters = canvas(filterScale, { class: "filters", "aria-hidden": "true" });
+      this.filters = canvas(filterScale, { class: "kernels", "aria-hidden": "true" });
       this.element.prepend(this.filters);
     }
     this.element.prepend(this.canvas);

@@ -38,6 +38,7 @@ export function mountDesk(container, lesson) {
     const start = performance.now();
     frame = 0;
     board.redraw();
+    if (pen.hidden) setText(hint, texts.hint);
     lesson.setImage(imageOfSheet(board.pixels()));
     frames.push(performance.now() - start);
     if (frames.length > 600) frames = frames.slice(-300);

@@ -13,10 +13,10 @@ const CHECKS = {
   },
   probability: ({ answer }, value) => (answer ? near(value, 100 * answer.probabilities[answer.best], 0.6) : "draw"),
   error: (lesson, value) => value === 0,
-  step: ({ answer, label, isChanged, networks, image, tools }) => {
+  step: ({ answer, label, isChanged, lastStep, networks, image, tools }) => {
     if (!answer || label === null) return "draw";
     if (tools.answerTo(networks[0], image).best === label) return "choose_mistake";
-    return isChanged && answer.best === label;
+    return isChanged && lastStep?.label === label && answer.best === label;
   },
   failure: ({ path, label }, value) => (!path?.arrived || (label !== null && path.target !== label) ? "push" : value === path.steps),
 };

@@ -8,7 +8,7 @@ import { trace } from "./forward.js";
 
 export const id = "layers";
 export const available = () => true;
-const NUMBERS_AFTER = 150;
+const NUMBERS_AFTER = 150, ALL_AFTER = 500;
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown"];
 
 export function captionOf(lesson, i, shapes) {
@@ -96,7 +96,7 @@ export function mount(container, lesson) {
   }
   sum.onChannel(showSelected);
 
-  // Layers out of sight are painted when they come into sight.
+  // Layers out of sight are painted when they come into sight, or drawing has come to rest.
   const sight = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       const row = rows.find(({ element }) => element === target);
@@ -118,13 +118,16 @@ export function mount(container, lesson) {
     showSelected();
   }
 
-  let later = 0;
+  let later = 0, rest = 0;
   function update(change) {
     if (change === "open" && width !== container.clientWidth) build();
     if (change !== "image") paintWeights();
-    for (const row of rows) if (row.isSeen) paint(row);
-    // The numbers follow a little later than the pictures: they are not on the way of a stroke.
-    later ||= setTimeout(() => { later = 0; showNumbers(); }, NUMBERS_AFTER);
+    for (const row of rows) if (row.isSeen || change !== "image") paint(row);
+    clearTimeout(rest);
+    rest = setTimeout(() => rows.forEach(paint), ALL_AFTER);
+    if (change !== "image") showNumbers();
+    // After a stroke the numbers follow a little later than the pictures: they are not on its way.
+    else later ||= setTimeout(() => { later = 0; showNumbers(); }, NUMBERS_AFTER);
   }
   onTheme(() => update("network"));
   addEventListener("resize", () => { if (!container.hidden) update("open"); });
