@@ -28,6 +28,8 @@ OPTIONS = (
     "--disable-dev-shm-usage",
     "--remote-debugging-pipe",
 )
+WATCHED = ("Network.requestWillBeSent", "Runtime.exceptionThrown", "Log.entryAdded")
+"""Events that are kept, of those that a test enables."""
 LIMIT = 90.0
 """Longest wait for an answer, in seconds: a busy machine starts a browser slowly."""
 
@@ -63,6 +65,7 @@ class Browser:
             os.close(number)
         self.out, self.input = ours_out, ours_in
         self.buffer, self.count, self.session = b"", 0, ""
+        self.events: list[dict[str, Any]] = []
         target = self.do("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.do("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.do("Page.enable")
@@ -82,6 +85,8 @@ class Browser:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 result: dict[str, Any] = answer["result"]
                 return result
+            if answer.get("method") in WATCHED:
+                self.events.append(answer)
 
     def receive(self) -> dict[str, Any]:
         """The next message, be it an answer or an event."""
@@ -145,8 +150,8 @@ class Browser:
             self.do("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
         self.do("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
-    def key(self, key: str) -> None:
-        """Press and release a key."""
+    def key(self, key: str, shift: bool = False) -> None:
+        """Press and release a key: its name, or the character that it types."""
         code = {" ": "Space"}.get(key, key)
         virtual = {
             " ": 32,
@@ -154,9 +159,11 @@ class Browser:
             "ArrowUp": 38,
             "ArrowRight": 39,
             "ArrowDown": 40,
+            "Enter": 13,
             "Escape": 27,
             "Tab": 9,
         }.get(key, 0)
+        text = {"Enter": {"text": "\r"}, " ": {}}.get(key, {"text": key} if len(key) == 1 else {})
         for kind in ("keyDown", "keyUp"):
             self.do(
                 "Input.dispatchKeyEvent",
@@ -164,6 +171,8 @@ class Browser:
                 key=key,
                 code=code,
                 windowsVirtualKeyCode=virtual,
+                modifiers=8 if shift else 0,
+                **(text if kind == "keyDown" else {}),
             )
 
     def choose_file(self, selector: str, path: Path) -> None:

@@ -42,6 +42,7 @@ WORDS = (
     "tracker.images=false",
     "tracker.graph=false",
     "tracker.histograms=false",
+    "trainer.film=true",
     "resume=auto",
     "hydra.run.dir=run",
 )
@@ -92,8 +93,10 @@ def outcome(run: Path) -> dict[str, Any]:
     result = json.loads((run / "result.json").read_text())
     events = EventAccumulator(str(run), {"scalars": 0})
     events.Reload()
-    with np.load(run / "predictions.npz") as predictions:
-        arrays = {name: predictions[name].tolist() for name in predictions.files}
+    arrays = {}
+    for name in ("predictions", "film"):
+        with np.load(run / f"{name}.npz") as content:
+            arrays[name] = {key: content[key].tolist() for key in content.files}
     return {
         "result": {k: v for k, v in result.items() if k not in ("seconds", "resumed_from")},
         "metrics": points(run),
@@ -103,7 +106,7 @@ def outcome(run: Path) -> dict[str, Any]:
             for tag in events.Tags()["scalars"]
             if "images_per_second" not in tag
         },
-        "predictions": arrays,
+        **arrays,
         **{
             name: load_checkpoint(run / "checkpoints" / f"{name}.pt")
             for name in ("last", "best", "previous")

@@ -28,13 +28,15 @@ WORDS = (
     "trainer.epochs=2",
     "tracker=none",
     "optimizer=adam",
+    "trainer.film=true",
 )
 FILES = (
     "checksums.json", "config.yaml", "environment.json", "metrics.jsonl", "predictions.npz",
     "result.json", "train.log", "evaluation.json", "layers.json", ".hydra/config.yaml",
     ".hydra/hydra.yaml", ".hydra/overrides.yaml", "checkpoints/best.pt", "checkpoints/last.pt",
-    "checkpoints/previous.pt", "checkpoints/manifest.json",
+    "checkpoints/previous.pt", "checkpoints/manifest.json", "film.npz",
 )  # fmt: skip
+PARAMETERS = (*FILES[:-1], pytest.param(FILES[-1], marks=pytest.mark.soak))
 COMMANDS = {
     "eval": ("eval", "run", "--no-figures"),
     "predict": ("predict", "run", "one.png"),
@@ -117,7 +119,7 @@ def check(
         assert answer == answers[command] or is_told, (name, number, command, said)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_a_mutated_file_gives_a_message_or_the_right_answer(
     name: str, place: Place, answers: dict[str, object]
 ) -> None:
@@ -220,7 +222,7 @@ def test_values_are_refused_where_they_are_used(kind: str, place: Place) -> None
     assert said in err
 
 
-@pytest.mark.parametrize("name", [*FILES, "job.json"])
+@pytest.mark.parametrize("name", [*PARAMETERS, "job.json"])
 @pytest.mark.parametrize("kind", ["fifo", "device", "folder", "socket", "loop"])
 def test_what_is_not_a_file_is_not_waited_for(
     kind: str, name: str, place: Place, monkeypatch: pytest.MonkeyPatch

@@ -30,8 +30,11 @@ examples:
   mnist-export outputs/latest --format onnx
   mnist-export outputs/latest --format safetensors --output digits.safetensors
   mnist-export outputs/latest --format html --output digits.html
+  mnist-export outputs/latest --format lesson
+  mnist-export RUN OTHER_RUN --format lesson --output both.html
 
-Beside a file of weights a model card is written. Without --output it is RUN/export/model.SUFFIX."""
+Beside a file of weights a model card is written. Without --output it is RUN/export/model.SUFFIX,
+of a lesson RUN/export/lesson.html."""
 
 
 def main() -> None:
@@ -39,17 +42,20 @@ def main() -> None:
     with exit_codes("mnist-export"), warnings_named("mnist-export"):
         arguments = parse(typed_words())
         form = FORMATS[arguments.format]
+        refuse_two_runs(arguments)
         located = locate_checkpoint(arguments.run, arguments.checkpoint)
-        path = output_path(arguments.output, located.home, form.suffix)
+        path = output_path(arguments.output, located.home, form.suffix, form.stem)
         require_packages(f"--format {arguments.format}", *form.modules)
         limit_openmp_spinning()
         from mnist_trainer.inference.loading import load_run
 
         # As others will compute it: one view, 32 bits, on the processor that everybody has.
-        trained = load_run(
-            arguments.run, arguments.checkpoint, "cpu", translations=1, precision="fp32"
+        runs = [arguments.run, *([arguments.other] if arguments.other else [])]
+        trained, *others = (
+            load_run(run, arguments.checkpoint, "cpu", translations=1, precision="fp32")
+            for run in runs
         )
-        show(form.load()(trained, path), views_note(trained))
+        show(form.load()(trained, path, *others), views_note(trained))
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -67,6 +73,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     parser.add_run()
+    add(
+        "other",
+        nargs="?",
+        metavar="OTHER_RUN",
+        help="a second run, for a lesson that shows both on one drawing",
+    )
     add("--format", required=True, choices=FORMATS, metavar="FORMAT", help=", ".join(FORMATS))
     add(
         "--output",
@@ -77,18 +89,33 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def output_path(asked: str | None, home: Path, suffix: str) -> Path:
+def refuse_two_runs(arguments: argparse.Namespace) -> None:
+    """Check that a second run is named only for a format that shows two.
+
+    Raises:
+        ConfigError: it is named for another.
+    """
+    if arguments.other and arguments.format != "lesson":
+        runs = f"{quote(arguments.run)} {quote(arguments.other)}"
+        raise ConfigError(
+            f"{runs}: --format {arguments.format} exports one run; only a lesson shows two. Type:"
+            f" mnist-export {runs} --format lesson"
+        )
+
+
+def output_path(asked: str | None, home: Path, suffix: str, stem: str = "model") -> Path:
     """The file to write.
 
     Raises:
         ConfigError: its ending is that of another format.
         MachineError: there is something else in its place, or nothing can be written there.
     """
-    path = home / "export" / f"model{suffix}" if asked is None else Path(asked)
+    name = f"{stem}{suffix}"
+    path = home / "export" / name if asked is None else Path(asked)
     # A slash at the end names a folder, which may still be to be made.
     is_folder = asked is not None and asked.endswith(SEPARATORS)
     if path.is_dir() or is_folder:
-        path = path / f"model{suffix}"
+        path = path / name
     if path.suffix != suffix:
         raise ConfigError(
             f"--output {path}: a file of this format ends in {suffix}. Type: --output"

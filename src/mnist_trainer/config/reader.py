@@ -41,7 +41,7 @@ CLOSED_GROUPS = {
 LATER: dict[str, dict[str, Any]] = {
     "": {"sweep_file": None},
     "data": {"per_class": None, "folds": None, "fold": None},
-    "trainer": {"adversary": None},
+    "trainer": {"adversary": None, "film": False},
 }
 OPEN_GROUPS = ("model", "loss", "optimizer", "scheduler")
 # Groups that reach into the others and leave no key of their own.

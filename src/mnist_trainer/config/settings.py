@@ -130,6 +130,8 @@ class TrainerSettings(Checked):
     """Updates between two log points."""
     checkpoint_every: PositiveInt | None
     """Updates between two checkpoints within an epoch."""
+    film: bool
+    """Whether snapshots of the training are kept for a lesson's page."""
     adversary: AdversarySettings | None
     """None: training on the images as they are."""
 

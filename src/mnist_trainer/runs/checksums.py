@@ -19,6 +19,7 @@ NAMES = (
     "environment.json",
     "evaluation-card.json",
     "evaluation.json",
+    "film.npz",
     "layers.json",
     "metrics.jsonl",
     "predictions.npz",

@@ -10,6 +10,7 @@ HASH_EXCLUDED_KEYS = (
     "name", "sweep", "sweep_file", "resume", "resume_allow_changes", "reproduce", "reproduce_seeds",
     "data.root", "data.download", "data.mirror", "data.num_workers",
     "tracker", "trainer.log_every", "trainer.checkpoint_every",
+    "trainer.film",
 )  # fmt: skip
 
 # Settings that came after the first version. Where one is off, a run is what it would be without

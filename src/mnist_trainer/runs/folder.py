@@ -75,6 +75,10 @@ class RunFolder:
         return self.path / "trail.bin"
 
     @property
+    def film(self) -> Path:
+        return self.path / "film.npz"
+
+    @property
     def result(self) -> Path:
         return self.path / "result.json"
 
@@ -259,7 +263,7 @@ def discard_if_unused(folder: RunFolder) -> None:
         shutil.rmtree(place, ignore_errors=True)
     written = (
         *(folder.log, folder.config, folder.environment, folder.layers, folder.metrics),
-        *(folder.trail, folder.patch),
+        *(folder.trail, folder.film, folder.patch),
     )
     for path in (*written, folder.path / LOCK_FILE):
         path.unlink(missing_ok=True)

@@ -1,9 +1,5 @@
 """predictions.npz: the predicted class of each test image. No torch here: reports read it."""
 
-import io
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_trainer.errors import DataError
-from mnist_trainer.runs.read import read_file
-from mnist_trainer.system.files import atomic_write
+from mnist_trainer.runs.npz import Array, read_npz, write_npz
 
 MAX_BYTES = 64 * 2**20
-# What the readers of zip and of NumPy raise depends on where the damage is.
-UNREADABLE = (
-    OSError, ValueError, LookupError, EOFError, TypeError, ArithmeticError, MemoryError,
-    RuntimeError, SyntaxError,
-)  # fmt: skip
 ARRAYS = ("predicted", "probability", "truth", "class_names")
 
 
@@ -70,16 +60,13 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     Raises:
         MachineError: the file could not be written.
     """
-    packed = io.BytesIO()
-    np.savez(
-        packed,
-        predicted=predictions.predicted,
-        probability=predictions.probability,
-        truth=predictions.truth,
-        class_names=np.array(predictions.class_names, dtype=np.str_),
-    )
-    with atomic_write(path, packed.tell()) as file:
-        file.write(packed.getvalue())
+    arrays: dict[str, Array] = {
+        "predicted": predictions.predicted,
+        "probability": predictions.probability,
+        "truth": predictions.truth,
+        "class_names": np.array(predictions.class_names, dtype=np.str_),
+    }
+    write_npz(path, arrays)
 
 
 def read_predictions(path: Path) -> Predictions | None:
@@ -90,15 +77,10 @@ def read_predictions(path: Path) -> Predictions | None:
     """
     if not path.exists():
         return None
-    content = io.BytesIO(read_file(path, MAX_BYTES))
-    try:
-        with zipfile.ZipFile(content) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                raise ValueError(f"unpacks to more than {MAX_BYTES:,} bytes")
-        with np.load(content, allow_pickle=False) as arrays:
-            predicted, probability, truth, names = (arrays[name] for name in ARRAYS)
-    except (*UNREADABLE, zipfile.BadZipFile, zlib.error, struct.error) as error:
-        raise DataError(f"{path}: cannot be read as predictions: {error}") from error
+    arrays = read_npz(path, MAX_BYTES, "predictions")
+    if missing := [name for name in ARRAYS if name not in arrays]:
+        raise DataError(f"{path}: cannot be read as predictions: it holds no {missing[0]}.")
+    predicted, probability, truth, names = (arrays[name] for name in ARRAYS)
     shapes = {predicted.shape, probability.shape, truth.shape}
     kinds = (predicted.dtype.kind, probability.dtype.kind, truth.dtype.kind, names.dtype.kind)
     if len(shapes) != 1 or predicted.ndim != 1 or kinds != ("u", "f", "u", "U"):

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # Keys that may change on resume: how long the run is and how it is watched, not what it learns.
 MUTABLE_KEYS = (
     "trainer.epochs", "trainer.log_every", "trainer.checkpoint_every", "trainer.eval_batch_size",
-    "trainer.patience", "device.type", "device.threads", "device.channels_last",
+    "trainer.patience", "trainer.film", "device.type", "device.threads", "device.channels_last",
     "device.deterministic", "device.graph", "tracker", "data.root", "data.download", "data.mirror",
     "data.num_workers", "name", "sweep", "sweep_file", "resume", "resume_allow_changes",
     "reproduce", "reproduce_seeds",

@@ -8,6 +8,7 @@ from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.metrics import Metrics
 from mnist_trainer.runs.result import Result
+from mnist_trainer.training.film import NoFilm
 from mnist_trainer.training.state import Progress
 from mnist_trainer.training.tracking.composite import CompositeTracker
 from mnist_trainer.training.tracking.profiling import Profile
@@ -36,6 +37,7 @@ class RunOutputs:
     profile: Profile
     terminal: Terminal
     trail: TrailRecorder
+    film: NoFilm
 
     def on_step(self, num_images: int) -> None:
         self.terminal.on_step(num_images)

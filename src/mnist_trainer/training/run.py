@@ -6,7 +6,6 @@ from torch import nn
 
 from mnist_trainer.compute.device import Device, select_device, unchanged_threads
 from mnist_trainer.compute.rng import seed_everything
-from mnist_trainer.compute.roofline import StepCost
 from mnist_trainer.compute.world import SINGLE_WORLD, World
 from mnist_trainer.config.engine_rules import device_for
 from mnist_trainer.config.settings import RunConfig
@@ -34,6 +33,7 @@ from mnist_trainer.training.build_step import build_step
 from mnist_trainer.training.clock import Clock
 from mnist_trainer.training.description import log_run_summary, write_description
 from mnist_trainer.training.evaluation import Evaluator
+from mnist_trainer.training.film import NoFilm, open_film
 from mnist_trainer.training.final_test import run_final_test
 from mnist_trainer.training.finite import NonFiniteDetector
 from mnist_trainer.training.optim.build import build_optimizer, build_scheduler
@@ -49,7 +49,7 @@ from mnist_trainer.training.selection import Selection
 from mnist_trainer.training.state import MovingAverage, TrainingState
 from mnist_trainer.training.throughput import cost_of_step
 from mnist_trainer.training.tracking.composite import open_trackers
-from mnist_trainer.training.tracking.profiling import open_profile
+from mnist_trainer.training.tracking.profiling import Profile, open_profile
 from mnist_trainer.training.tracking.terminal import Terminal, open_terminal
 from mnist_trainer.training.trail import open_trail
 from mnist_trainer.training.trainer import Trainer
@@ -115,10 +115,8 @@ def prepare(
     model = make_model(config, splits.num_classes, size, device)
     layers = summarize(model, (1, size, size), splits.num_classes)  # Rejects mismatched shapes.
     state = make_state(config, model, data.steps_per_epoch, device)
-    checkpoints = Checkpoints(folder.checkpoints)
-    resume_point = restore_checkpoint(
-        checkpoints, state, folder, config, data.steps_per_epoch, device, world
-    )
+    checkpoints, steps = Checkpoints(folder.checkpoints), data.steps_per_epoch
+    resume_point = restore_checkpoint(checkpoints, state, folder, config, steps, device, world)
     world.broadcast_model(model)
     cost = cost_of_step(config, layers, criterion, data.update_size, device)
     detector = NonFiniteDetector(device)
@@ -129,7 +127,11 @@ def prepare(
     log_run_summary(config, splits, device, model, layers, terminal, world)
     clock = Clock(device, started, resume_point.seconds)
     evaluator = make_evaluator(config, splits, transforms, criterion, device, clock, world)
-    outputs = open_outputs(config, folder, checkpoints, resume_point, device, terminal, cost, world)
+    film = open_film(config, splits, transforms, evaluator, state, folder, steps)
+    profile = open_profile(config.tracker, folder, device, terminal, cost, world.is_main_process)
+    outputs = open_outputs(
+        config, folder, checkpoints, resume_point, profile, terminal, film, world
+    )
     return Trainer(
         config, state, data, step, detector, evaluator, outputs, clock, resume_point, world, cost
     )
@@ -243,20 +245,19 @@ def open_outputs(
     folder: RunFolder,
     checkpoints: Checkpoints,
     resume_point: ResumePoint,
-    device: Device,
+    profile: Profile,
     terminal: Terminal,
-    cost: StepCost | None,
+    film: NoFilm,
     world: World,
 ) -> RunOutputs:
     """Open the files and displays that the run writes to."""
+    is_main = world.is_main_process
     tracker = open_trackers(
         config,
         folder,
         kept_bytes=resume_point.metrics_bytes,
         last_step=resume_point.step,
-        is_main_process=world.is_main_process,
+        is_main_process=is_main,
     )
-    step, is_main = resume_point.step or 0, world.is_main_process
-    profile = open_profile(config.tracker, folder, device, terminal, cost, is_main)
-    trail = open_trail(folder, step, config.reproduce, terminal, is_main)
-    return RunOutputs(folder, checkpoints, tracker, profile, terminal, trail)
+    trail = open_trail(folder, resume_point.step or 0, config.reproduce, terminal, is_main)
+    return RunOutputs(folder, checkpoints, tracker, profile, terminal, trail, film)

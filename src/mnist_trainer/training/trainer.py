@@ -66,6 +66,7 @@ class Trainer:
         evaluation = EvalMetrics(None, None)
         while not self.is_done:
             evaluation = self.finish_epoch(self.train_epoch(), should_prune)
+        self.outputs.film.finish(self.progress.step, self.state.eval_model)
         return evaluation
 
     def start(self) -> None:
@@ -73,6 +74,7 @@ class Trainer:
         if self.resume_point.step is None:
             first_images, _ = next(iter(self.data.epoch(0)))
             self.outputs.tracker.start(self.config, self.state.model, first_images)
+        self.outputs.film.start(self.progress.step, self.state.eval_model)
         self.clock.mark_setup()
 
     @property
@@ -138,6 +140,7 @@ class Trainer:
             self.require_finite()
         self.state.scheduler.step()
         self.outputs.trail.add(self.progress.step, output.loss, self.state.model)
+        self.outputs.film.add(self.progress.step, self.state.eval_model)
         return output
 
     def require_finite(self) -> None:
@@ -258,6 +261,7 @@ class Trainer:
         """Save the last checkpoint, and the best one where this is the best."""
         self.require_finite()
         self.outputs.trail.flush(on_disk=True)
+        self.outputs.film.flush()
         state = {
             **self.state.state_dict(),
             "weights": self.state.weights(),

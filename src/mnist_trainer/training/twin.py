@@ -48,9 +48,10 @@ def reversed_twin(config: RunConfig, device: Device, first: int, last: int) -> d
     """
     plain = {**config.plain, "reproduce": None}
     tracker = replace(config.tracker, enabled=False, extra=None)
+    unfilmed = replace(config.trainer, film=False)
     with TemporaryDirectory(prefix="mnist-trainer-twin-") as place:
         trainer = prepare(
-            replace(config, plain=plain, tracker=tracker),
+            replace(config, plain=plain, tracker=tracker, trainer=unfilmed),
             RunFolder(Path(place)),
             time.perf_counter(),
             Terminal(),

@@ -77,8 +77,13 @@ def test_a_later_setting_that_is_off_leaves_the_hash_as_it_was(compose: Compose)
     first_version = {
         **plain,
         "data": {key: value for key, value in plain["data"].items() if key != "per_class"},
-        "trainer": {key: value for key, value in plain["trainer"].items() if key != "adversary"},
+        "trainer": {
+            key: value
+            for key, value in plain["trainer"].items()
+            if key not in ("adversary", "film")
+        },
     }
+    assert config_hash(compose("trainer.film=true").plain) == config_hash(first_version)
     assert config_hash(first_version) == config_hash(plain)
     assert config_hash(compose("trainer.adversary.steps=3").plain) == config_hash(plain)
     on = ("trainer.adversary.epsilon=0.1", "trainer.adversary.steps=3")

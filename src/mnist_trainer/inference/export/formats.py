@@ -4,10 +4,6 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mnist_trainer.inference.trained_model import TrainedModel
 
 ELSEWHERE = "--output PATH"
 
@@ -22,7 +18,8 @@ class Exported:
     """What was verified: name and value."""
 
 
-Export = Callable[["TrainedModel", Path], Exported]
+Export = Callable[..., Exported]
+"""Of a ``TrainedModel`` and the path to write; a lesson also takes a second ``TrainedModel``."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,8 @@ class Format:
     about: str
     modules: tuple[str, ...]
     """Modules of the extra ``onnx`` that it needs."""
+    stem: str = "model"
+    """Name of the file where none is chosen, without the suffix."""
 
     def load(self) -> Export:
         """The function that writes the format."""
@@ -61,5 +60,12 @@ FORMATS = {
         ".html",
         "a page to draw digits on; the network runs in the browser, offline",
         (),
+    ),
+    "lesson": Format(
+        "mnist_trainer.inference.export.lesson_page:write_lesson",
+        ".html",
+        "a page for a class: how this network computes, learns and fails; offline",
+        (),
+        "lesson",
     ),
 }

@@ -41,17 +41,34 @@ Layer = dict[str, Any]
 def describe(trained: "TrainedModel") -> dict[str, Any]:
     """The network as plain values: its transforms, its layers in their order, all numbers in one
     base64 text of float32."""
+    description, packer = pack(trained)
+    values = packer.values()
+    return {
+        **description,
+        "views": [list(shift) for shift in VIEWS[trained.translations]],
+        "weights": base64.b64encode(values.astype("<f4").tobytes()).decode("ascii"),
+    }
+
+
+def pack(trained: "TrainedModel") -> tuple[dict[str, Any], "Packer"]:
+    """The network without its numbers, and the numbers. Each layer has the name of its module, and
+    for each of its tensors (start, count) among the numbers.
+
+    Raises:
+        ConfigError: it has a part that the page cannot compute.
+    """
     packer = Packer()
     chain = chain_of(trained.model, trained.image_size)
-    layers = [layer for name, module in chain for layer in packer.layers(name, module)]
-    return {
+    layers = [
+        {"name": name, **layer} for name, module in chain for layer in packer.layers(name, module)
+    ]
+    description = {
         "class_names": list(trained.class_names),
         "temperature": trained.calibration.temperature,
         "transforms": [transform_layer(transform) for transform in trained.transforms.fixed],
         "layers": layers,
-        "views": [list(shift) for shift in VIEWS[trained.translations]],
-        "weights": packer.text(),
     }
+    return description, packer
 
 
 def transform_layer(transform: nn.Module) -> Layer:
@@ -129,10 +146,9 @@ class Packer:
         self.count += len(values)
         return place
 
-    def text(self) -> str:
-        """All numbers as base64 of little-endian float32."""
-        values = np.concatenate(self.pieces) if self.pieces else np.empty(0, np.float32)
-        return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
+    def values(self) -> NDArray[np.float32]:
+        """All numbers, one tensor after the other."""
+        return np.concatenate(self.pieces) if self.pieces else np.empty(0, np.float32)
 
     def layers(self, name: str, module: nn.Module) -> list[Layer]:
         """The layer of the page for a module; none for one that does nothing to a trained network.
@@ -186,16 +202,16 @@ class Packer:
         }
 
     def batch_norm(self, name: str, module: Any) -> Layer:
-        """(x - mean) / √(variance + eps) · weight + bias, as one scale and one shift a channel."""
+        """(x - mean) / deviation · weight + bias, a number of each for a channel."""
         if module.running_mean is None:
             raise unknown(name, module)
-        scale = 1 / torch.sqrt(module.running_var.double() + module.eps)
-        if module.affine:
-            scale = scale * module.weight.double()
-        shift = -module.running_mean.double() * scale + (
-            module.bias.double() if module.affine else 0
-        )
-        return {"type": "batch_norm", "scale": self.add(scale), "shift": self.add(shift)}
+        deviation = torch.sqrt(module.running_var.double() + module.eps)
+        layer = {
+            "type": "batch_norm",
+            "mean": self.add(module.running_mean),
+            "deviation": self.add(deviation),
+        }
+        return {**layer, **self.weight_and_bias(module)} if module.affine else layer
 
 
 def pooling(name: str, module: Any) -> Layer:

@@ -3,15 +3,14 @@
 Its scripts are tested to compute what ``mnist-predict`` computes for the same image.
 """
 
-import base64
 import dataclasses
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from mnist_trainer.inference.export.bundle import concatenate, content_hash
 from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
 from mnist_trainer.inference.export.html_network import describe
 from mnist_trainer.models.summary import count_parameters
@@ -29,6 +28,7 @@ SCRIPTS = (
     "candidates.js",
     "picture.js",
     "network.js",
+    "strokes.js",
     "drawing.js",
 )
 DIGIT_NAMES = tuple("0123456789")
@@ -58,10 +58,7 @@ def write_html(trained: "TrainedModel", path: Path) -> Exported:
 
 def page(trained: "TrainedModel") -> str:
     """Render the page."""
-    script = '"use strict";\n' + "\n".join(
-        (PARTS / name).read_text(encoding="utf-8").replace('"use strict";\n', "")
-        for name in SCRIPTS
-    )
+    script = concatenate([PARTS / name for name in SCRIPTS])
     environment = Environment(
         loader=FileSystemLoader(PARTS),
         autoescape=True,
@@ -75,8 +72,7 @@ def page(trained: "TrainedModel") -> str:
         network=describe(trained),
         style=Markup((PARTS / "style.css").read_text(encoding="utf-8")),  # noqa: S704
         script=Markup(script),  # noqa: S704
-        # The content security policy admits this very script.
-        script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode(),
+        script_hash=content_hash(script),
     )
 
 

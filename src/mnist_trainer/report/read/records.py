@@ -17,6 +17,7 @@ from mnist_trainer.report.read.files import (
 )
 from mnist_trainer.report.read.metrics import read_metrics
 from mnist_trainer.runs.checksums import changed_files
+from mnist_trainer.runs.film import Film, read_film
 from mnist_trainer.runs.folder import RunFolder, display_path
 from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.predictions import Predictions, read_predictions
@@ -123,6 +124,14 @@ class RunRecord:
             DataError: the file is damaged.
         """
         return read_predictions(self.folder.predictions)
+
+    def film(self) -> Film | None:
+        """The film of the training; None where none was kept.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        return read_film(self.folder.film)
 
 
 def read_run(path: Path) -> RunRecord:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mnist_trainer.errors import DataError
 from mnist_trainer.report.read.files import below
 from mnist_trainer.report.read.records import RunRecord
-from mnist_trainer.report.render.document import DASH, Block, Table, percent
+from mnist_trainer.report.render.document import DASH, Block, Paragraph, Table, percent
 from mnist_trainer.runs.metrics import wilson_interval
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.runs.read import number
@@ -33,6 +34,31 @@ def network(run: RunRecord) -> list[Block]:
     note = "In all {} parameters, {} multiply-adds for an image.".format(*totals)
     caption = "Layers, in the order of the forward pass"
     return [Table(caption, columns, rows, frozenset({3, 4}), note)]
+
+
+def film(run: RunRecord) -> list[Block]:
+    """The snapshots of the training, where the run has kept them."""
+    try:
+        kept = run.film()
+    except DataError as error:
+        return [Paragraph(str(error))]
+    if kept is None:
+        return []
+    images = len(kept.images.labels)
+    rows = tuple(
+        (
+            f"{each.step:,}",
+            f"{each.step / kept.steps_per_epoch:.2f}",
+            percent(float((each.predicted == kept.images.labels).mean())),
+            f"{each.loss:.4f}",
+        )
+        for each in kept.snapshots
+    )
+    what = "training" if kept.images.split == "train" else kept.images.split
+    caption = f"Snapshots in film.npz, of the same {images:,} {what} images"
+    note = f"To see them: mnist-export {run.path} --format lesson"
+    columns = ("update", "epoch", "accuracy", "loss")
+    return [Table(caption, columns, rows, frozenset(range(4)), note)]
 
 
 def by_class(predictions: Predictions) -> Table:

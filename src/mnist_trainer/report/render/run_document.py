@@ -28,7 +28,7 @@ from mnist_trainer.report.render.document import (
     sections_of,
 )
 from mnist_trainer.report.render.plots import draw_curves
-from mnist_trainer.report.render.run_details import by_class, calibration, network
+from mnist_trainer.report.render.run_details import by_class, calibration, film, network
 from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.predictions import Predictions
 from mnist_trainer.system.messages import counted
@@ -61,6 +61,7 @@ def run_document(run: RunRecord, *, with_images: bool) -> Document:
             "Result": _result(run),
             "Curves": _curves(run) if run.metrics else [],
             "Network": network(run),
+            "Film": film(run),
             "Mistakes": _mistakes(run, with_images),
             "Calibration": calibration(run),
             "Evaluation card": _card(run),

@@ -84,6 +84,8 @@ def loop_problems(config: RunConfig) -> Iterator[str]:
             f"trainer.adversary.epsilon={trainer.adversary.epsilon}: each run attacks its own"
             " images. Use trainer.adversary.epsilon=null"
         )
+    if trainer.film:
+        yield "trainer.film=true: a film is of one run. Use trainer.film=false"
     if config.data.loader != "resident":
         yield f"data.loader={config.data.loader}: use data.loader=resident"
     if device.type == "mps":

@@ -29,6 +29,7 @@ from mnist_trainer.report.render.html import page
 from mnist_trainer.report.render.markdown import markdown
 from mnist_trainer.report.render.run_document import run_document
 from mnist_trainer.report.render.sweep_document import sweep_document
+from mnist_trainer.runs.film import Film, FilmImages, Snapshot, write_film
 from tests.browser import browser, find_browser
 from tests.unit.report.conftest import MakeRun
 
@@ -243,6 +244,25 @@ def test_layers_classes_and_calibration_are_shown_where_they_are_known(make_run:
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
     (run,) = find_runs(str(folder))
     assert "Calibration" not in read(page_of(run)).text
+
+
+def test_a_film_is_listed_and_a_damaged_one_told(make_run: MakeRun) -> None:
+    folder = make_run("run", test=0.98)
+    images = FilmImages("validation", np.arange(4, dtype=np.int32), np.zeros(4, np.uint8))
+    made = Snapshot(
+        step=7,
+        loss=0.5,
+        filters=np.ones((2, 3, 3), np.float32),
+        predicted=np.array([0, 0, 0, 1], np.uint8),
+        activations=np.eye(4, dtype=np.float16),
+    )
+    write_film(folder / "film.npz", Film(images, 10, (made,), None).projected())
+    (run,) = find_runs(str(folder))
+    text = read(page_of(run)).text
+    assert "Snapshots in film.npz, of the same 4 validation images" in text
+    assert "75.00 %" in text
+    (folder / "film.npz").write_bytes(b"damaged")
+    assert "film.npz: cannot be read as a film" in read(page_of(run)).text
 
 
 def test_runs_are_linked_to_their_reports_or_folders(make_run: MakeRun, tmp_path: Path) -> None:

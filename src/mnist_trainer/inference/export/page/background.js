@@ -1,5 +1,4 @@
 // Paper and shading taken away from a photograph: digit_images/remove_background.py, operation by operation.
-"use strict";
 
 const CELLS = 64, WIDEST_STROKE = 0.3, MEDIAN_WINDOW = 13;
 
@@ -189,3 +188,5 @@ function upsampled(cells, height, width) {
   }
   return output;
 }
+
+export { clamp, levelOf, mapped, median, plane, subtractBackground };

@@ -1,5 +1,6 @@
 // Which ink of a photograph is its digit: digit_images/borders.py, candidates.py and segment.py, operation by operation.
-"use strict";
+import { clamp, levelOf, mapped, subtractBackground } from "./background.js";
+import { removeLines } from "./lines.js";
 
 const INK_THRESHOLD = 0.25, MIN_PART = 0.04, MAX_COMPONENTS = 300, AT_THE_EDGE = 0.01, BAR = 0.6, BAR_BY_THE_EDGE = 0.05, LYING = 1.5, LYING_BAR = 0.005;
 const DASH_ZONE = 0.12, EDGE_ZONE = 0.2, ELONGATED = 4, MIN_REST = 0.12, SMALLEST_REST = 0.12, CLOSE = 0.12, DARKER = 0.75;
@@ -198,3 +199,5 @@ function keepComponents(ink, labels, group) {
   const grown = dilated(mapped(ink, (_, i) => (chosen.has(labels[i]) ? 1 : 0)), 2);
   return mapped(ink, (value, i) => (grown.data[i] && (!labels[i] || chosen.has(labels[i])) ? value : 0));
 }
+
+export { segmentPhotograph };

@@ -1,36 +1,21 @@
 // Strokes by mouse, finger, pen or keyboard; after each change the network's answer.
-"use strict";
-
-const SIDE = 280, RIM = 8, PEN = 22, STEP = 10;
+import { combine, logitsOf, softmax, unpack } from "./network.js";
+import { placePicture, readPicture } from "./picture.js";
+import { SIDE, drawingSheet } from "./strokes.js";
 
 const network = unpack(JSON.parse(document.getElementById("network").textContent));
-const sheet = document.getElementById("sheet"), paper = sheet.getContext("2d", { willReadFrequently: true });
-const pen = document.getElementById("pen"), verdict = document.getElementById("verdict"), hint = document.getElementById("hint");
+const sheet = document.getElementById("sheet"), verdict = document.getElementById("verdict"), hint = document.getElementById("hint");
 const seen = document.getElementById("seen"), rows = [...document.querySelectorAll("#answers tr")];
-const state = { strokes: [], pointer: null, keyboard: { x: SIDE / 2, y: SIDE / 4, down: false }, images: [], image: null, logits: null, probabilities: null };
-
-function redraw() {
-  paper.fillStyle = "#fff";
-  paper.fillRect(0, 0, SIDE, SIDE);
-  paper.save();
-  paper.beginPath();
-  paper.rect(RIM, RIM, SIDE - 2 * RIM, SIDE - 2 * RIM);  // A rim stays free: it is how predict knows a drawing.
-  paper.clip();
-  paper.strokeStyle = "#000";
-  paper.lineWidth = PEN;
-  paper.lineCap = paper.lineJoin = "round";
-  for (const stroke of state.strokes) {
-    paper.beginPath();
-    paper.moveTo(...stroke[0]);
-    for (const point of stroke.length > 1 ? stroke.slice(1) : stroke) paper.lineTo(...point);
-    paper.stroke();
-  }
-  paper.restore();
-}
+const board = drawingSheet(sheet, document.getElementById("pen"), { changed: update, moved: showHint });
+const state = { strokes: board.strokes, images: [], image: null, logits: null, probabilities: null };
 
 function update() {
-  redraw();
-  answer(placePicture(paper.getImageData(0, 0, SIDE, SIDE)));
+  board.redraw();
+  answer(placePicture(board.pixels()));
+}
+
+function showHint(down) {
+  hint.textContent = down ? "The pen is down: arrow keys draw, Space lifts it." : "The pen is up: arrow keys move it, Space lowers it.";
 }
 
 // Show what the network says of a digit, segmented in one way or several: {image, score}; none for nothing to see.
@@ -70,77 +55,6 @@ function showAnswers() {
   }, 600);
 }
 
-function position(event) {
-  const box = sheet.getBoundingClientRect();
-  return [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
-}
-
-sheet.addEventListener("pointerdown", (event) => {
-  if (event.button !== 0 || state.pointer !== null) return;
-  state.pointer = event.pointerId;
-  sheet.setPointerCapture(event.pointerId);
-  pen.hidden = true;
-  state.keyboard.down = false;
-  state.strokes.push([position(event)]);
-  update();
-});
-sheet.addEventListener("pointermove", (event) => {
-  if (event.pointerId !== state.pointer) return;
-  const moves = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-  state.strokes.at(-1).push(...(moves.length ? moves : [event]).map(position));
-  update();
-});
-for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
-  sheet.addEventListener(end, (event) => { if (event.pointerId === state.pointer) state.pointer = null; });
-
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-sheet.addEventListener("keydown", (event) => {
-  const hand = state.keyboard, undoes = event.key === "Backspace" || ((event.ctrlKey || event.metaKey) && event.key === "z");
-  if (event.key in ARROWS) moveHand(ARROWS[event.key], event.shiftKey ? 2 : STEP);
-  else if (event.key === " " || event.key === "Enter") {
-    hand.down = !hand.down;
-    if (hand.down) state.strokes.push([[hand.x, hand.y]]);
-    update();
-  } else if (event.key === "Escape" || event.key === "Delete") clear();
-  else if (undoes) undo();
-  else return;
-  event.preventDefault();
-  showPen();
-});
-sheet.addEventListener("focus", () => { if (sheet.matches(":focus-visible")) showPen(); });
-sheet.addEventListener("blur", () => { pen.hidden = true; state.keyboard.down = false; });
-
-function moveHand([x, y], step) {
-  const hand = state.keyboard, within = (value) => Math.min(Math.max(value, RIM + PEN / 2), SIDE - RIM - PEN / 2);
-  hand.x = within(hand.x + x * step);
-  hand.y = within(hand.y + y * step);
-  if (!hand.down) return;
-  state.strokes.at(-1).push([hand.x, hand.y]);
-  update();
-}
-
-function showPen() {
-  const hand = state.keyboard;
-  pen.hidden = false;
-  pen.style.left = `${(100 * hand.x) / SIDE}%`;
-  pen.style.top = `${(100 * hand.y) / SIDE}%`;
-  pen.classList.toggle("down", hand.down);
-  hint.textContent = hand.down ? "The pen is down: arrow keys draw, Space lifts it." : "The pen is up: arrow keys move it, Space lowers it.";
-}
-
-function undo() {
-  state.strokes.pop();
-  state.keyboard.down = false;
-  update();
-}
-
-function clear() {
-  state.strokes = [];
-  state.keyboard.down = false;
-  update();
-}
-
 // A picture takes the place of the strokes; the next stroke takes its place.
 async function openPicture(file) {
   let pixels;
@@ -150,12 +64,12 @@ async function openPicture(file) {
     hint.textContent = "This is no picture that the browser can read.";
     return;
   }
-  clear();
+  board.clear();
   const scale = SIDE / Math.max(pixels.width, pixels.height), shown = document.createElement("canvas");
   [shown.width, shown.height] = [pixels.width, pixels.height];
   shown.getContext("2d").putImageData(pixels, 0, 0);
   const [width, height] = [pixels.width * scale, pixels.height * scale];
-  paper.drawImage(shown, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
+  board.paper.drawImage(shown, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
   answer(placePicture(pixels));
   hint.textContent = state.image ? "Drawing starts on an empty sheet again." : "Nothing in it stands out from the background.";
 }
@@ -176,6 +90,6 @@ document.addEventListener("paste", (event) => {
   if (file) openPicture(file);
 });
 
-document.getElementById("undo").addEventListener("click", undo);
-document.getElementById("clear").addEventListener("click", clear);
+document.getElementById("undo").addEventListener("click", board.undo);
+document.getElementById("clear").addEventListener("click", board.clear);
 update();

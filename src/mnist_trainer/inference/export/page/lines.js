@@ -1,5 +1,5 @@
 // Lines of the paper and of forms taken out of ink: digit_images/remove_lines.py, operation by operation.
-"use strict";
+import { clamp, mapped, median, plane } from "./background.js";
 
 const STRIPS = 24, NARROWEST = 3, SMALLEST = 24, PRESENT = 0.2, AS_STRONG = 0.4, REACH = 0.6, STEEPEST = 0.14;
 const BORDER_ZONE = 0.2, PASSES = 2, BORDER_STRENGTH = 0.3;
@@ -117,3 +117,5 @@ function eraseLine({ height, width, data }, { middle, reach }) {
   });
   return cleaned;
 }
+
+export { removeLines };

@@ -1,5 +1,7 @@
 // A picture that was opened, dropped or pasted, as 28x28 bytes: digit_images/segment.py, find_digit.
-"use strict";
+import { mapped, median, plane } from "./background.js";
+import { segmentPhotograph } from "./candidates.js";
+import { CENTRE, FAINTEST, IMAGE_SIZE, place } from "./placement.js";
 
 const WORKING_SIDE = 640, PHOTOGRAPH_SIDE = 400, PAPER_SHARE = 0.3, LINE_SHARE = 0.95, MOST_PIXELS = 50e6;
 
@@ -81,3 +83,5 @@ function inkOfSheet(channels) {
   if (strokes > (1 - PAPER_SHARE) * height * width || Math.max(...rows, ...columns) >= LINE_SHARE) return undefined;
   return most >= FAINTEST ? mapped(distance, (value) => value / most) : null;
 }
+
+export { placePicture, readPicture };

@@ -1,6 +1,5 @@
 // From ink to the 28x28 bytes of MNIST: digit_images/normalize.py, operation by operation.
 // Images are {height, width, data}, data row by row, 0 for paper and 1 for full ink.
-"use strict";
 
 const IMAGE_SIZE = 28, BOX = 20, CENTRE = 14, VISIBLE = 0.2, THIN = 1.35, TIE = 0.5 + 1e-7, FAINTEST = 10;
 
@@ -106,3 +105,5 @@ function centred(digit) {
     for (let x = 0; x < digit.width; x++) image[(top + y) * IMAGE_SIZE + left + x] = digit.data[y * digit.width + x];
   return image;
 }
+
+export { CENTRE, FAINTEST, IMAGE_SIZE, place };
