@@ -49,6 +49,8 @@ WORDS = (
 CALL = re.compile(r"^(\d+) +(\w+)\((.*)$")
 KILL = "signal=SIGKILL"
 
+UNEQUAL = {"seconds", "throughput", "resumed_from"}
+"""What of result.json differs between a run and the same run, interrupted."""
 Point = tuple[str, int]
 """A system call, and how often its thread has made it by then."""
 
@@ -98,7 +100,9 @@ def outcome(run: Path) -> dict[str, Any]:
         with np.load(run / f"{name}.npz") as content:
             arrays[name] = {key: content[key].tolist() for key in content.files}
     return {
-        "result": {k: v for k, v in result.items() if k not in ("seconds", "resumed_from")},
+        "result": {
+            k: v for k, v in result.items() if k not in ("seconds", "throughput", "resumed_from")
+        },
         "metrics": points(run),
         "trail": (run / "trail.bin").read_bytes(),
         "curves": {

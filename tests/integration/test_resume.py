@@ -57,6 +57,7 @@ def differences(first: Any, second: Any, where: str = "") -> list[str]:
             "metrics_bytes",
             "root",
             "seconds",
+            "throughput",
         }
         return [
             d

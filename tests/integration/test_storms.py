@@ -58,7 +58,7 @@ def results(sweep: Path) -> dict[str, object]:
         path.parent.name: {
             key: value
             for key, value in json.loads(path.read_text()).items()
-            if key not in ("seconds", "resumed_from")
+            if key not in ("seconds", "throughput", "resumed_from")
         }
         for path in sweep.glob("*/result.json")
     }

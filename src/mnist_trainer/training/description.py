@@ -30,7 +30,9 @@ def write_description(
     world: World,
 ) -> None:
     """Write config.yaml (every setting, resolved), environment.json, layers.json, and code.patch
-    where this package's own files differ from their revision."""
+    where this package's own files differ from their revision; the main process alone does."""
+    if not world.is_main_process:
+        return
     with atomic_write(folder.config) as file:
         file.write(config.yaml.encode())
     write_json(folder.environment, describe_environment(device, splits.sha256, world.describe()))

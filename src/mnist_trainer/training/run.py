@@ -122,8 +122,7 @@ def prepare(
     detector = NonFiniteDetector(device)
     step = build_step(config, state, criterion, device, detector, data, transforms, world)
     terminal = terminal or open_terminal(world.is_main_process)
-    if world.is_main_process:
-        write_description(config, splits, layers, device, folder, world)
+    write_description(config, splits, layers, device, folder, world)
     log_run_summary(config, splits, device, model, layers, terminal, world)
     clock = Clock(device, started, resume_point.seconds)
     evaluator = make_evaluator(config, splits, transforms, criterion, device, clock, world)

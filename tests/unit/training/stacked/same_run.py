@@ -12,7 +12,15 @@ from mnist_trainer.runs.checkpoint import load_checkpoint
 
 EXACT = 1e-9
 PASSED_OVER = {
-    *("images_per_second", "seconds", "time", "metrics_bytes", "resumed_from", "resume"),
+    *(
+        "images_per_second",
+        "throughput",
+        "seconds",
+        "time",
+        "metrics_bytes",
+        "resumed_from",
+        "resume",
+    ),
     *("weights_sha256", "last_weights_sha256"),
 }
 
