@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.photographs.training_digits import printed, written
-from benchmarks.photographs.training_photographs import photographed_digits
+from benchmarks.photographs.training_photographs import in_few_levels, photographed_digits
 from mnist_trainer.inference.digit_images.normalize import normalize_digit
 
 PRINTED, WRITTEN, PHOTOGRAPHED = 7000, 3000, 10_000
@@ -27,7 +27,7 @@ def main() -> None:
     drawn_labels = [index % 10 for index in range(PRINTED + WRITTEN)]
     draws = [printed] * PRINTED + [written] * WRITTEN
     digits = [
-        (normalize_digit(draw(label, rng)), label)
+        (in_few_levels(normalize_digit(draw(label, rng))), label)
         for draw, label in zip(draws, drawn_labels, strict=True)
     ]
     digits += islice(photographed_digits(), PHOTOGRAPHED)

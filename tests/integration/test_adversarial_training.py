@@ -33,6 +33,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return loaded
 
 
+@pytest.mark.soak
 def test_stopped_and_resumed_equals_uninterrupted_and_is_reproduced(
     mnist_train: Command, start: Start, tmp_path: Path
 ) -> None:

@@ -12,8 +12,10 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from mnist_trainer.runs.checkpoint import Checkpoints, load_checkpoint
 from tests.integration.conftest import Command, Ended
@@ -174,18 +176,14 @@ def test_code_in_a_checkpoint_does_not_run(
     forced: str, run: Path, mnist_train: Command, tmp_path: Path
 ) -> None:
     """R8."""
-    make = (
-        "import sys, pathlib, torch\n"
-        "class Touch:\n"
-        "    def __reduce__(self): return (pathlib.Path.touch, (pathlib.Path(sys.argv[2]),))\n"
-        "state = torch.load(sys.argv[1], weights_only=True)\n"
-        "torch.save({**state, 'scaler': Touch()}, sys.argv[1])\n"
-    )
+
+    class Touch:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "touched",)
+
     for name in ("last.pt", "previous.pt", "best.pt"):
         path = run / "checkpoints" / name
-        subprocess.run(
-            [sys.executable, "-c", make, str(path), str(tmp_path / "touched")], check=True
-        )
+        torch.save({**torch.load(path, weights_only=True), "scaler": Touch()}, path)
     (run / "checkpoints" / "manifest.json").unlink()
     ended = mnist_train("resume=run", "trainer.epochs=3", TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=forced)
     assert ended.code == 4, ended.err

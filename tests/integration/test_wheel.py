@@ -70,6 +70,7 @@ def test_the_wheel_holds_data_and_configurations(wheel: Path) -> None:
         "report/render/templates/page.html.jinja",
         "inference/export/page/page.html.jinja",
         "inference/export/page/network.js",
+        "inference/export/lesson/texts.json",
         "py.typed",
     ):
         assert f"mnist_trainer/{name}" in names

@@ -29,7 +29,7 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 PRINTED_SHA256 = {
-    "printed-images-idx3-ubyte": "99def0392a0212552abc0c95819ef28a0a471702bcf9810ade7bbd3eac29a0aa",
+    "printed-images-idx3-ubyte": "5c101784a679d917eb969a2b0965b177c73bd783b61fdcfca47e870226115d9b",
     "printed-labels-idx1-ubyte": "be127d9a9b7e251bb7fd9636d8241ad4042a8d4d53885902eecfff3d71b14abc",
 }
 """Digits that ``benchmarks/photographs/make_printed_digits.py`` has drawn."""

@@ -146,7 +146,10 @@ def test_split_seed_decides_the_folds(mnist: DataSet) -> None:
 def test_a_fold_takes_the_place_of_validation_size(
     size: int, mnist: DataSet, compose: Compose
 ) -> None:
-    settings = compose("data.folds=5", "data.fold=4", f"data.validation_size={size}").data
+    # Of a configuration file; typed beside a fold it is refused.
+    settings = dataclasses.replace(
+        compose("data.folds=5", "data.fold=4").data, validation_size=size
+    )
     parts = split(mnist, settings)
     assert (len(parts.train), len(parts.validation), len(parts.test)) == (48_000, 12_000, 10_000)
 

@@ -128,7 +128,7 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("step", [1, 14])
+@pytest.mark.parametrize("step", [1, pytest.param(14, marks=pytest.mark.soak)])
 def test_a_killed_and_resumed_run_has_the_same_film(
     step: int, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

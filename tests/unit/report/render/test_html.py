@@ -133,7 +133,7 @@ def test_no_name_becomes_markup(sweep_page: str) -> None:
 def test_figures_have_text_alternatives(sweep_page: str) -> None:
     reader = read(sweep_page)
     pictures = [attributes for tag, attributes in reader.elements if tag == "svg"]
-    assert len(pictures) == 4
+    assert len(pictures) == 5
     assert all(
         picture["role"] == "img" and len(picture["aria-label"] or "") > 30 for picture in pictures
     )
