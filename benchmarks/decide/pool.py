@@ -1,6 +1,6 @@
 """Train many short runs in one process, and keep what each has reached on its validation images.
 
-    python -m benchmarks.decide.pool           the pools of comparisons: 2,000 + 2 * 300 tiny runs
+    python -m benchmarks.decide.pool           the pools of comparisons: 6,000 + 2 * 300 tiny runs
     python -m benchmarks.decide.pool --prior   shipped recipes, for `mnist-train -m ... --plan`
     python -m benchmarks.decide.pool --cpu     the CPU seconds of one run of each of these
 
@@ -48,7 +48,7 @@ class Recipe:
 POOLS = (
     Recipe("64", f"{SHORT} model.hidden=[64] trainer.epochs=3", 300),
     Recipe("128", f"{SHORT} model.hidden=[128] trainer.epochs=3", 300),
-    Recipe("16", f"{SHORT} model.hidden=[16] trainer.epochs=2", 2000),
+    Recipe("16", f"{SHORT} model.hidden=[16] trainer.epochs=2", 6000),
 )
 PRIORS = (
     Recipe("fast99", "experiment=fast99 data.validation_size=5000 device=cpu tracker=none", 8),
