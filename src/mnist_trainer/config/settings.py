@@ -76,6 +76,12 @@ class DataSettings(Checked):
         """Whether there are validation images."""
         return self.folds is not None or self.validation_size > 0
 
+    @property
+    def held_out(self) -> tuple[object, ...]:
+        """What determines the validation images: equal where these are the same."""
+        part = self.validation_size if self.folds is None else (self.folds, self.fold)
+        return self.name, part, self.split_seed, self.validation_limit
+
 
 @dataclass(frozen=True)
 class DeviceSettings(Checked):

@@ -27,15 +27,15 @@ from mnist_trainer.launch.reproduce.original import (
     load_original,
 )
 from mnist_trainer.launch.seed_options import check_seed_options, require_named_recipes
-from mnist_trainer.launch.sweep_file import KEY as SWEEP_FILE
-from mnist_trainer.launch.sweep_file import SweepFile
-from mnist_trainer.launch.sweep_jobs import (
+from mnist_trainer.launch.sweep.job_axes import (
     SECONDARY_OVERRIDES,
     SweepJobs,
     check_sweeper,
     first_valid_config,
     gather_jobs,
 )
+from mnist_trainer.launch.sweep.sweep_file import KEY as SWEEP_FILE
+from mnist_trainer.launch.sweep.sweep_file import SweepFile
 from mnist_trainer.runs.folder import is_run_folder
 from mnist_trainer.runs.resume import (
     Resumption,

@@ -1,4 +1,5 @@
-"""JavaScript modules in one script: a page on a disk cannot import files beside it.
+"""Pages in one file: templates, and JavaScript modules in one script, because a page on a disk
+cannot import files beside it.
 
 The modules are written as the language has them (``import {a} from "./b.js"``, ``export``), in
 the few forms that ``MODULE_SYNTAX`` lists, so that a browser can also load them unbundled.
@@ -9,6 +10,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\./|\.\./)([\w./]+)";\n', re.MULTILINE)
 IMPORT_ALL = re.compile(r'^import \* as (\w+) from "(\./|\.\./)([\w./]+)";\n', re.MULTILINE)
@@ -16,6 +20,17 @@ EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re
 EXPORT_LIST = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
 LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 MODULE_SYNTAX = (IMPORT, IMPORT_ALL, EXPORT, EXPORT_LIST)
+
+
+def render(template: Path, **values: Any) -> str:
+    """Render a page; text is escaped, and a name that has no value is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template.name).render(**values)
 
 
 def concatenate(files: Sequence[Path]) -> str:

@@ -7,10 +7,9 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mnist_trainer.inference.export.bundle import concatenate, content_hash
+from mnist_trainer.inference.export.bundle import concatenate, content_hash, render
 from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
 from mnist_trainer.inference.export.html_network import describe
 from mnist_trainer.models.summary import count_parameters
@@ -59,13 +58,8 @@ def write_html(trained: "TrainedModel", path: Path) -> Exported:
 def page(trained: "TrainedModel") -> str:
     """Render the page."""
     script = concatenate([PARTS / name for name in SCRIPTS])
-    environment = Environment(
-        loader=FileSystemLoader(PARTS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("page.html.jinja").render(
+    return render(
+        PARTS / "page.html.jinja",
         knows_digits=tuple(trained.class_names) == DIGIT_NAMES,
         class_names=trained.class_names,
         provenance=provenance(trained),

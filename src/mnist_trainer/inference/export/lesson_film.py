@@ -106,15 +106,9 @@ def held_out_part(networks: "Sequence[TrainedModel]", film: Film | None) -> Part
         chosen = film.images
     source = splits.validation if chosen.split == "validation" else splits.train
     images = source.select(torch.from_numpy(chosen.positions[:SCORED]).long())
-    held_out = {split_of(each) for each in networks}
+    held_out = {each.config.data.held_out for each in networks}
     split = chosen.split if len(held_out) == 1 or chosen.split == "train" else "mixed"
     return {"split": split, **images_part(images)}
-
-
-def split_of(trained: "TrainedModel") -> tuple[object, ...]:
-    """What the images that a run held out depend on."""
-    data = trained.config.data
-    return (data.name, data.validation_size, data.split_seed, data.validation_limit)
 
 
 def refuse_other_classes(trained: "TrainedModel", other: "TrainedModel") -> None:

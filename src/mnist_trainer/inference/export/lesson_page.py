@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mnist_trainer.inference.export.bundle import bundle, content_hash
+from mnist_trainer.inference.export.bundle import bundle, content_hash, render
 from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
 from mnist_trainer.inference.export.lesson_data import (
     SAMPLES,
@@ -69,13 +68,8 @@ def lesson_page(networks: "Sequence[TrainedModel]") -> str:
     texts = json.loads((LESSON / "texts.json").read_text(encoding="utf-8"))
     script = bundle(LESSON / "main.js")
     style = "".join(each.read_text(encoding="utf-8") for each in STYLES)
-    environment = Environment(
-        loader=FileSystemLoader(LESSON),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("lesson.html.jinja").render(
+    return render(
+        LESSON / "lesson.html.jinja",
         texts=texts["page"],
         payload={"texts": texts, **payload(networks)},
         style=Markup(style),  # noqa: S704

@@ -21,12 +21,12 @@ from mnist_trainer.runs.faults import faults_of_the_machine
 from mnist_trainer.runs.folder import OUTPUTS, RunFolder, claim_named_folder, safe_name
 from mnist_trainer.system.paths import real_path
 from mnist_trainer.system.progress import steps_shown
-from mnist_trainer.training.rate_test.search import (
+from mnist_trainer.training.lr_range_test.search import (
     estimate_cost,
     fit_steps,
-    run_rate_test,
+    run_range_test,
 )
-from mnist_trainer.training.rate_test.short_runs import ShortRuns, short_run_seed
+from mnist_trainer.training.lr_range_test.short_runs import ShortRuns, short_run_seed
 from mnist_trainer.training.run import configured_device
 
 TESTS = OUTPUTS / "find-lr"
@@ -57,7 +57,7 @@ def run_find_lr(command: ResolvedCommand, settings: FindLrSettings, argv: Sequen
         cost = estimate_cost(short, settings, rate, short_run_seed(config.seed, 0))
         show_cost(cost, config, settings, device)
         with steps_shown() as progress:
-            test = run_rate_test(short, settings, config.seed, progress, cost.runs)
+            test = run_range_test(short, settings, config.seed, progress, cost.runs)
         has_option = "lr" in config.optimizer.options
         content = {
             **describe(test, settings, config, device, cost),

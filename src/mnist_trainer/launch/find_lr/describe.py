@@ -10,15 +10,15 @@ from mnist_trainer.config.find_lr import FindLrSettings
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.runs.config_hash import config_hash
 from mnist_trainer.system.version import __version__
-from mnist_trainer.training.rate_test.named_rates import NamedRate, RatePoint
-from mnist_trainer.training.rate_test.search import Cost, RateTest
-from mnist_trainer.training.rate_test.short_runs import ShortRun
+from mnist_trainer.training.lr_range_test.named_rates import NamedRate, RatePoint
+from mnist_trainer.training.lr_range_test.search import Cost, RangeTest
+from mnist_trainer.training.lr_range_test.short_runs import ShortRun
 
 FORMAT = 1
 
 
 def describe(
-    test: RateTest, settings: FindLrSettings, config: RunConfig, device: Device, cost: Cost
+    test: RangeTest, settings: FindLrSettings, config: RunConfig, device: Device, cost: Cost
 ) -> dict[str, Any]:
     """All numbers of a test; a loss that is not finite is null."""
     return {
@@ -49,7 +49,7 @@ def describe(
     }
 
 
-def _is_highest(test: RateTest) -> bool:
+def _is_highest(test: RangeTest) -> bool:
     """Whether higher rates than the largest stable one were not tried, and may be stable."""
     largest = test.named.largest_stable
     return largest is not None and largest.value == test.points[-1].rate

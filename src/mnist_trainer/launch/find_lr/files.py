@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_trainer.report.read.json_values import JsonValues
+from mnist_trainer.report.render.lr_range_plots import draw_rates
 from mnist_trainer.report.render.raster import pixels
-from mnist_trainer.report.render.rate_plots import draw_rates
 from mnist_trainer.system.files import atomic_write
 
 JSON_FILE, PNG_FILE = "learning-rate.json", "learning-rate.png"

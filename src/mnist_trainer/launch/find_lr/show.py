@@ -15,7 +15,7 @@ from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.launch.find_lr.files import JSON_FILE, PNG_FILE
 from mnist_trainer.runs.folder import display_path
 from mnist_trainer.system.console import fit, make_console, make_table, printable
-from mnist_trainer.training.rate_test.search import Cost
+from mnist_trainer.training.lr_range_test.search import Cost
 
 WIDTH_IN_A_FILE = 110
 HEADS = ("optimizer.lr", "loss", "± sd", "")

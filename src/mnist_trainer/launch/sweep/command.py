@@ -30,7 +30,7 @@ from mnist_trainer.launch.sweep.job import SweepStopped, sweep_job
 from mnist_trainer.launch.sweep.launch import ResumableLauncher
 from mnist_trainer.launch.sweep.progress import first_line, num_ended, print_line
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs
-from mnist_trainer.launch.sweep_file import KEY as SWEEP_FILE
+from mnist_trainer.launch.sweep.sweep_file import KEY as SWEEP_FILE
 from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_dir, claim_sweep_folder
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import Status
@@ -166,7 +166,7 @@ def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
     if command.line.until:
         from mnist_trainer.launch.sweep.until import launch_rounds
 
-        OmegaConf.save(config, sweep.folder / MULTIRUN)
+        _keep_what_was_asked(command, sweep, config)
         launch_rounds(command, command.line.until, config, launcher)
     elif config.hydra.sweeper._target_ == BASIC_SWEEPER:
         _launch_grid(command, sweep, config, launcher)
@@ -181,13 +181,18 @@ def _launch_grid(
     jobs = command.jobs
     blocks = [block.axes for block in jobs.blocks]
     batches = list(grid(config, jobs.task_words, blocks, command.loader))
-    OmegaConf.save(config, sweep.folder / MULTIRUN)
-    if jobs.file:
-        shutil.copyfile(jobs.file.path, sweep.folder / FILE_COPY)
+    _keep_what_was_asked(command, sweep, config)
     sweep.total = sum(map(len, batches))
     _announce(sweep)
     for batch in batches:
         launcher.launch(batch, initial_job_idx=len(sweep.jobs))
+
+
+def _keep_what_was_asked(command: ResolvedCommand, sweep: Sweep, config: DictConfig) -> None:
+    """Save the configuration of the whole sweep, and a copy of its sweep file."""
+    OmegaConf.save(config, sweep.folder / MULTIRUN)
+    if command.sweep_file:
+        shutil.copyfile(command.sweep_file.path, sweep.folder / FILE_COPY)
 
 
 def _launch_search(

@@ -75,7 +75,8 @@ def _recorded(configs: list[RunConfig]) -> Evidence | None:
 def _work(config: RunConfig) -> float:
     """Epochs times training images."""
     data = config.data
-    images = NUM_TRAINING_IMAGES[data.name] - data.validation_size
+    published = NUM_TRAINING_IMAGES[data.name]
+    images = published - (published // data.folds if data.folds else data.validation_size)
     return float(config.trainer.epochs * min(images, data.train_limit or images))
 
 
@@ -93,7 +94,7 @@ def _sequential(known: Evidence, difference: float, until: Until) -> str:
 
 
 def _without_validation(configs: list[RunConfig]) -> list[str]:
-    if all(config.data.validation_size for config in configs):
+    if all(config.data.holds_out for config in configs):
         return []
     return [
         "Recipes that hold nothing out (data.validation_size=0) can be planned by the spread of"

@@ -14,16 +14,15 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from mnist_trainer.config.settings import DataSettings
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.launch.command import ResolvedCommand
 from mnist_trainer.launch.composed import read_composed
 from mnist_trainer.launch.overrides import grid
 from mnist_trainer.launch.seed_options import UNTIL, Until
+from mnist_trainer.launch.sweep.job_axes import SweepJobs
 from mnist_trainer.launch.sweep.launch import ResumableLauncher
 from mnist_trainer.launch.sweep.progress import print_line
 from mnist_trainer.launch.sweep.records import Sweep, validation_accuracy
-from mnist_trainer.launch.sweep_jobs import SweepJobs
 from mnist_trainer.report.analysis.sequential import (
     Look,
     StoppingRule,
@@ -199,7 +198,7 @@ def _require_comparable(
                 " data.validation_size=5000"
             )
     pairs = zip(recipes, settings, strict=True)
-    images = {_validation_images(data): " ".join(words) for words, data in pairs}
+    images = {data.held_out: " ".join(words) for words, data in pairs}
     if len(images) > 1:
         first, second = list(images.values())[:2]
         raise ConfigError(
@@ -207,12 +206,6 @@ def _require_comparable(
             " are not paired. Give all the same data.name, data.validation_size, data.split_seed"
             " and data.validation_limit."
         )
-
-
-def _validation_images(data: DataSettings) -> tuple[object, ...]:
-    """What determines the validation images."""
-    part = data.folds, data.fold
-    return data.name, data.validation_size, part, data.split_seed, data.validation_limit
 
 
 def require_same_rule(folder: Path, now: Decision) -> Decision | None:

@@ -32,6 +32,7 @@ def make(compose: Compose, data_root: Path, folder: Path, *words: str) -> Traine
         ((), (), "validation", 50),
         (("data.validation_size=0",), (), "train", 64),
         ((), ("data.split_seed=5",), "mixed", 50),
+        ((), ("data.folds=12", "data.fold=0"), "mixed", 50),
     ],
 )
 def test_images_to_score_on_are_held_out_or_said_not_to_be(

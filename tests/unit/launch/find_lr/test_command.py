@@ -92,7 +92,7 @@ def test_nothing_stays_after_a_stop(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(find_lr_command, "run_rate_test", stopped)
+    monkeypatch.setattr(find_lr_command, "run_range_test", stopped)
     with pytest.raises(KeyboardInterrupt):
         find_lr()
     assert list((tmp_path / "outputs").rglob("*")) == []

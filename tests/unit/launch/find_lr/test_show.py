@@ -13,11 +13,11 @@ from mnist_trainer.launch.find_lr.describe import describe
 from mnist_trainer.launch.find_lr.files import rate_step
 from mnist_trainer.launch.find_lr.show import show_test
 from mnist_trainer.report.read.json_values import JsonValues
+from mnist_trainer.report.render.lr_range_plots import draw_rates
 from mnist_trainer.report.render.raster import pixels
-from mnist_trainer.report.render.rate_plots import draw_rates
-from mnist_trainer.training.rate_test.named_rates import judge_points, name_rates
-from mnist_trainer.training.rate_test.search import Cost, RateTest
-from mnist_trainer.training.rate_test.short_runs import ShortRun
+from mnist_trainer.training.lr_range_test.named_rates import judge_points, name_rates
+from mnist_trainer.training.lr_range_test.search import Cost, RangeTest
+from mnist_trainer.training.lr_range_test.short_runs import ShortRun
 from tests.conftest import Compose
 
 RATES = (0.001, 0.01, 0.1, 1.0)
@@ -38,7 +38,7 @@ def content_of(compose: Compose, ends: tuple[tuple[float, ...], ...]) -> dict[st
         for rate, end in zip(RATES, losses, strict=True)
     )
     points, start = judge_points(runs, SETTINGS)
-    test = RateTest(runs[:4], runs, tuple(points), start, name_rates(points, SETTINGS, 0))
+    test = RangeTest(runs[:4], runs, tuple(points), start, name_rates(points, SETTINGS, 0))
     config = compose("device=cpu")
     described = describe(test, SETTINGS, config, select_device(config.device), Cost(8, 64, 1.0))
     return {**described, "command": "mnist-train optimizer.lr=0.01"}

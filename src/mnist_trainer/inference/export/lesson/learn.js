@@ -1,10 +1,11 @@
 // View 3: how it learns: p - y, the gradient of each layer, one step of stochastic gradient descent.
+import { answerView } from "./answer_view.js";
 import { Atlas } from "./atlas.js";
 import { backward, crossEntropy, stepped } from "./backward.js";
 import { el, fill, fixed, inPortions, labelled, number, percent, scrolling } from "./dom.js";
 import { answerTo, countCorrect } from "./forward.js";
 import { captionOf, sourceShape } from "./layers.js";
-import { largest, onTheme, paintSigned } from "./paint.js";
+import { largest, paintSigned } from "./paint.js";
 
 export const id = "learn";
 export const available = () => true;
@@ -15,34 +16,22 @@ const normOf = (gradients) => Math.hypot(...gradients.flatMap(({ weight, bias })
 
 export function mount(container, lesson) {
   const texts = lesson.texts.views.learn, state = { label: null, image: null, loss: null, gradients: null };
-  const empty = el("p", { class: "note" }, texts.empty), body = el("div");
-  const sections = [errorSection(lesson, texts, state, update), stepSection(lesson, texts, state), gradientSection(lesson, texts, state)];
-  body.append(...sections.map(({ element }) => element));
-  container.append(empty, body);
-  let waiting = 0;
-
-  function update() {
-    empty.hidden = Boolean(lesson.answer);
-    body.hidden = !lesson.answer;
-    if (!lesson.answer) return;
+  const sections = [errorSection(lesson, texts, state, () => view.update()), stepSection(lesson, texts, state), gradientSection(lesson, texts, state)];
+  function quick() {
     state.label = lesson.label ?? lesson.answer.best;
     state.gradients = null;
     Object.assign(state, crossEntropy(lesson.answer.logits, state.label));
     sections[0].show();
-    clearTimeout(waiting);
-    waiting = setTimeout(learn, PAUSE);  // The way back is not on the way of a stroke.
   }
-  function learn() {
-    if (!lesson.answer) return;
+  function slow() {  // The way back is not on the way of a stroke.
     state.gradients = backward(lesson.network, lesson.answer.values, state.gradient);
     state.norm = normOf([...state.gradients.parameters.values()]);
     lesson.learned = state;
     sections[1].show();
     sections[2].show();
   }
-  onTheme(update);
-  update();
-  return { update };
+  const view = answerView(container, lesson, { hint: texts.empty, sections, pause: PAUSE, quick, slow });
+  return view;
 }
 
 function errorSection(lesson, texts, state, update) {

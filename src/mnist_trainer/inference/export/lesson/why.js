@@ -1,8 +1,9 @@
 // View 2: why this answer: logits to probabilities, what counts, what is similar, what would change it.
+import { answerView } from "./answer_view.js";
 import { el, fill, inPortions, labelled, number, percent, scrolling } from "./dom.js";
 import { FeatureIndex, Path, featuresOf, occlusion, saliency } from "./evidence.js";
 import { imageAt } from "./forward.js";
-import { largest, onTheme, paintGrey, paintSigned } from "./paint.js";
+import { largest, paintGrey, paintSigned } from "./paint.js";
 
 export const id = "why";
 export const available = () => true;
@@ -13,20 +14,9 @@ const figure = (name, canvas, note = el("span")) => el("figure", {}, canvas, el(
 
 export function mount(container, lesson) {
   const texts = lesson.texts.views.why, sections = [softmaxSection, mapsSection, nearestSection, pathSection].map((make) => make(lesson, texts));
-  const empty = el("p", { class: "note" }, texts.empty), body = el("div", {}, ...sections.map(({ element }) => element));
-  container.append(empty, body);
-  let waiting = 0;
-  function update() {
-    empty.hidden = Boolean(lesson.answer);
-    body.hidden = !lesson.answer;
-    if (!lesson.answer) return;
-    for (const { quick } of sections) quick?.();
-    clearTimeout(waiting);
-    waiting = setTimeout(() => { for (const { slow } of sections) slow?.(); }, PAUSE);
-  }
-  onTheme(update);
-  update();
-  return { update };
+  const quick = () => { for (const section of sections) section.quick?.(); };
+  const slow = () => { for (const section of sections) section.slow?.(); };
+  return answerView(container, lesson, { hint: texts.empty, sections, pause: PAUSE, quick, slow });
 }
 
 function softmaxSection(lesson, texts) {

@@ -7,14 +7,14 @@ import pytest
 
 from mnist_trainer.config.find_lr import FindLrSettings, read_find_lr
 from mnist_trainer.errors import ConfigError, DivergedError
-from mnist_trainer.training.rate_test.search import (
-    RateTest,
+from mnist_trainer.training.lr_range_test.search import (
+    RangeTest,
     fine_rates,
     fit_steps,
     powers_of_ten,
-    run_rate_test,
+    run_range_test,
 )
-from mnist_trainer.training.rate_test.short_runs import ShortRun
+from mnist_trainer.training.lr_range_test.short_runs import ShortRun
 
 ONE_ABOVE = "find_lr.decades_above=1"
 
@@ -37,11 +37,11 @@ class Valley:
         return ShortRun(rate, seed, losses, diverged=False)
 
 
-def search(best: float, *words: str) -> tuple[RateTest, Valley, list[int]]:
+def search(best: float, *words: str) -> tuple[RangeTest, Valley, list[int]]:
     valley: Any = Valley(best)
     told: list[int] = []
     settings = read_find_lr(["find_lr.seeds=2", "find_lr.resamples=100", *words])
-    test = run_rate_test(valley, settings, 0, lambda _, most: told.append(most), 99)
+    test = run_range_test(valley, settings, 0, lambda _, most: told.append(most), 99)
     return test, valley, told
 
 

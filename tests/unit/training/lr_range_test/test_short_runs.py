@@ -11,7 +11,7 @@ from torch import nn
 from mnist_trainer.compute.device import select_device
 from mnist_trainer.config.shipped import group_choices
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.training.rate_test.short_runs import (
+from mnist_trainer.training.lr_range_test.short_runs import (
     ShortRuns,
     check_groups,
     check_optimizer,

@@ -18,7 +18,7 @@ from mnist_trainer.launch.hydra.launchers import BASIC_SWEEPER, require_extras
 from mnist_trainer.launch.hydra.loader import CheckedConfigLoader
 from mnist_trainer.launch.overrides import Axis, axes_of, check_groups, parse_overrides
 from mnist_trainer.launch.paired import is_paired
-from mnist_trainer.launch.sweep_file import KEY, Block, SweepFile, read_sweep_file
+from mnist_trainer.launch.sweep.sweep_file import KEY, Block, SweepFile, read_sweep_file
 
 MAX_TRIED = 6
 """Combinations of a block that are tried before the first mistake is reported."""

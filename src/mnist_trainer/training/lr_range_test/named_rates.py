@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_trainer.config.find_lr import FindLrSettings
 from mnist_trainer.data.batches import stream_seed
-from mnist_trainer.training.rate_test.short_runs import ShortRun
+from mnist_trainer.training.lr_range_test.short_runs import ShortRun
 
 Array = NDArray[np.float64]
 STREAM = 3

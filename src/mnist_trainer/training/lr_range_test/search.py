@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from mnist_trainer.config.find_lr import MIN_STEPS, FindLrSettings
 from mnist_trainer.errors import ConfigError, DivergedError
-from mnist_trainer.training.rate_test.named_rates import (
+from mnist_trainer.training.lr_range_test.named_rates import (
     NamedRates,
     RatePoint,
     end_loss,
     judge_points,
     name_rates,
 )
-from mnist_trainer.training.rate_test.short_runs import ShortRun, ShortRuns, short_run_seed
+from mnist_trainer.training.lr_range_test.short_runs import ShortRun, ShortRuns, short_run_seed
 
 Progress = Callable[[str, int], None]
 """Is told each short run as it begins: its rate, and how many there are at most."""
@@ -36,7 +36,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class RateTest:
+class RangeTest:
     """What the test came to."""
 
     first_pass: tuple[ShortRun, ...]
@@ -109,9 +109,9 @@ def estimate_cost(short: ShortRuns, settings: FindLrSettings, rate: float, seed:
     return Cost(runs, runs * settings.steps, runs * (preparation + settings.steps * step))
 
 
-def run_rate_test(
+def run_range_test(
     short: ShortRuns, settings: FindLrSettings, seed: int, progress: Progress, most: int
-) -> RateTest:
+) -> RangeTest:
     """Make both passes, and name the rates.
 
     Args:
@@ -135,7 +135,7 @@ def run_rate_test(
     runs = tuple(make(rate, each) for rate in rates for each in seeds)
     points, start_loss = judge_points(runs, settings)
     require_learning(points, start_loss)
-    return RateTest(first, runs, tuple(points), start_loss, name_rates(points, settings, seed))
+    return RangeTest(first, runs, tuple(points), start_loss, name_rates(points, settings, seed))
 
 
 def best_rate(runs: Sequence[ShortRun], settings: FindLrSettings) -> float:

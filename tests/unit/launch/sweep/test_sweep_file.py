@@ -7,7 +7,7 @@ import pytest
 
 from mnist_trainer.errors import ConfigError, RefusedError
 from mnist_trainer.launch.sweep.command import resume_command
-from mnist_trainer.launch.sweep_file import read_sweep_file
+from mnist_trainer.launch.sweep.sweep_file import read_sweep_file
 from tests.conftest import Compose
 from tests.unit.launch.test_paired import jobs_of, resolve
 

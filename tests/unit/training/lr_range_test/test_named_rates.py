@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import pytest
 
 from mnist_trainer.config.find_lr import FindLrSettings, read_find_lr
-from mnist_trainer.training.rate_test.named_rates import NamedRates, judge_points, name_rates
-from mnist_trainer.training.rate_test.short_runs import ShortRun
+from mnist_trainer.training.lr_range_test.named_rates import NamedRates, judge_points, name_rates
+from mnist_trainer.training.lr_range_test.short_runs import ShortRun
 
 RATES = (0.001, 0.01, 0.1, 1.0, 10.0)
 WORDS = ("find_lr.steps=8", "find_lr.judged_part=0.5", "find_lr.resamples=200")
