@@ -70,17 +70,21 @@ class Forks:
         timeout: float = 30.0,
         strace: Sequence[str] = (),
         signals: Sequence[tuple[float, int]] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> Ended:
         """Run a command, one of ``MODULES``, with its words.
 
         Args:
             strace: options of strace; the command waits until it is attached.
             signals: seconds to wait, and the number of a signal to send then, one after the other.
+            environment: variables that the command reads, rather than Python or a library as it is
+                imported.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         request: dict[str, Any] = {"command": command, "words": words, "timeout": timeout}
         request |= {"cwd": str(cwd or self.cwd), "strace": strace, "signals": signals}
+        request["environment"] = dict(environment or {})
         print(json.dumps(request), file=self._process.stdin, flush=True)
         return Ended(**json.loads(self._process.stdout.readline()))
 
@@ -113,6 +117,7 @@ def _run(module: Any, request: Mapping[str, Any]) -> Mapping[str, Any]:
         child = _fork()
         if child == 0:
             os.chdir(request["cwd"])
+            os.environ.update(request["environment"])
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)

@@ -44,6 +44,10 @@ FORKED = {
 }
 
 
+READ_LATE = {"SECRET", "FORCE_COLOR", "TTY_COMPATIBLE", "MNIST_TRAINER_TRACEBACK"}
+"""Variables that are read once a command runs, so that a fork may have others."""
+
+
 @pytest.fixture(scope="session")
 def forks(
     data_root: Path, tmp_path_factory: pytest.TempPathFactory
@@ -60,7 +64,7 @@ def forks(
 @pytest.fixture
 def mnist_train(data_root: Path, tmp_path: Path, forks: "forked_commands.Forks") -> Command:
     """Run ``mnist-train`` with the words, in ``tmp_path``, on data that is unpacked already: in a
-    fork, or in a process of its own where the environment or the launcher asks for one."""
+    fork, or in a process of its own where a variable or the launcher asks for one."""
 
     def run(
         *words: str,
@@ -74,8 +78,10 @@ def mnist_train(data_root: Path, tmp_path: Path, forks: "forked_commands.Forks")
         data = [f"data.root={data_root}"] if on_data and not asks else []
         launchers = [word for word in words if word.startswith("hydra/launcher")]
         launches = launchers not in ([], ["hydra/launcher=vectorized"])
-        if module in FORKED and not environment and not launches:
-            return forks.run(FORKED[module], *words, *data, cwd=cwd, timeout=120)
+        if module in FORKED and environment.keys() <= READ_LATE and not launches:
+            return forks.run(
+                FORKED[module], *words, *data, cwd=cwd, timeout=120, environment=environment
+            )
         started = time.perf_counter()
         ended = subprocess.run(
             [sys.executable, "-m", module, *words, *data],

@@ -1,10 +1,8 @@
 """R26: what is read from a run folder, a checkpoint or a --config-dir is data. Nothing in it
 chooses where anything is written, what is read from the environment, or what is contacted."""
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from tests.forked_commands import Forks
 from tests.integration.conftest import Command
 
 OLD_RUN = Path(__file__).parents[1] / "data" / "version_0_1" / "run"
@@ -208,30 +207,25 @@ def poison_checkpoints(run: Path, key: str, value: object) -> None:
     (run / "checkpoints" / "manifest.json").unlink()
 
 
-def evaluate(run: Path, data_root: Path, *words: str, **environment: str) -> tuple[int, str]:
-    cache = {"XDG_CACHE_HOME": str(data_root.parent)}
-    ended = subprocess.run(
-        [sys.executable, "-m", "mnist_trainer.cli.eval", str(run), "--no-figures", *words],
-        env={**os.environ, **cache, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
+def evaluate(forks: Forks, run: Path, *words: str, **environment: str) -> tuple[int, str]:
+    ended = forks.run(
+        "eval", str(run), "--no-figures", *words, timeout=120, environment=environment
     )
-    return ended.returncode, ended.stderr
+    return ended.code, ended.err
 
 
-def test_checkpoint_does_not_choose_where_data_goes(run: Path, home: Path, data_root: Path) -> None:
+def test_checkpoint_does_not_choose_where_data_goes(run: Path, home: Path, forks: Forks) -> None:
     poison_checkpoints(run, "root", str(home / "data"))
-    code, err = evaluate(run, data_root)
+    code, err = evaluate(forks, run)
     assert code in (0, 4), err
     assert "Traceback" not in err
     assert not (home / "data").exists()
 
 
 @pytest.mark.parametrize("value", ["{address}", "{address}/${oc.env:SECRET}"])
-def test_checkpoint_contacts_nobody(value: str, run: Path, server: Server, data_root: Path) -> None:
+def test_checkpoint_contacts_nobody(value: str, run: Path, server: Server, forks: Forks) -> None:
     poison_checkpoints(run, "mirror", value.replace("{address}", server.address))
-    code, err = evaluate(run, data_root, "--data", "fashion_mnist", SECRET=SECRET)
+    code, err = evaluate(forks, run, "--data", "fashion_mnist", SECRET=SECRET)
     assert code in (0, 3, 4), err
     assert server.asked == []
 
@@ -261,18 +255,12 @@ def test_rich_markup_in_a_name_is_text(name: str, tmp_path: Path, mnist_train: C
     assert "Traceback" not in ended.err
 
 
-def test_escape_sequences_are_shown_not_sent(run: Path, data_root: Path) -> None:
+def test_escape_sequences_are_shown_not_sent(run: Path, forks: Forks) -> None:
     for path in (run / "checkpoints").glob("*.pt"):
         state = torch.load(path, weights_only=True)
         state["class_names"] = [f"{HOSTILE_TEXT}{index}" for index in range(10)]
         torch.save(state, path)
     (run / "checkpoints" / "manifest.json").unlink()
-    cache = {"XDG_CACHE_HOME": str(data_root.parent)}
-    ended = subprocess.run(
-        [sys.executable, "-m", "mnist_trainer.cli.eval", str(run), "--no-figures"],
-        env={**os.environ, **cache},
-        capture_output=True,
-        timeout=120,
-    )
-    assert b"\x1b]0;" not in ended.stdout + ended.stderr
-    assert ended.returncode in (0, 4)
+    ended = forks.run("eval", str(run), "--no-figures", timeout=120)
+    assert "\x1b]0;" not in ended.out + ended.err
+    assert ended.code in (0, 4)

@@ -120,11 +120,14 @@ def check(
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize(
+    "numbers", [range(4), pytest.param(range(4, 8), marks=pytest.mark.soak)], ids=["", "more"]
+)
 def test_a_mutated_file_gives_a_message_or_the_right_answer(
-    name: str, place: Place, answers: dict[str, object]
+    name: str, numbers: range, place: Place, answers: dict[str, object]
 ) -> None:
     commands = list(COMMANDS)
-    for number in range(8):
+    for number in numbers:
         # Each way of mutation meets each command, in one file or another.
         turn = (number + number // len(commands) + FILES.index(name)) % len(commands)
         check(place, answers, name, number, [commands[turn]])

@@ -21,37 +21,30 @@ from mnist_trainer import load_run
 from mnist_trainer.data.images import DataSet
 from mnist_trainer.runs.calibration import Calibration, write_calibration
 from mnist_trainer.runs.folder import RunFolder
+from tests.forked_commands import Forks
 from tests.integration.conftest import Ended
 
 Predict = Callable[..., Ended]
 
 
 @pytest.fixture(scope="module")
-def run(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(forks: Forks, data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the quickest recipe: 99 % of the test images."""
     folder = tmp_path_factory.mktemp("runs") / "fast"
-    words = [
-        "experiment=fast99",
-        "device=cpu",
-        "tracker=none",
-        f"hydra.run.dir={folder}",
-        f"data.root={data_root}",
-    ]
-    subprocess.run(
-        [sys.executable, "-m", "mnist_trainer", *words],
-        cwd=folder.parent,
-        check=True,
-        capture_output=True,
-        timeout=280,
-    )
+    words = ("experiment=fast99", "device=cpu", "tracker=none", f"data.root={data_root}")
+    ended = forks.run("train", *words, f"hydra.run.dir={folder}", timeout=280)
+    assert ended.code == 0, ended.err
     return folder
 
 
 @pytest.fixture
-def predict(tmp_path: Path) -> Predict:
-    """Run ``mnist-predict`` with the words, in ``tmp_path``."""
+def predict(forks: Forks, tmp_path: Path) -> Predict:
+    """Run ``mnist-predict`` with the words, in ``tmp_path``: in a fork, or in a process of its own
+    where it has standard input or variables."""
 
     def command(*words: str | Path, stdin: bytes = b"", **environment: str) -> Ended:
+        if not (stdin or environment):
+            return forks.run("predict", *map(str, words), cwd=tmp_path, timeout=120)
         started = time.perf_counter()
         ended = subprocess.run(
             [sys.executable, "-m", "mnist_trainer.cli.predict", *map(str, words)],

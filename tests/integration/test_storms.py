@@ -18,6 +18,7 @@ from tests.integration.test_kill_points import WORDS, outcome
 from tests.integration.test_resume import differences
 
 SWEEP = (*(w for w in WORDS if not w.startswith(("resume", "hydra"))), "sweep=storm", "-m")
+LONG = ((3, 8), (8, 100))
 FAULTS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -65,7 +66,7 @@ def results(sweep: Path) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("jobs", "kills"), [(3, 8), pytest.param(8, 100, marks=[pytest.mark.soak])]
+    ("jobs", "kills"), [(3, 4), *(pytest.param(*each, marks=pytest.mark.soak) for each in LONG)]
 )
 def test_a_sweep_under_a_storm_of_kills_ends_with_the_same_table(
     jobs: int, kills: int, server: Forks, data_root: Path, tmp_path: Path
