@@ -11,6 +11,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.recipes import measure_recipes
 from benchmarks.results import RESULTS, Report, UnavailableError, write_report
 from benchmarks.startup import measure_startup
+from benchmarks.sweeps import measure_sweeps
 from benchmarks.tables import render
 from benchmarks.timing import MIN_ROUNDS
 from benchmarks.trail import measure_trail
@@ -73,13 +74,14 @@ MEASUREMENTS: dict[str, Callable[[Options], Report]] = {
         "quick", [options.quick_experiment], options.runs, 1, options.train_limit, options.overrides
     ),
     "trail": lambda options: measure_trail(min(3, options.rounds_or(3)), options.train_limit),
+    "sweeps": lambda options: measure_sweeps(options.rounds_or(5), options.train_limit),
     "startup": lambda options: measure_startup(options.rounds_or(11)),
     "experiments": lambda options: measure_recipes(
         "experiments", options.experiments, options.runs, 0, options.train_limit, options.overrides
     ),
 }
 # Long runs: only on request.
-DEFAULT = [name for name in MEASUREMENTS if name not in ("experiments", "trail")]
+DEFAULT = [name for name in MEASUREMENTS if name not in ("experiments", "sweeps", "trail")]
 
 
 def parse(words: Sequence[str]) -> Options:

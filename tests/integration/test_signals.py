@@ -94,6 +94,7 @@ def test_at_a_hundred_random_moments(start: Start, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "launcher",
     [
+        "processes",
         "joblib",
         pytest.param("submitit_local", marks=pytest.mark.soak),
         pytest.param("ray", marks=pytest.mark.soak),
@@ -104,7 +105,7 @@ def test_ctrl_c_lets_the_jobs_of_a_launcher_save(
 ) -> None:
     """A terminal sends it to all processes: here to the process group of the sweep."""
     words = ["-m", f"hydra/launcher={launcher}", "seed=0,1,2", "sweep=asked"]
-    if launcher == "joblib":
+    if launcher in ("processes", "joblib"):
         words.append("hydra.launcher.n_jobs=2")
     long = [*words, *(w for w in QUICK if "epochs" not in w), "trainer.epochs=100000"]
     sweep = tmp_path / "outputs" / "multirun" / "asked"
@@ -129,6 +130,6 @@ def test_ctrl_c_lets_the_jobs_of_a_launcher_save(
         assert result["status"] == "interrupted"
         saved = last(sweep / job)["progress"]
         assert f"stopped at step {saved['step']}," in result["message"]
-    if launcher == "joblib":  # The others start all jobs at once.
+    if launcher in ("processes", "joblib"):  # The others start all jobs at once.
         assert not (sweep / "2-seed=2" / "result.json").exists()
         assert not (sweep / "2-seed=2" / "checkpoints").exists()

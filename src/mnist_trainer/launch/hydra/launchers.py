@@ -40,6 +40,8 @@ EXTRAS = {
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 VECTORIZED = "mnist_trainer.launch.hydra.vectorized_launcher.VectorizedLauncher"
+PROCESSES = "mnist_trainer.launch.hydra.process_launcher.ProcessLauncher"
+PROCESSES_CHOICE = "hydra/launcher=processes"
 IN_THIS_PROCESS = (BASIC_LAUNCHER, VECTORIZED)
 """Launchers that start no other processes."""
 PRUNERS = (
@@ -48,7 +50,7 @@ PRUNERS = (
 # What Hydra's section of a configuration may have instantiated.
 TARGETS = frozenset(
     {
-        *(*IN_THIS_PROCESS, BASIC_SWEEPER, *EXTRAS),
+        *(*IN_THIS_PROCESS, PROCESSES, BASIC_SWEEPER, *EXTRAS),
         *(f"optuna.samplers.{name}Sampler" for name in ("TPE", "Random", "CmaEs", "NSGAII")),
         *(f"optuna.pruners.{name}Pruner" for name in PRUNERS),
     }

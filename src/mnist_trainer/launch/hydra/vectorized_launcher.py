@@ -6,41 +6,24 @@ It is imported once a sweep begins: torch is here.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, setup_globals
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from hydra.core.utils import JobReturn
+from omegaconf import open_dict
 
 from mnist_trainer.compute.device import Device, select_device, unchanged_threads
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.errors import ConfigError
-from mnist_trainer.launch.composed import read_composed
-from mnist_trainer.launch.hydra.launchers import BASIC_LAUNCHER
-from mnist_trainer.launch.hydra.loader import CheckedConfigLoader
+from mnist_trainer.launch.hydra.local_launcher import Launched, LocalLauncher
 from mnist_trainer.launch.sweep.progress import print_line
-from mnist_trainer.launch.sweep.records import Job, Sweep, read_sweep
+from mnist_trainer.launch.sweep.records import Sweep
 from mnist_trainer.launch.sweep.stack import StackRun
 from mnist_trainer.system.messages import counted
 from mnist_trainer.training.stacked.eligibility import LAUNCHER, MAY_DIFFER, stack_key
 from mnist_trainer.training.stacked.member import StackWorld
 
 
-@dataclass(frozen=True)
-class Launched:
-    """A job that is to run."""
-
-    job: Job
-    words: list[str]
-    number: int
-    """As Hydra counts jobs."""
-    settings: RunConfig
-
-
-class VectorizedLauncher(Launcher):
+class VectorizedLauncher(LocalLauncher):
     """Trains stacks of jobs, one stack after the other, and what is in no stack one by one."""
 
     def __init__(self, stack_size: int) -> None:
@@ -57,16 +40,6 @@ class VectorizedLauncher(Launcher):
             )
         self.stack_size = stack_size
 
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        self.context = hydra_context
-        self.config = config
-        single = config.copy()
-        with open_dict(single):
-            single.hydra.launcher = {"_target_": BASIC_LAUNCHER}
-        self.basic = Plugins.instance().instantiate_launcher(hydra_context, task_function, single)
-
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> list[JobReturn]:
@@ -79,32 +52,15 @@ class VectorizedLauncher(Launcher):
             ConfigError: the device computes in a precision that a stack does not have.
             SweepStopped: asked to stop.
         """
-        setup_globals()
-        sweep = read_sweep(Path(self.config.hydra.sweep.dir).absolute())
-        numbered = enumerate(job_overrides, start=initial_job_idx)
-        launched = [self._read(list(words), number, sweep) for number, words in numbered]
+        sweep, launched = self.read(job_overrides, initial_job_idx)
         for settings in {each.settings.device: each.settings for each in launched}.values():
             select_stack_device(settings)
         for stack in self._stacks(launched):
             if len(stack) > 1:
                 self._train_stack(stack, sweep)
             else:
-                self.basic.launch([stack[0].words], stack[0].number)
+                self.run_alone(stack[0])
         return []
-
-    def compose(self, words: list[str]) -> DictConfig:
-        """The configuration of a job, of which there is a copy for the next time as well."""
-        loader = self.context.config_loader
-        composed = loader.load_sweep_config(self.config, words)
-        if isinstance(loader, CheckedConfigLoader):
-            loader.keep(words, composed)
-        return composed
-
-    def _read(self, words: list[str], number: int, sweep: Sweep) -> Launched:
-        composed = self.compose(words)
-        name = str(composed.hydra.sweep.subdir)
-        job = next(job for job in sweep.jobs if job.folder.path.name == name)
-        return Launched(job, words, number, read_composed(composed))
 
     def _stacks(self, launched: Sequence[Launched]) -> Iterator[list[Launched]]:
         """Jobs that train together; says of those that train alone why."""

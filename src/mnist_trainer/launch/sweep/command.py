@@ -10,24 +10,22 @@ from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mnist_trainer.errors import ConfigError, ExitCode, UserError
 from mnist_trainer.launch.command import ResolvedCommand
-from mnist_trainer.launch.hydra.launchers import (
-    BASIC_SWEEPER,
-    IN_THIS_PROCESS,
-    OPTUNA,
-    VECTORIZED,
-)
-from mnist_trainer.launch.hydra.plugins import register_plugin
+from mnist_trainer.launch.hydra.launchers import BASIC_SWEEPER, OPTUNA
 from mnist_trainer.launch.hydra.private import hydra_context
 from mnist_trainer.launch.options import path_override
 from mnist_trainer.launch.overrides import grid
 from mnist_trainer.launch.sweep.job import SweepStopped, sweep_job
 from mnist_trainer.launch.sweep.launch import ResumableLauncher
+from mnist_trainer.launch.sweep.launcher_choice import (
+    check_launcher,
+    chosen_launcher,
+    configured_launcher,
+)
 from mnist_trainer.launch.sweep.progress import first_line, num_ended, print_line
 from mnist_trainer.launch.sweep.records import Job, Sweep, read_jobs
 from mnist_trainer.launch.sweep.sweep_file import KEY as SWEEP_FILE
@@ -35,7 +33,6 @@ from mnist_trainer.runs.folder import LOCK_FILE, claim_sweep_dir, claim_sweep_fo
 from mnist_trainer.runs.lock import folder_lock
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.messages import counted
-from mnist_trainer.training.stacked.eligibility import require_stackable
 
 MULTIRUN = "multirun.yaml"
 FILE_COPY = "sweep_file.yaml"
@@ -70,7 +67,7 @@ def run_sweep(command: ResolvedCommand, argv: Sequence[str]) -> None:
         StoppedSweepError: asked to stop.
         ConfigError: another process is running the sweep.
     """
-    _check_launcher(command)
+    check_launcher(command)
     if command.line.until:
         from mnist_trainer.launch.sweep.until import without_seed
 
@@ -109,22 +106,6 @@ def _show_results(command: ResolvedCommand, sweep: Sweep) -> None:
         show_decision(sweep.folder)
 
 
-def _check_launcher(command: ResolvedCommand) -> None:
-    """Raise where no job of the sweep could run in this process, before there is a folder."""
-    if command.launcher == VECTORIZED:
-        require_stackable(command.config)
-    if command.launcher in IN_THIS_PROCESS and not _is_swept(command, "device"):
-        from mnist_trainer.compute.device import select_device
-
-        # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
-        # device there.
-        select_device(command.config.device)
-
-
-def _is_swept(command: ResolvedCommand, group: str) -> bool:
-    return any(key.partition(".")[0] == group for key in command.jobs.swept_keys)
-
-
 def claim(command: ResolvedCommand) -> Path:
     """The folder of the sweep, which may be there already."""
     folder = command.typed_folder("hydra.sweep.dir")
@@ -161,7 +142,7 @@ def removed_if_refused(folder: Path) -> Iterator[None]:
 def launch_all(command: ResolvedCommand, sweep: Sweep) -> None:
     """Let the configured sweeper choose the jobs, and the configured launcher run them."""
     config = _sweep_config(command, sweep)
-    inner = _configured_launcher(config, hydra_context(command.loader))
+    inner = configured_launcher(config, hydra_context(command.loader))
     launcher = ResumableLauncher(inner, sweep, command, config)
     if command.line.until:
         from mnist_trainer.launch.sweep.until import launch_rounds
@@ -217,27 +198,6 @@ def _launch_search(
     sweeper.sweep(arguments=words)
 
 
-def _configured_launcher(config: DictConfig, context: HydraContext) -> Launcher:
-    """The launcher that the configuration names, set up.
-
-    Raises:
-        ConfigError: it does not go with the sweeper.
-    """
-    if config.hydra.launcher._target_ != VECTORIZED:
-        register_plugin(config.hydra.launcher)
-        return Plugins.instance().instantiate_launcher(context, sweep_job, config)
-    from mnist_trainer.launch.hydra.vectorized_launcher import VectorizedLauncher
-
-    if config.hydra.sweeper._target_ != BASIC_SWEEPER:
-        raise ConfigError(
-            "hydra/launcher=vectorized: a sweeper that chooses as it goes tries few jobs at a time,"
-            " and prunes them one by one. Leave out hydra/sweeper, or hydra/launcher"
-        )
-    launcher = VectorizedLauncher(config.hydra.launcher.stack_size)
-    launcher.setup(hydra_context=context, task_function=sweep_job, config=config)
-    return launcher
-
-
 def _sweep_config(command: ResolvedCommand, sweep: Sweep) -> DictConfig:
     """The configuration of the whole sweep, in the folder that was claimed; sets up logging."""
     words = [word for word in command.words if not word.startswith("hydra.sweep.dir=")]
@@ -245,7 +205,8 @@ def _sweep_config(command: ResolvedCommand, sweep: Sweep) -> DictConfig:
     folder = path_override("hydra.sweep.dir", sweep.folder)
     command.loader.typed_keys |= {"hydra.sweep.dir"}
     config = command.loader.compose(
-        [*of_file, *words, folder, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN
+        [*of_file, *words, *chosen_launcher(command), folder, "hydra.mode=MULTIRUN"],
+        RunMode.MULTIRUN,
     )
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     return config

@@ -29,6 +29,7 @@ from mnist_trainer.launch.sweep.records import (
     is_finished,
     prepare_retry,
     read_jobs,
+    record_death,
     record_failure,
     start_attempt,
     validation_accuracy,
@@ -39,11 +40,6 @@ from mnist_trainer.runs.folder import RunFolder, leading_number, run_label
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.signals import Interruption, blocked_in_children
 from mnist_trainer.training.stacked.eligibility import require_stackable
-
-PROCESS_DIED = (
-    "Its process died, or was killed with that of another job: for want of memory, as a rule. It"
-    " goes on next time."
-)
 
 
 class ResumableLauncher(Launcher):
@@ -62,8 +58,9 @@ class ResumableLauncher(Launcher):
         self.loader = command.loader
         self.config = config
         self.fixed_keys = command.fixed_keys
-        self.in_this_process = command.launcher in IN_THIS_PROCESS
-        self.vectorized = command.launcher == VECTORIZED
+        launcher = str(config.hydra.launcher._target_)
+        self.in_this_process = launcher in IN_THIS_PROCESS
+        self.vectorized = launcher == VECTORIZED
         self.found = {job.key: job for job in read_jobs(sweep.folder) if not _trained_on(job)}
         self.unrecorded = folders_without_record(sweep.folder)
         """Folders that may hold jobs of the sweep, and do not say which."""
@@ -131,7 +128,7 @@ class ResumableLauncher(Launcher):
                     ) from error
                 for job in started:
                     if job.result() is None:
-                        record_failure(job, MachineError(PROCESS_DIED), 0.0)
+                        record_death(job, 0.0)
                 todo = [(job, words) for job, words in todo if job not in started]
 
     def _launch_once(self, todo: list[tuple[Job, list[str]]], initial_job_idx: int) -> None:

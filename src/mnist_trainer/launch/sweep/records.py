@@ -10,10 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mnist_trainer.errors import ExitCode, PrunedError
+from mnist_trainer.errors import ExitCode, MachineError, PrunedError
 from mnist_trainer.runs.folder import RUN_MARKS, RunFolder, display_path, leading_number
 from mnist_trainer.runs.result import Status, describe_failure, describe_pruned, read_result
 from mnist_trainer.system.files import write_json
+
+PROCESS_DIED = (
+    "Its process died, or was killed with that of another job: for want of memory, as a rule. It"
+    " goes on next time."
+)
 
 
 @dataclass(frozen=True)
@@ -185,6 +190,11 @@ def prepare_retry(job: Job) -> None:
 def record_failure(job: Job, error: BaseException, seconds: float) -> None:
     """Write down how a job ended that did not come to a result."""
     write_json(job.folder.result, {**describe_failure(error, seconds), "identity": job.identity})
+
+
+def record_death(job: Job, seconds: float) -> None:
+    """Write down that the process of a job is gone, with no word of its own."""
+    record_failure(job, MachineError(PROCESS_DIED), seconds)
 
 
 def record_pruned(job: Job, error: PrunedError, seconds: float) -> None:
