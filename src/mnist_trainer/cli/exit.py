@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from mnist_trainer.compute.world import wait_for_termination
 from mnist_trainer.errors import AlreadyReportedError, ExitCode, MachineError, UserError
+from mnist_trainer.system.collector import collect_rarely
 from mnist_trainer.system.console import fit, printable
 from mnist_trainer.system.memory import limit_message
 from mnist_trainer.system.signals import StopSignal, exit_at_signals, stop_signals_raise
@@ -32,6 +33,7 @@ SECONDS_TO_SPEAK = 3.0
 def exit_codes(command: str) -> Iterator[None]:
     """Turn an exception into the message and the exit code of its type."""
     tolerate_lost_output()
+    collect_rarely()
     atexit.register(exit_at_signals)
     try:
         require_working_folder()

@@ -17,17 +17,12 @@ from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
 from mnist_trainer.data.cache_lock import cache_lock
 from mnist_trainer.data.idx import parse_idx
 from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
+from mnist_trainer.data.mnist_cache import SHA256, raw_folder, read_verified
 from mnist_trainer.errors import DataError, MachineError
 from mnist_trainer.system.files import atomic_write, sweep_temporaries
 
 log = logging.getLogger(__name__)
 
-SHA256 = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
 PRINTED_SHA256 = {
     "printed-images-idx3-ubyte": "5c101784a679d917eb969a2b0965b177c73bd783b61fdcfca47e870226115d9b",
     "printed-labels-idx1-ubyte": "be127d9a9b7e251bb7fd9636d8241ad4042a8d4d53885902eecfff3d71b14abc",
@@ -49,8 +44,8 @@ def load_mnist(root: Path) -> DataSet:
     Raises:
         DataError: the copy inside the package is damaged.
     """
-    raw = root / "MNIST" / "raw"
-    content = {name: data for name in SHA256 if (data := _read_verified(raw / name)) is not None}
+    raw = raw_folder(root)
+    content = {name: data for name in SHA256 if (data := read_verified(raw / name)) is not None}
     if len(content) < len(SHA256):
         content = _unpack(raw)
     arrays = {name: parse_idx(data, name) for name, data in content.items()}
@@ -95,16 +90,7 @@ def load_mnist_printed(root: Path) -> DataSet:
     return DataSet("mnist_printed", train, mnist.test, DIGITS, hashes, num_added=len(printed))
 
 
-def _read_verified(path: Path) -> bytes | None:
-    """The content of a file; None if it is missing or its hash is wrong."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    return content if hashlib.sha256(content).hexdigest() == SHA256[path.name] else None
-
-
-def _unpack(raw: Path) -> dict[str, bytes]:
+def _unpack(raw: Path) -> dict[str, bytearray]:
     """Unpack into the cache, one process at a time; in memory only if it cannot be written."""
     try:
         raw.mkdir(parents=True, exist_ok=True)
@@ -117,16 +103,16 @@ def _unpack(raw: Path) -> dict[str, bytes]:
             raw,
             error,
         )
-        return {name: embedded_file(name) for name in SHA256}
+        return {name: bytearray(embedded_file(name)) for name in SHA256}
 
 
-def _unpack_one(path: Path) -> bytes:
+def _unpack_one(path: Path) -> bytearray:
     # Another process may have unpacked it while this one waited for the lock.
-    if (content := _read_verified(path)) is not None:
+    if (content := read_verified(path)) is not None:
         return content
     if path.exists():
         log.warning("%s was damaged; it is made anew from the copy inside the package.", path)
-    content = embedded_file(path.name)
+    content = bytearray(embedded_file(path.name))
     with atomic_write(path) as file:
         file.write(content)
     return content

@@ -15,7 +15,7 @@ from mnist_trainer.errors import DataError
 UNSIGNED_BYTE = 0x08
 
 
-def parse_idx(content: bytes, source: str) -> Tensor:
+def parse_idx(content: bytes | bytearray, source: str) -> Tensor:
     """Parse an IDX file of unsigned bytes into a uint8 tensor of the shape in its header.
 
     Raises:
@@ -38,4 +38,5 @@ def parse_idx(content: bytes, source: str) -> Tensor:
             f" {len(content) - offset:,} follow. Remove the file to have it made again."
         )
     # A bytearray is writable, which spares torch a warning and a copy.
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=offset).reshape(shape)
+    writable = content if isinstance(content, bytearray) else bytearray(content)
+    return torch.frombuffer(writable, dtype=torch.uint8, offset=offset).reshape(shape)

@@ -6,20 +6,12 @@ from pathlib import Path
 from mnist_trainer.config.settings import DataSettings
 from mnist_trainer.data.embedded import DIGITS, load_mnist, load_mnist_printed
 from mnist_trainer.data.images import DataSet
+from mnist_trainer.data.mnist_cache import cache_root
 from mnist_trainer.data.published import PUBLISHED, load_published
 from mnist_trainer.data.split import Splits, split
-from mnist_trainer.system.files import data_cache_folder
-from mnist_trainer.system.paths import real_path, user_path
 
 EMBEDDED = {"mnist": load_mnist, "mnist_printed": load_mnist_printed}
 """Data sets that are shipped inside the package."""
-
-
-def cache_root(settings: DataSettings) -> Path:
-    """Folder of the data sets: ``data.root``, else the per-user cache of this operating system."""
-    if settings.root is not None:
-        return real_path(user_path(settings.root, f"data.root={settings.root}"))
-    return data_cache_folder()
 
 
 def load_dataset(settings: DataSettings) -> DataSet:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, open_dict
 from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo
 from mnist_trainer.compute.world import World, report_on_local_main
 from mnist_trainer.config.engine_rules import device_for
+from mnist_trainer.data.mnist_cache import read_ahead
 from mnist_trainer.errors import DivergedError, ExitCode, UserError
 from mnist_trainer.launch.command import ResolvedCommand
 from mnist_trainer.launch.hydra.config_files import copy_config_files
@@ -125,10 +126,11 @@ def _join(command: ResolvedCommand, rank_info: RankInfo) -> tuple["Device", Worl
     run_dir = command.typed_folder("hydra.run.dir")
     if run_dir and not command.resumption:
         refuse_used_folder(run_dir)
+    config = command.config
+    read_ahead(config.data)
     from mnist_trainer.compute.device import select_device
     from mnist_trainer.compute.distributed import init_distributed
 
-    config = command.config
     device = select_device(device_for(config.trainer.engine, config.device), rank_info)
     return device, init_distributed(rank_info, device.torch_device)
 

@@ -1,6 +1,9 @@
 """Packages that only some commands need: imported when used, and named where they are missing."""
 
 import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mnist_trainer.errors import MachineError
 
@@ -28,3 +31,16 @@ def require_packages(asker: str, *packages: str) -> None:
             f"{asker} needs {' and '.join(missing)}, not installed here. Type: pip install"
             f" {' '.join(missing)}"
         )
+
+
+@contextmanager
+def not_importable(package: str) -> Iterator[None]:
+    """Let a package seem not to be installed, unless it is imported already."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]

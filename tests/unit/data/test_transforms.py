@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_trainer.data.transforms import CenterCrop, Normalize, RandomAffine, Transforms
+from mnist_trainer.data.transforms import CHUNK, CenterCrop, Normalize, RandomAffine, Transforms
 
 
 def test_preprocess_scales_and_normalizes_out_of_place() -> None:
@@ -113,3 +113,11 @@ def test_random_or_unknown_transforms_are_not_cached() -> None:
     assert make_transforms(None).preprocess_cached(images) is not make_transforms(
         None
     ).preprocess_cached(images)
+
+
+@pytest.mark.parametrize("number", [0, 1, CHUNK, 2 * CHUNK + 1])
+def test_images_in_chunks_are_preprocessed_as_the_whole(number: int) -> None:
+    images = torch.randint(0, 256, (number, 1, 28, 28), dtype=torch.uint8)
+    transforms = Transforms((CenterCrop(24), Normalize(0.1307, 0.3081)), ())
+    whole = transforms.apply_fixed(images.to(torch.float32).div_(255))
+    assert torch.equal(transforms.preprocess(images), whole)

@@ -1,9 +1,11 @@
 """A missing package is named with the command that installs it."""
 
+import importlib
+
 import pytest
 
 from mnist_trainer.errors import ExitCode, MachineError
-from mnist_trainer.system.optional_packages import is_installed, require_packages
+from mnist_trainer.system.optional_packages import is_installed, not_importable, require_packages
 
 
 def test_missing_packages_are_named_with_pip_install() -> None:
@@ -18,3 +20,14 @@ def test_missing_packages_are_named_with_pip_install() -> None:
 def test_a_dotted_name_is_looked_for_in_its_package() -> None:
     assert is_installed("os.path")
     assert not is_installed("no_such_package.part")
+
+
+def test_a_package_seems_not_to_be_installed_for_a_while() -> None:
+    with not_importable("colorsys"), pytest.raises(ModuleNotFoundError):
+        importlib.import_module("colorsys")
+    assert importlib.import_module("colorsys")
+
+
+def test_what_is_imported_already_stays() -> None:
+    with not_importable("pytest"):
+        assert importlib.import_module("pytest") is pytest

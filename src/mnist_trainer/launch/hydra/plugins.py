@@ -7,9 +7,6 @@ mistake.
 
 import importlib
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
@@ -20,6 +17,7 @@ from omegaconf import DictConfig
 
 from mnist_trainer.config.allow_list import trusted_packages
 from mnist_trainer.launch.hydra.launchers import EXTRAS, RAY
+from mnist_trainer.system.optional_packages import not_importable
 
 EXTERNAL = "hydra_plugins"
 
@@ -38,21 +36,8 @@ def load_core_plugins() -> Plugins:
     """Hydra's own plugins; installed ones only where the user trusts a package of theirs."""
     if any(f"{package}.".startswith(f"{EXTERNAL}.") for package in trusted_packages()):
         return Plugins.instance()
-    with _not_importable(EXTERNAL):
+    with not_importable(EXTERNAL):
         return Plugins.instance()
-
-
-@contextmanager
-def _not_importable(package: str) -> Iterator[None]:
-    """Let a package seem not to be installed, unless it is imported already."""
-    if package in sys.modules:
-        yield
-        return
-    sys.modules[package] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[package]
 
 
 def register_plugin(node: DictConfig) -> None:

@@ -5,6 +5,7 @@ It is imported once a sweep begins: torch is here.
 """
 
 import contextlib
+import gc
 import importlib
 import os
 import signal
@@ -22,6 +23,7 @@ from hydra.core.utils import JobReturn
 from mnist_trainer.compute.device import select_device, unchanged_threads
 from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.data.loading import load_splits
+from mnist_trainer.data.transforms import build_transforms
 from mnist_trainer.errors import ConfigError, UserError
 from mnist_trainer.launch.hydra.launchers import PROCESSES_CHOICE
 from mnist_trainer.launch.hydra.local_launcher import Launched, LocalLauncher
@@ -34,6 +36,7 @@ PRELOADED = (
     "mnist_trainer.training.tracking.tensorboard",
     "mnist_trainer.training.tracking.closing",
 )
+FOR_TENSORBOARD = ("torch.utils.tensorboard", "PIL.Image")
 """Modules that a job would import otherwise, each time anew."""
 
 
@@ -141,12 +144,23 @@ def preload(launched: Sequence[Launched]) -> None:
     for settings in {each.settings.device: each.settings for each in launched}.values():
         require_cpu(settings)
     torch.set_num_threads(1)
-    for module in PRELOADED:
-        importlib.import_module(module)
     if launched:
+        settings = launched[0].settings
+        for module in (*PRELOADED, *(FOR_TENSORBOARD if settings.tracker.enabled else ())):
+            importlib.import_module(module)
         # What is wrong with the data each job says for itself.
         with contextlib.suppress(UserError):
-            load_splits(launched[0].settings.data)
+            preprocess(settings)
+    # Forks share the memory of what they do not change: their garbage collectors leave it alone.
+    gc.freeze()
+
+
+def preprocess(settings: RunConfig) -> None:
+    """Read the images, and preprocess them once for all jobs with these settings."""
+    splits = load_splits(settings.data)
+    transforms = build_transforms(settings.transforms.fixed, settings.transforms.random)
+    for split in (splits.train, splits.validation, splits.test):
+        transforms.preprocess_cached(split.images)
 
 
 def require_cpu(settings: RunConfig) -> None:

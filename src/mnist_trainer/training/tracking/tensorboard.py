@@ -13,6 +13,7 @@ from mnist_trainer.config.settings import RunConfig
 from mnist_trainer.runs.folder import RunFolder
 from mnist_trainer.runs.metric_records import MetricRecord
 from mnist_trainer.runs.predictions import Predictions
+from mnist_trainer.system.optional_packages import not_importable
 from mnist_trainer.training.tracking.hparams import FINAL_METRICS, table_of
 from mnist_trainer.training.tracking.pictures import WORST, draw_confusion, draw_mistakes
 from mnist_trainer.training.tracking.tracker import (
@@ -47,7 +48,9 @@ class TensorBoard(Tracker):
         """Args:
         purge_step: readers drop events of this step and later ones from older files of the folder.
         """
-        from torch.utils.tensorboard import SummaryWriter
+        # TensorBoard would import it, where it is installed, for event files on S3.
+        with not_importable("boto3"):
+            from torch.utils.tensorboard import SummaryWriter
 
         self.folder = folder
         self.path = folder.path / "events.out.tfevents"
