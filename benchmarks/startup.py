@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.machine import run_python
+from benchmarks.product import compose_config
 from benchmarks.results import Case, Report
 from benchmarks.timing import interleave
+from mnist_trainer.data.loading import load_dataset
 
 PYTHON, TORCH = "python -c pass", 'python -c "import torch"'
 # What is shown, what is run, and the exit code that it promises.
@@ -17,11 +19,16 @@ COMMANDS: dict[str, tuple[Sequence[str], int]] = {
     "mnist-train --help": (["-m", "mnist_trainer", "--help"], 0),
     "mnist-train --cfg job": (["-m", "mnist_trainer", "--cfg", "job"], 0),
     "mnist-train trainer.epoch=5 (a mistake)": (["-m", "mnist_trainer", "trainer.epoch=5"], 2),
+    "mnist-train experiment=fast99": (
+        ["-m", "mnist_trainer", "experiment=fast99", "device=cpu"],
+        0,
+    ),
 }
 
 
 def measure_startup(rounds: int) -> Report:
-    """Seconds from start to end of commands that train nothing."""
+    """Seconds from start to end of commands that train nothing, and of the quickest that trains."""
+    load_dataset(compose_config().data)
     with tempfile.TemporaryDirectory() as folder:
         turns = {
             name: command_turn(words, Path(folder), code)

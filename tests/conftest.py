@@ -28,6 +28,10 @@ from mnist_trainer.data.embedded import load_mnist
 from mnist_trainer.data.images import DataSet, LabelledImages
 from mnist_trainer.launch.command import resolve_command
 from mnist_trainer.launch.options import parse_command_line
+from mnist_trainer.system.collector import collect_rarely
+
+# Thousands of tests, and PyTorch, are objects that stay.
+collect_rarely()
 
 Compose = Callable[..., RunConfig]
 

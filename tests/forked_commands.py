@@ -1,6 +1,7 @@
 """Whole commands in forks of a process that has imported everything: hundreds of them a minute."""
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -35,6 +36,9 @@ NEEDED = (
     "mnist_trainer.inference.digit_images.segment",
     "mnist_trainer.inference.export.safetensors_file",
     "mnist_trainer.training.run",
+    "mnist_trainer.report.render.outputs",
+    "mnist_trainer.report.render.html",
+    "jinja2",
 )
 """Imported late by the commands, and here before the first fork."""
 HUNG = -100
@@ -106,6 +110,7 @@ def serve() -> None:
         from mnist_trainer.data.loading import _load
 
         _load("mnist", Path(folder), True, None)
+    gc.freeze()
     for line in sys.stdin:
         request = json.loads(line)
         print(json.dumps(_run(commands[request["command"]], request)), flush=True)

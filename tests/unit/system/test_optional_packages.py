@@ -1,6 +1,7 @@
 """A missing package is named with the command that installs it."""
 
 import importlib
+from pathlib import Path
 
 import pytest
 
@@ -22,10 +23,14 @@ def test_a_dotted_name_is_looked_for_in_its_package() -> None:
     assert not is_installed("no_such_package.part")
 
 
-def test_a_package_seems_not_to_be_installed_for_a_while() -> None:
-    with not_importable("colorsys"), pytest.raises(ModuleNotFoundError):
-        importlib.import_module("colorsys")
-    assert importlib.import_module("colorsys")
+def test_a_package_seems_not_to_be_installed_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_package_of_this_test.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    with not_importable("a_package_of_this_test"), pytest.raises(ModuleNotFoundError):
+        importlib.import_module("a_package_of_this_test")
+    assert importlib.import_module("a_package_of_this_test")
 
 
 def test_what_is_imported_already_stays() -> None:

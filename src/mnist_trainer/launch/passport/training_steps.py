@@ -7,7 +7,7 @@ from mnist_trainer.compute.roofline import Peak, step_cost
 from mnist_trainer.launch.passport.reference import Runs
 
 LIMITS = {"docs_fcn": 12_800, "docs_cnn": 12_800, "fast99": 19_200}
-"""Training images of each recipe: 200 and 100 steps."""
+"""Training images of each recipe: 200 steps, and 60 of fast99."""
 TO_99 = "fast99"
 
 
