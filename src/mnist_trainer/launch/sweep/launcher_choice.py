@@ -33,11 +33,12 @@ def check_launcher(command: ResolvedCommand) -> None:
     if command.launcher == VECTORIZED:
         require_stackable(command.config)
     if command.launcher in ON_THIS_MACHINE and not _is_swept(command, "device"):
-        from mnist_trainer.compute.device import select_device
+        from mnist_trainer.compute.device import select_device, unchanged_threads
 
         # Otherwise every job would find out for itself. Jobs that run elsewhere may have another
         # device there.
-        select_device(command.config.device)
+        with unchanged_threads():
+            select_device(command.config.device)
 
 
 def chosen_launcher(command: ResolvedCommand) -> list[str]:

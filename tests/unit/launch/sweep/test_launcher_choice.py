@@ -6,7 +6,7 @@ import torch
 from mnist_trainer.launch.command import resolve_command
 from mnist_trainer.launch.hydra.launchers import PROCESSES_CHOICE
 from mnist_trainer.launch.options import parse_command_line
-from mnist_trainer.launch.sweep.launcher_choice import chosen_launcher
+from mnist_trainer.launch.sweep.launcher_choice import check_launcher, chosen_launcher
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs are forked on Linux only")
 
@@ -50,3 +50,10 @@ def test_not_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_thread_is_nothing_to_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert chosen("device=cpu", "seed=0,1") == []
+
+
+def test_a_look_at_the_device_leaves_the_threads_as_they_were() -> None:
+    before = torch.get_num_threads()
+    words = ["-m", "device=cpu", f"device.threads={before + 1}", "seed=0,1"]
+    check_launcher(resolve_command(parse_command_line(words)))
+    assert torch.get_num_threads() == before
