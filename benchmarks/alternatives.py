@@ -43,10 +43,13 @@ class LargeGathers(BareLoop):
                 self.step(*batch)
 
     def step(self, images: Tensor, labels: Tensor) -> None:
-        loss = self.criterion(self.model(images), labels)
+        loss = self.loss(images, labels)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        return self.criterion(self.model(images), labels)  # type: ignore[no-any-return]
 
 
 class Compiled(LargeGathers):
@@ -54,27 +57,19 @@ class Compiled(LargeGathers):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.forward = torch.compile(
-            lambda images, labels: self.criterion(self.model(images), labels)
-        )
+        self.compiled = torch.compile(super().loss)
 
-    def step(self, images: Tensor, labels: Tensor) -> None:
-        loss = self.forward(images, labels)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        return self.compiled(images, labels)
 
 
 class Autocast(LargeGathers):
     """bf16 operations on fp32 weights, as ``device.precision=bf16`` computes."""
 
-    def step(self, images: Tensor, labels: Tensor) -> None:
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.model(images)
-        loss = self.criterion(logits.float(), labels)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+        return self.criterion(logits.float(), labels)  # type: ignore[no-any-return]
 
 
 class Bf16Weights(LargeGathers):

@@ -10,8 +10,8 @@ from benchmarks.baselines import BARE_TEST_BATCH_SIZE, BATCH_SIZE, BareLoop, Tut
 from benchmarks.product import ProductLoop, compose_config
 from benchmarks.results import Case, Report
 from benchmarks.timing import interleave, timed
+from mnist_trainer.data.cache import cache_root
 from mnist_trainer.data.loading import load_dataset
-from mnist_trainer.data.mnist_cache import cache_root
 
 TUTORIAL, PRODUCT, BARE = "tutorial loop", "mnist-trainer", "bare loop"
 COMPARED = ((TUTORIAL, PRODUCT), (TUTORIAL, BARE), (PRODUCT, BARE))

@@ -14,8 +14,8 @@ from benchmarks.product import compose_config
 from benchmarks.results import Case, Report, UnavailableError
 from benchmarks.timing import interleave
 from mnist_trainer.config.shipped import group_choices
+from mnist_trainer.data.cache import cache_root
 from mnist_trainer.data.loading import load_dataset
-from mnist_trainer.data.mnist_cache import cache_root
 
 PUBLISHED = "published quick recipe"
 QUICK_RECIPE = Path(__file__).with_name("quick_recipe.py")

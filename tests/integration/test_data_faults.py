@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_trainer.data.cache import SHA256
 from mnist_trainer.data.download import RESPONSE_SECONDS, fetch
-from mnist_trainer.data.mnist_cache import SHA256
 from mnist_trainer.errors import DataError
 from tests.integration.conftest import Command
 from tests.integration.test_faults import TINY, is_short

@@ -151,8 +151,8 @@ def writable(name: str, folder: Path, override: str) -> Finding:
 
 def embedded_data() -> list[Finding]:
     """Whether the files of MNIST inside the package are the published ones."""
+    from mnist_trainer.data.cache import SHA256
     from mnist_trainer.data.embedded import embedded_file
-    from mnist_trainer.data.mnist_cache import SHA256
 
     size = sum(len(embedded_file(name)) for name in SHA256)
     found = f"{len(SHA256)} files of MNIST, {size / 1e6:.0f} MB, SHA-256 as published"

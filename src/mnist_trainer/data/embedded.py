@@ -14,10 +14,10 @@ import torch
 from filelock import Timeout
 
 from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
+from mnist_trainer.data.cache import SHA256, raw_folder, read_verified
 from mnist_trainer.data.cache_lock import cache_lock
 from mnist_trainer.data.idx import parse_idx
 from mnist_trainer.data.images import DataSet, LabelledImages, labelled_images
-from mnist_trainer.data.mnist_cache import SHA256, raw_folder, read_verified
 from mnist_trainer.errors import DataError, MachineError
 from mnist_trainer.system.files import atomic_write, sweep_temporaries
 

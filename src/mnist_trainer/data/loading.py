@@ -4,9 +4,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from mnist_trainer.config.settings import DataSettings
+from mnist_trainer.data.cache import cache_root
 from mnist_trainer.data.embedded import DIGITS, load_mnist, load_mnist_printed
 from mnist_trainer.data.images import DataSet
-from mnist_trainer.data.mnist_cache import cache_root
 from mnist_trainer.data.published import PUBLISHED, load_published
 from mnist_trainer.data.split import Splits, split
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, open_dict
 from mnist_trainer.compute.ranks import SINGLE_PROCESS, RankInfo
 from mnist_trainer.compute.world import World, report_on_local_main
 from mnist_trainer.config.engine_rules import device_for
-from mnist_trainer.data.mnist_cache import read_ahead
+from mnist_trainer.data.cache import read_ahead
 from mnist_trainer.errors import DivergedError, ExitCode, UserError
 from mnist_trainer.launch.command import ResolvedCommand
 from mnist_trainer.launch.hydra.config_files import copy_config_files

@@ -13,8 +13,8 @@ from benchmarks.recipes import measure_recipes
 from benchmarks.results import UnavailableError
 
 from mnist_trainer.data.batches import EpochSampler
+from mnist_trainer.data.cache import cache_root
 from mnist_trainer.data.loading import load_dataset
-from mnist_trainer.data.mnist_cache import cache_root
 from mnist_trainer.models.summary import count_parameters
 
 STEPS = 2

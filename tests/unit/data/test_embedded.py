@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from mnist_trainer.data.cache import SHA256
 from mnist_trainer.data.embedded import load_mnist, load_mnist_printed
 from mnist_trainer.data.images import DataSet
-from mnist_trainer.data.mnist_cache import SHA256
 
 
 def raw(root: Path) -> Path:

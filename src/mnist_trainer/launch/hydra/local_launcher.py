@@ -4,12 +4,13 @@ run.
 It is imported once a sweep begins: torch is here.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.plugins import Plugins
-from hydra.core.utils import setup_globals
+from hydra.core.utils import JobReturn, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
@@ -49,13 +50,26 @@ class LocalLauncher(Launcher):
         """Run a job in this process."""
         self.basic.launch([each.words], each.number)
 
-    def read(
+    def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
-    ) -> tuple[Sweep, list[Launched]]:
-        """The sweep as it is recorded, and the jobs that are to run."""
+    ) -> list[JobReturn]:
+        """Run the jobs.
+
+        Returns:
+            Nothing: the jobs' records say how they ended.
+
+        Raises:
+            ConfigError: the launcher cannot run them on this device.
+            SweepStopped: asked to stop.
+        """
         setup_globals()
         sweep = read_sweep(Path(self.config.hydra.sweep.dir).absolute())
-        return sweep, list(self._launched(sweep, job_overrides, initial_job_idx))
+        self.run(sweep, list(self._launched(sweep, job_overrides, initial_job_idx)))
+        return []
+
+    @abstractmethod
+    def run(self, sweep: Sweep, launched: Sequence[Launched]) -> None:
+        """Run the jobs; see ``launch``."""
 
     def _launched(
         self, sweep: Sweep, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

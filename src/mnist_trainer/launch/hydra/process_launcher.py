@@ -18,7 +18,6 @@ from multiprocessing import connection, get_context
 from multiprocessing.context import ForkProcess
 
 import torch
-from hydra.core.utils import JobReturn
 
 from mnist_trainer.compute.device import select_device, unchanged_threads
 from mnist_trainer.config.settings import RunConfig
@@ -28,7 +27,7 @@ from mnist_trainer.errors import ConfigError, UserError
 from mnist_trainer.launch.hydra.launchers import PROCESSES_CHOICE
 from mnist_trainer.launch.hydra.local_launcher import Launched, LocalLauncher
 from mnist_trainer.launch.sweep.progress import POLL_SECONDS, print_line
-from mnist_trainer.launch.sweep.records import record_death
+from mnist_trainer.launch.sweep.records import Sweep, record_death
 from mnist_trainer.system.messages import counted
 
 PRELOADED = (
@@ -63,18 +62,7 @@ class ProcessLauncher(LocalLauncher):
         self.n_jobs = n_jobs
         self.announced = False
 
-    def launch(
-        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
-    ) -> list[JobReturn]:
-        """Run the jobs.
-
-        Returns:
-            Nothing: the jobs' records say how they ended.
-
-        Raises:
-            ConfigError: they do not compute on the CPU.
-        """
-        sweep, launched = self.read(job_overrides, initial_job_idx)
+    def run(self, sweep: Sweep, launched: Sequence[Launched]) -> None:
         waiting, running = deque(launched), list[Running]()
         with unchanged_threads():
             threads = torch.get_num_threads() if launched else 1
@@ -93,7 +81,6 @@ class ProcessLauncher(LocalLauncher):
             finally:
                 for each in running:
                     each.process.kill()
-        return []
 
     def _announce(self, at_once: int, threads: int) -> None:
         """Say once what goes on at the same time: the number of threads rounds the weights."""

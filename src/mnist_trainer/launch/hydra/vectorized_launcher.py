@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from hydra.core.utils import JobReturn
 from omegaconf import open_dict
 
 from mnist_trainer.compute.device import Device, select_device, unchanged_threads
@@ -40,19 +39,7 @@ class VectorizedLauncher(LocalLauncher):
             )
         self.stack_size = stack_size
 
-    def launch(
-        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
-    ) -> list[JobReturn]:
-        """Run the jobs.
-
-        Returns:
-            Nothing: the jobs' records say how they ended.
-
-        Raises:
-            ConfigError: the device computes in a precision that a stack does not have.
-            SweepStopped: asked to stop.
-        """
-        sweep, launched = self.read(job_overrides, initial_job_idx)
+    def run(self, sweep: Sweep, launched: Sequence[Launched]) -> None:
         for settings in {each.settings.device: each.settings for each in launched}.values():
             select_stack_device(settings)
         for stack in self._stacks(launched):
@@ -60,7 +47,6 @@ class VectorizedLauncher(LocalLauncher):
                 self._train_stack(stack, sweep)
             else:
                 self.run_alone(stack[0])
-        return []
 
     def _stacks(self, launched: Sequence[Launched]) -> Iterator[list[Launched]]:
         """Jobs that train together; says of those that train alone why."""

@@ -9,6 +9,9 @@ from mnist_trainer.launch.passport.reference import Runs
 LIMITS = {"docs_fcn": 12_800, "docs_cnn": 12_800, "fast99": 19_200}
 """Training images of each recipe: 200 steps, and 60 of fast99."""
 TO_99 = "fast99"
+STEADY = ("trainer.batch_size=192", "optimizer.lr=0.014", "trainer.translations=3")
+"""With these settings, which were its own at first, the recipe takes a fifth longer, and its seeds
+differ a third as much: a lower accuracy says that something is wrong, and passports compare."""
 
 
 def measure_recipe(
@@ -50,8 +53,9 @@ def place_under_roof(
 
 
 def seconds_to_99(runs: Runs, threads: int) -> dict[str, Any]:
-    """Train ``experiment=fast99``: the seconds it took, and whether the test came to 99 %."""
-    result = runs.make(f"experiment={TO_99}", "device=cpu", f"device.threads={threads}")
+    """Train ``experiment=fast99`` with the settings ``STEADY``: the seconds it took, and whether
+    the test came to 99 %."""
+    result = runs.make(f"experiment={TO_99}", *STEADY, "device=cpu", f"device.threads={threads}")
     return {
         "train_seconds": result["seconds"]["train"],
         "total_seconds": result["seconds"]["total"],

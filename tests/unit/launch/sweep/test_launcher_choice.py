@@ -1,7 +1,9 @@
 import sys
+from collections.abc import Iterator
 
 import pytest
 import torch
+from hydra.core.global_hydra import GlobalHydra
 
 from mnist_trainer.launch.command import resolve_command
 from mnist_trainer.launch.hydra.launchers import PROCESSES_CHOICE
@@ -9,6 +11,12 @@ from mnist_trainer.launch.options import parse_command_line
 from mnist_trainer.launch.sweep.launcher_choice import check_launcher, chosen_launcher
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs are forked on Linux only")
+
+
+@pytest.fixture(autouse=True)
+def _no_hydra_is_left() -> Iterator[None]:
+    yield
+    GlobalHydra.instance().clear()
 
 
 def chosen(*words: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The raw files of MNIST in the cache of data sets, verified at every use.
+"""The cache of data sets: where it is, and the raw files of MNIST in it, verified at every use.
 
 No torch here: the files can be read while it is imported.
 """
@@ -18,6 +18,8 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+NEED_THEM = ("mnist", "mnist_printed")
+"""Data sets that are made of these files."""
 _AHEAD: dict[Path, Future[bytearray | None]] = {}
 """Files that are being read before anybody has asked for them."""
 
@@ -37,7 +39,7 @@ def raw_folder(root: Path) -> Path:
 def read_ahead(settings: DataSettings) -> None:
     """Begin to read and verify the files in a thread, where PyTorch is still to be imported: that
     takes longer than a second, and a hash leaves the interpreter to others."""
-    if "torch" in sys.modules or not settings.name.startswith("mnist"):
+    if "torch" in sys.modules or settings.name not in NEED_THEM:
         return
     raw = raw_folder(cache_root(settings))
     with_thread = ThreadPoolExecutor(1)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_trainer.data import mnist_cache
-from mnist_trainer.data.mnist_cache import SHA256, raw_folder, read_ahead, read_verified
+from mnist_trainer.data import cache
+from mnist_trainer.data.cache import SHA256, raw_folder, read_ahead, read_verified
 from tests.conftest import Compose
 
 LABELS = "t10k-labels-idx1-ubyte"
@@ -32,23 +32,23 @@ def test_files_are_read_before_they_are_asked_for(
     data = dataclasses.replace(compose().data, root=str(data_root))
     read_ahead(data)
     raw = raw_folder(data_root)
-    assert mnist_cache._AHEAD.keys() == {raw / name for name in SHA256}
+    assert cache._AHEAD.keys() == {raw / name for name in SHA256}
     contents = {name: read_verified(raw / name) for name in SHA256}
-    assert not mnist_cache._AHEAD
+    assert not cache._AHEAD
     assert contents == {name: read_verified(raw / name) for name in SHA256}
 
 
 def test_where_torch_is_imported_there_is_nothing_to_wait_for(compose: Compose) -> None:
     read_ahead(compose().data)
-    assert not mnist_cache._AHEAD
+    assert not cache._AHEAD
 
 
 def test_other_data_are_not_read(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "torch")
     read_ahead(compose("data=fashion_mnist").data)
-    assert not mnist_cache._AHEAD
+    assert not cache._AHEAD
 
 
 def test_no_torch_is_needed() -> None:
-    code = "import sys, mnist_trainer.data.mnist_cache; sys.exit('torch' in sys.modules)"
+    code = "import sys, mnist_trainer.data.cache; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
