@@ -128,6 +128,31 @@ def test_a_mistake_is_said_once_though_the_process_that_says_it_comes_last(
     assert not list(tmp_path.glob("outputs/*/*"))
 
 
+def test_a_mistake_leaves_no_folder_though_another_process_makes_it_late(
+    tmp_path: Path, data_root: Path
+) -> None:
+    """Hydra makes the folder of a job in each process."""
+    late = tmp_path / "late"
+    late.mkdir()
+    (late / "sitecustomize.py").write_text(
+        "import os, pathlib, time\n"
+        "make = pathlib.Path.mkdir\n"
+        "def slowly(path, *arguments, **options):\n"
+        "    end = time.monotonic() + 1\n"
+        "    while 'outputs' in path.parts and path.exists() and time.monotonic() < end:\n"
+        "        time.sleep(0.002)\n"
+        "    make(path, *arguments, **options)\n"
+        "if os.environ.get('RANK') == '1':\n"
+        "    pathlib.Path.mkdir = slowly\n"
+    )
+    words = ("model.channels=[1,1,1,1]", "device=cpu")
+    variables = {"PYTHONPATH": str(late)}
+    code, _, err = start(words, tmp_path, data_root, variables=variables).end(60)
+    assert code != 0
+    assert err.count("mnist-train: ") == 1
+    assert not list(tmp_path.glob("outputs/*/*"))
+
+
 @pytest.mark.soak
 def test_a_sweep_is_refused(tmp_path: Path, data_root: Path) -> None:
     code, _, err = start(("-m", "seed=0,1"), tmp_path, data_root).end(60)

@@ -168,6 +168,9 @@ def _train(
 
     def job(_: DictConfig) -> float | None:
         nonlocal failure
+        # Hydra makes the folder in each process: a later one would make again what the main
+        # process has removed over a mistake.
+        world.barrier()
         try:
             with faults_of_the_machine(folder), record_of_divergence(folder, started, world):
                 return train(config, folder, started, terminal, world, device).test.accuracy
