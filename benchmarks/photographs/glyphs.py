@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -47,6 +47,8 @@ class Picture:
     content: bytes
     box: Box
     """In pixels of the file, to a few pixels."""
+    coverage: Plane | None = field(default=None, compare=False)
+    """(H, W): how much of each pixel of a photograph the digit covers, 0..1."""
 
 
 @dataclass(frozen=True)

@@ -79,19 +79,24 @@ PHOTOGRAPHS = (
 
 
 def photograph(
-    glyph: Glyph, kind: PhotographKind, others: Sequence[Glyph], rng: np.random.Generator
+    glyph: Glyph,
+    kind: PhotographKind,
+    others: Sequence[Glyph],
+    rng: np.random.Generator,
+    sides: tuple[int, int] = SIDES,
 ) -> Picture:
     """A digit as a photograph.
 
     Args:
         others: shapes that pieces of neighbours are taken from.
+        sides: least and largest shorter side of the picture, in pixels.
     """
-    side = float(np.exp(rng.uniform(*np.log(SIDES))))
+    side = float(np.exp(rng.uniform(*np.log(sides))))
     inner = tuple(int(side * rng.choice((1.0, rng.uniform(1, 1.4)))) for _ in range(2))
     pad = (int(inner[0] * MARGIN), int(inner[1] * MARGIN))
     shape = (inner[0] + 2 * pad[0], inner[1] + 2 * pad[1])
     coefficients = camera.homography(shape, 8.0, 0.04, rng)
-    coverage, box, (ink, pen) = written(glyph, kind, (shape, pad), coefficients, rng)
+    coverage, digit, (ink, pen) = written(glyph, kind, (shape, pad), coefficients, rng)
     sheet = blank_paper(shape, kind.papers[rng.integers(len(kind.papers))], rng)
     for each, colour in lines(shape, pad, kind, rng):
         sheet = lay(sheet, each, colour)
@@ -101,7 +106,7 @@ def photograph(
     sheet = lay(sheet, textured(coverage, pen, rng), ink)
     seen = np.stack([camera.view(sheet[..., each], coefficients) for each in range(3)], -1)
     cut = seen[pad[0] : pad[0] + inner[0], pad[1] : pad[1] + inner[1]]
-    return Picture(taken(np.clip(cut, 0, 1), kind, rng), box)
+    return Picture(taken(np.clip(cut, 0, 1), kind, rng), box_of(digit), digit)
 
 
 def written(
@@ -110,8 +115,9 @@ def written(
     frame: tuple[tuple[int, int], tuple[int, int]],
     coefficients: tuple[float, ...],
     rng: np.random.Generator,
-) -> tuple[Plane, Box, tuple[Colour, str]]:
-    """Coverage of the digit, anywhere in the picture but whole; its box there, ink and pen."""
+) -> tuple[Plane, Plane, tuple[Colour, str]]:
+    """Coverage of the digit on the sheet, anywhere in the picture but whole, and as it is seen in
+    the picture; its ink and pen."""
     shape, pad = frame
     inner = (shape[0] - 2 * pad[0], shape[1] - 2 * pad[1])
     by_hand = glyph.source == "handwritten"
@@ -141,10 +147,14 @@ def written(
         inside = seen[pad[0] + 1 : pad[0] + inner[0] - 1, pad[1] + 1 : pad[1] + inner[1] - 1]
         if inside.sum() >= 0.998 * seen.sum():
             break
-    rows, columns = np.nonzero(seen > 0.25)
-    top, left = int(rows.min()) - pad[0], int(columns.min()) - pad[1]
-    box = Box(top, left, int(rows.max()) + 1 - pad[0], int(columns.max()) + 1 - pad[1])
-    return coverage, box, (ink, pen)
+    digit = seen[pad[0] : pad[0] + inner[0], pad[1] : pad[1] + inner[1]]
+    return coverage, digit, (ink, pen)
+
+
+def box_of(digit: Plane) -> Box:
+    """The box around a digit's coverage."""
+    rows, columns = np.nonzero(digit > 0.25)
+    return Box(int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1)
 
 
 Layer = tuple[Plane, Colour]

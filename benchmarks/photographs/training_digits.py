@@ -148,8 +148,8 @@ def footless_one(rng: np.random.Generator) -> Plane:
     draw.polygon(
         [(right - stem + lean, 20), (right + lean, 20), (right, 220), (right - stem, 220)], fill=255
     )
-    reach = rng.uniform(20, 75)
-    drop = reach * rng.uniform(0.55, 1.3)  # Flatter, it would be a 7.
+    reach = rng.uniform(20, 95)
+    drop = reach * rng.uniform(0.45, 1.3)  # Flatter, it would be a 7.
     thickness = stem * rng.uniform(0.45, 1.1)
     top = [(right - stem + lean + 0.3 * stem, 20), (right - stem + lean - reach, 20 + drop)]
     below = [(x, y + thickness) for x, y in reversed(top)]

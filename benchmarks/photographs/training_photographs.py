@@ -15,10 +15,11 @@ from benchmarks.photographs.training_digits import printed, written
 from mnist_trainer.inference.digit_images.prepare import WORKING_SIDE
 from mnist_trainer.inference.digit_images.read_image import ImageError, read_image
 from mnist_trainer.inference.digit_images.segment import find_digit
+from mnist_trainer.inference.digit_images.segmentations import segment_by_network
 
 SEED = 7
 MOST = 3
-"""Segmentations of a photograph that are kept at most: the first, and others by chance."""
+"""Segmentations of a photograph that are kept at most: the network's, and others by chance."""
 
 LabelledDigit = tuple[NDArray[np.uint8], int]
 
@@ -39,12 +40,13 @@ def digits_of_photograph(index: int) -> list[LabelledDigit]:
     picture = photograph(glyph, kind, [any_glyph(rng, 0.0) for _ in range(3)], rng)
     source = read_image(io.BytesIO(picture.content), WORKING_SIDE)
     try:
-        found = find_digit(source.pixels)
+        (digit,) = segment_by_network([find_digit(source.pixels)])
     except ImageError:
         return []
+    # The segmentation network's comes first.
     whole = [
         each.image
-        for each in (found, *found.alternatives)
+        for each in reversed((digit, *digit.alternatives))
         if failure_class(each.box, picture.box, source.scale) in (MISREAD, MORE_THAN_IT)
     ]
     others = rng.permutation(np.arange(1, len(whole)))[: MOST - 1]

@@ -24,7 +24,7 @@ from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.errors import ConfigError
 from mnist_trainer.inference.digit_images.read_image import read_image
 from mnist_trainer.inference.digit_images.segment import find_digit
-from mnist_trainer.inference.digit_images.segmentations import classify_digits
+from mnist_trainer.inference.digit_images.segmentations import classify_digits, segment_by_network
 from mnist_trainer.inference.export.html_network import describe
 from mnist_trainer.inference.export.html_page import write_html
 from mnist_trainer.inference.trained_model import TrainedModel
@@ -175,7 +175,7 @@ def test_pictures_are_placed_as_mnist_predict_places_them(
         if name == "empty":
             assert found == []
             continue
-        digit = find_digit(read_image(file, 640).pixels)
+        (digit,) = segment_by_network([find_digit(read_image(file, 640).pixels)])
         expected = [each.image.reshape(-1).astype(int) for each in (digit, *digit.alternatives)]
         # float32 here, float64 there: a level of 256 is the most that rounding may come to.
         assert np.abs(np.stack(expected) - found).max() <= 1, name

@@ -162,15 +162,11 @@ def _train(
     terminal = Terminal() if quiet else None
     failure: UserError | None = None
 
-    composed = _in_folder(command, folder)
-    if world.is_main_process:
-        copy_config_files(composed.hydra, folder)
+    composed = _in_folder(command, folder, world)
 
     def job(_: DictConfig) -> float | None:
         nonlocal failure
-        # Hydra makes the folder in each process: a later one would make again what the main
-        # process has removed over a mistake.
-        world.barrier()
+        world.barrier()  # Hydra made the folder in each: none makes it after a mistake removed it.
         try:
             with faults_of_the_machine(folder), record_of_divergence(folder, started, world):
                 return train(config, folder, started, terminal, world, device).test.accuracy
@@ -191,8 +187,9 @@ def _train(
     _ = returned.return_value
 
 
-def _in_folder(command: ResolvedCommand, folder: RunFolder) -> DictConfig:
-    """The composed configuration, with the folder that was claimed for the run."""
+def _in_folder(command: ResolvedCommand, folder: RunFolder, world: World) -> DictConfig:
+    """The composed configuration, with the folder that was claimed for the run, and copies there of
+    the files that the user composed it of."""
     composed = command.composed
     with open_dict(composed):
         composed.hydra.run.dir = str(folder.path)
@@ -201,6 +198,8 @@ def _in_folder(command: ResolvedCommand, folder: RunFolder) -> DictConfig:
             composed.resume = str(folder.path)
             words = [w for w in composed.hydra.overrides.task if not w.startswith("resume=")]
             composed.hydra.overrides.task = [*words, path_override("resume", folder.path)]
+    if world.is_main_process:
+        copy_config_files(composed.hydra, folder)
     return composed
 
 

@@ -92,6 +92,8 @@ class DetectedDigit:
     alternatives: tuple["DetectedDigit", ...] = ()
     """Other segmentations of a photograph of one digit: of ink of one colour or any, with and
     without what belongs to the edge of the picture. The network has the last word."""
+    photograph: NDArray[np.uint8] | None = None
+    """(H, W, 3): the working image, where a network is to segment its digit too."""
 
     def scaled(self, factor: int) -> "DetectedDigit":
         """The same in an image whose sides are ``factor`` times as long."""

@@ -5,8 +5,8 @@ The last step of a picture's way: ``read_image``, ``computer_drawing`` or ``remo
 
 The page that ``mnist-export --format html`` writes does the same in JavaScript, operation by
 operation: what is changed in one of these modules is to be changed in ``export/page`` too
-(``picture.js``, ``background.js``, ``lines.js``, ``candidates.js``, ``placement.js``), and a test
-compares the two.
+(``picture.js``, ``background.js``, ``lines.js``, ``candidates.js``, ``segmentation.js``,
+``placement.js``), and a test compares the two.
 
 How MNIST's own images were placed: LeCun et al. 1998, section III.A;
 http://yann.lecun.com/exdb/mnist. The numbers below were read off training images.

@@ -146,7 +146,8 @@ def main_digit(pixels: RGB, *, count: bool) -> DetectedDigit:
     """The digit of a photograph that holds one; lines of the paper are taken out.
 
     Args:
-        count: note whether the picture seems to hold several.
+        count: note whether the picture seems to hold several, and keep it for the network that
+            segments photographs of digits.
     """
     factor = -(-max(pixels.shape) // PHOTOGRAPH_SIDE)
     maps = subtract_background(np.asarray(downsample(Image.fromarray(pixels), PHOTOGRAPH_SIDE)))
@@ -173,7 +174,11 @@ def main_digit(pixels: RGB, *, count: bool) -> DetectedDigit:
 
     first = placed(chosen)
     others = [placed(each) for each in (*black, *coloured, *strongest) if each is not chosen]
-    return replace(first, alternatives=without_duplicates(first, others))
+    return replace(
+        first,
+        alternatives=without_duplicates(first, others),
+        photograph=pixels if count else None,
+    )
 
 
 def without_duplicates(

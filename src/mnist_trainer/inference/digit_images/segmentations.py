@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
 from mnist_trainer.inference.digit_images.boxes import DetectedDigit
+from mnist_trainer.inference.digit_images.segment import without_duplicates
+from mnist_trainer.inference.digit_images.segmentation_network import segment_photographs
 
 if TYPE_CHECKING:
     from mnist_trainer.inference.trained_model import TrainedModel
@@ -32,12 +34,31 @@ class ClassifiedDigit:
 def classify_digits(
     digits: Sequence[DetectedDigit], trained: "TrainedModel"
 ) -> list[ClassifiedDigit]:
-    """Classify digits by all of their segmentations."""
-    views = [[digit, *digit.alternatives] for digit in digits]
+    """Classify digits by all of their segmentations, also that of the segmentation network."""
+    views = [[digit, *digit.alternatives] for digit in segment_by_network(digits)]
     images = np.stack([view.image for each in views for view in each])
     ends = np.cumsum([len(each) for each in views])
     parts = np.split(trained.logits(images).double().numpy(), ends[:-1])
     return [combine(each, logits) for each, logits in zip(views, parts, strict=True)]
+
+
+def segment_by_network(digits: Sequence[DetectedDigit]) -> list[DetectedDigit]:
+    """Digits of photographs with one alternative more: what the segmentation network finds."""
+    photographs = [digit.photograph for digit in digits if digit.photograph is not None]
+    segmented = iter(segment_photographs(photographs))
+    return [
+        digit if digit.photograph is None else add_alternative(digit, next(segmented))
+        for digit in digits
+    ]
+
+
+def add_alternative(digit: DetectedDigit, found: DetectedDigit | None) -> DetectedDigit:
+    """A digit with another segmentation, unless it is like one that it has."""
+    digit = replace(digit, photograph=None)
+    if found is None:
+        return digit
+    other = replace(found, among_several=digit.among_several, rejected=digit.rejected)
+    return replace(digit, alternatives=without_duplicates(digit, [*digit.alternatives, other]))
 
 
 def combine(views: Sequence[DetectedDigit], logits: Floats) -> ClassifiedDigit:

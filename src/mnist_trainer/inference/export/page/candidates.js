@@ -200,4 +200,4 @@ function keepComponents(ink, labels, group) {
   return mapped(ink, (value, i) => (grown.data[i] && (!labels[i] || chosen.has(labels[i])) ? value : 0));
 }
 
-export { segmentPhotograph };
+export { INK_THRESHOLD, MIN_PART, components, keepComponents, segmentPhotograph };

@@ -1,9 +1,12 @@
 // Strokes by mouse, finger, pen or keyboard; after each change the network's answer.
 import { combine, logitsOf, softmax, unpack } from "./network.js";
 import { placePicture, readPicture } from "./picture.js";
+import { unpackSegmentation } from "./segmentation.js";
 import { SIDE, drawingSheet } from "./strokes.js";
 
 const network = unpack(JSON.parse(document.getElementById("network").textContent));
+const segmentation = JSON.parse(document.getElementById("segmentation").textContent);
+const convolutions = segmentation && unpackSegmentation(segmentation);
 const sheet = document.getElementById("sheet"), verdict = document.getElementById("verdict"), hint = document.getElementById("hint");
 const seen = document.getElementById("seen"), rows = [...document.querySelectorAll("#answers tr")];
 const board = drawingSheet(sheet, document.getElementById("pen"), { changed: update, moved: showHint });
@@ -11,7 +14,7 @@ const state = { strokes: board.strokes, images: [], image: null, logits: null, p
 
 function update() {
   board.redraw();
-  answer(placePicture(board.pixels()));
+  answer(placePicture(board.pixels(), convolutions));
 }
 
 function showHint(down) {
@@ -70,7 +73,7 @@ async function openPicture(file) {
   shown.getContext("2d").putImageData(pixels, 0, 0);
   const [width, height] = [pixels.width * scale, pixels.height * scale];
   board.paper.drawImage(shown, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
-  answer(placePicture(pixels));
+  answer(placePicture(pixels, convolutions));
   hint.textContent = state.image ? "Drawing starts on an empty sheet again." : "Nothing in it stands out from the background.";
 }
 

@@ -150,9 +150,14 @@ export function scaleAndShift({ mean, deviation, weight, bias }, channel) {
 
 // Base64 of little-endian float32, and where in it the numbers of each layer are.
 export function unpack(network) {
-  const bytes = Uint8Array.from(atob(network.weights), (sign) => sign.charCodeAt(0));
-  const view = new DataView(bytes.buffer);
-  return bind(network, Float64Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true)));
+  return bind(network, floatsOf(network.weights));
+}
+
+export const bytesOf = (base64) => Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
+
+export function floatsOf(base64) {
+  const bytes = bytesOf(base64), view = new DataView(bytes.buffer);
+  return Float64Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
 }
 
 // The numbers of each layer in place of where they are.

@@ -1,7 +1,8 @@
 // A picture that was opened, dropped or pasted, as 28x28 bytes: digit_images/segment.py, find_digit.
 import { mapped, median, plane } from "./background.js";
 import { segmentPhotograph } from "./candidates.js";
-import { CENTRE, FAINTEST, IMAGE_SIZE, place } from "./placement.js";
+import { CENTRE, FAINTEST, IMAGE_SIZE, place, reduced } from "./placement.js";
+import { segmentByNetwork } from "./segmentation.js";
 
 const WORKING_SIDE = 640, PHOTOGRAPH_SIDE = 400, PAPER_SHARE = 0.3, LINE_SHARE = 0.95, MOST_PIXELS = 50e6;
 
@@ -18,8 +19,9 @@ async function readPicture(file) {
   return context.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-// The 28x28 bytes that the network is shown, of each segmentation: {image, score}; empty where there is no digit.
-function placePicture(pixels) {
+// The 28x28 bytes that the network is shown, of each segmentation: {image, score}; empty where there is no digit. `convolutions` are of
+// the network that segments photographs of digits; null where the classes are no digits.
+function placePicture(pixels, convolutions) {
   const channels = [0, 1, 2].map((channel) => reduced({
     height: pixels.height, width: pixels.width,
     data: Float64Array.from({ length: pixels.height * pixels.width }, (_, i) => pixels.data[4 * i + channel]),
@@ -29,6 +31,8 @@ function placePicture(pixels) {
   const drawing = inkOfSheet(channels);
   if (drawing !== undefined) return drawing ? [{ image: place(drawing), score: 1 }] : [];
   const found = segmentPhotograph(channels.map((each) => reduced(each, PHOTOGRAPH_SIDE))).map(({ ink, score }) => ({ image: place(ink), score }));
+  const byNetwork = found.length && convolutions && segmentByNetwork(convolutions, channels);
+  if (byNetwork) found.push(byNetwork);
   const same = (one, other) => one.image.every((value, at) => value === other.image[at]);
   return found.filter((view, i) => found.findIndex((other) => same(other, view)) === i);
 }
@@ -47,24 +51,6 @@ function mnistImage([red, green, blue]) {
   image.forEach((value, i) => { total += value; row += value * Math.floor(i / size); column += value * (i % size); });
   const placed = longer >= 16 && longer <= 22 && Math.abs(row / total - CENTRE) <= 2 && Math.abs(column / total - CENTRE) <= 2;
   return placed ? image : null;
-}
-
-// Averaged over squares of pixels, rounded, so that the longer side is at most `most`.
-function reduced(image, most) {
-  const factor = Math.ceil(Math.max(image.height, image.width) / most);
-  if (factor === 1) return image;
-  const output = plane(Math.ceil(image.height / factor), Math.ceil(image.width / factor));
-  for (let y = 0; y < output.height; y++)
-    for (let x = 0; x < output.width; x++) {
-      let sum = 0, count = 0;
-      for (let row = y * factor; row < Math.min((y + 1) * factor, image.height); row++)
-        for (let column = x * factor; column < Math.min((x + 1) * factor, image.width); column++) {
-          sum += image.data[row * image.width + column];
-          count++;
-        }
-      output.data[y * output.width + x] = Math.floor(sum / count + 0.5);
-    }
-  return output;
 }
 
 // The ink of a drawing, whose outermost pixels all have one colour: null for an empty one, undefined for a photograph.

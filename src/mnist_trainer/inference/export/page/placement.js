@@ -1,5 +1,6 @@
 // From ink to the 28x28 bytes of MNIST: digit_images/normalize.py, operation by operation.
 // Images are {height, width, data}, data row by row, 0 for paper and 1 for full ink.
+import { plane } from "./background.js";
 
 const IMAGE_SIZE = 28, BOX = 20, CENTRE = 14, VISIBLE = 0.2, THIN = 1.35, TIE = 0.5 + 1e-7, FAINTEST = 10;
 
@@ -106,4 +107,22 @@ function centred(digit) {
   return image;
 }
 
-export { CENTRE, FAINTEST, IMAGE_SIZE, place };
+// Averaged over squares of pixels, rounded, so that the longer side is at most `most`.
+function reduced(image, most) {
+  const factor = Math.ceil(Math.max(image.height, image.width) / most);
+  if (factor === 1) return image;
+  const output = plane(Math.ceil(image.height / factor), Math.ceil(image.width / factor));
+  for (let y = 0; y < output.height; y++)
+    for (let x = 0; x < output.width; x++) {
+      let sum = 0, count = 0;
+      for (let row = y * factor; row < Math.min((y + 1) * factor, image.height); row++)
+        for (let column = x * factor; column < Math.min((x + 1) * factor, image.width); column++) {
+          sum += image.data[row * image.width + column];
+          count++;
+        }
+      output.data[y * output.width + x] = Math.floor(sum / count + 0.5);
+    }
+  return output;
+}
+
+export { CENTRE, FAINTEST, IMAGE_SIZE, VISIBLE, place, reduced, resample };
