@@ -24,8 +24,8 @@ from mnist_trainer.system.files import atomic_write, sweep_temporaries
 log = logging.getLogger(__name__)
 
 PRINTED_SHA256 = {
-    "printed-images-idx3-ubyte": "5c101784a679d917eb969a2b0965b177c73bd783b61fdcfca47e870226115d9b",
-    "printed-labels-idx1-ubyte": "be127d9a9b7e251bb7fd9636d8241ad4042a8d4d53885902eecfff3d71b14abc",
+    "printed-images-idx3-ubyte": "b4280acb0dec7d491c98984965fe6e825fc181009ec4b12f49564c2436b8e96a",
+    "printed-labels-idx1-ubyte": "8aadca8112892a30555cc78a03b9c1b78a9fdd8174a64ff702c0e19c34aedef9",
 }
 """Digits that ``benchmarks/photographs/make_printed_digits.py`` has drawn."""
 NUM_TEST = 10_000

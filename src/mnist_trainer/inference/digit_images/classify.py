@@ -21,6 +21,7 @@ from mnist_trainer.inference.digit_images.detect import (
     Detection,
     detect_all,
     detection_pool,
+    use_one_thread,
 )
 from mnist_trainer.inference.digit_images.display import (
     Style,
@@ -127,6 +128,8 @@ def classify_sources(
         )
     style = None if arguments.json else choose_style()
     entries = []
+    if pool is not None:
+        use_one_thread()  # The other cores detect.
     detections = detect_all(sources, arguments.digits, pool, other_things=other_things)
     for prediction in classify_all(sources, detections, trained):
         entries.append(as_json(prediction, arguments.top))

@@ -80,6 +80,16 @@ def prepare_process() -> None:
     ignore_terminal()
     import mnist_trainer.inference.digit_images.segment  # noqa: F401
 
+    use_one_thread()
+
+
+def use_one_thread() -> None:
+    """Let NumPy and PyTorch compute in one thread of this process: there is one for each core, and
+    threads that wait for work in a loop take the time of the others."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+
 
 def detect_all(
     sources: Sequence[ImageSource],

@@ -109,14 +109,18 @@ def best_slope(strips: Plane, width: int) -> tuple[float, Plane]:
     centres = (np.arange(count) + 0.5) / count * width - width / 2
     steps = int(STEEPEST * width / 2) // 2 * 2
 
-    def scored(step: int) -> tuple[float, int, Plane]:
+    def scored(candidates: list[int]) -> list[tuple[float, int, Plane]]:
         """Squares: a line seen sharply counts for more than the same one smeared over rows."""
-        scores = line_strength(along(strips, 2 * step / width * centres))
-        return float((scores**2).sum()), step, scores
+        shifts = 2 * np.array(candidates)[:, None] / width * centres
+        strengths = line_strength(along(strips, shifts))
+        return [
+            (float((scores**2).sum()), step, scores)
+            for step, scores in zip(candidates, strengths, strict=True)
+        ]
 
     # Every other slope, and then the neighbours of the best.
-    coarse = max(map(scored, range(-steps, steps + 1, 2)), key=preference)
-    best = max([coarse, scored(coarse[1] - 1), scored(coarse[1] + 1)], key=preference)
+    coarse = max(scored(list(range(-steps, steps + 1, 2))), key=preference)
+    best = max([coarse, *scored([coarse[1] - 1, coarse[1] + 1])], key=preference)
     return 2 * best[1] / width, best[2]
 
 
@@ -125,30 +129,35 @@ def preference(scored: tuple[float, int, Plane]) -> tuple[float, int]:
     return round(scored[0], 3), -abs(scored[1])
 
 
-def along(strips: Plane, shifts: NDArray[np.float64]) -> Plane:
-    """Each strip moved up by its shift, in whole rows: what is outside the picture is infinite."""
+def along(strips: Plane, shifts: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(N, H, strips): each strip moved up by its shift, in whole rows, for each of N rows of
+    shifts; what is outside the picture is infinite."""
     height, count = strips.shape
-    rows = np.arange(height)[:, None] + np.floor(shifts + 0.5).astype(int)
+    rows = np.arange(height)[:, None] + np.floor(shifts + 0.5).astype(int)[:, None, :]
     seen = strips[np.clip(rows, 0, height - 1), np.arange(count)]
     return np.where((rows >= 0) & (rows < height), seen, np.float32(np.inf))
 
 
-def line_strength(seen: Plane) -> Plane:
-    """How strong a line is along each row of (H, strips), infinite outside the picture: what nearly
-    all strips between its two ends show at least.
+def line_strength(seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How strong a line is along each row of (N, H, strips), infinite outside the picture: (N, H),
+    what nearly all strips between its two ends show at least.
 
     A line crosses the picture from edge to edge, or most of it from one edge, and is as strong
     there; a digit, which leaves the margins empty, does neither.
     """
-    count = seen.shape[1]
+    count = seen.shape[-1]
     part = int(np.ceil(REACH * count))
-    inside = np.isfinite(seen).sum(axis=1)
-    ordered = np.sort(seen, axis=1)
-    rows = np.arange(len(seen))
-    across = ordered[rows, (inside * PRESENT).astype(int).clip(max=count - 1)]
-    usual = ordered[rows, (inside // 2).clip(max=count - 1)]
-    across = np.where(np.minimum(seen[:, 0], seen[:, -1]) >= AS_STRONG * usual, across, 0)
-    partly = np.maximum(seen[:, :part].min(axis=1), seen[:, -part:].min(axis=1))
+    inside = np.isfinite(seen).sum(axis=-1)
+    ordered = np.sort(seen, axis=-1)
+
+    def ranked(rank: NDArray[np.int64]) -> NDArray[np.float32]:
+        places = rank.clip(max=count - 1)[..., None]
+        return np.take_along_axis(ordered, places, axis=-1)[..., 0]
+
+    across, usual = ranked((inside * PRESENT).astype(int)), ranked(inside // 2)
+    ends = np.minimum(seen[..., 0], seen[..., -1])
+    across = np.where(ends >= AS_STRONG * usual, across, 0)
+    partly = np.maximum(seen[..., :part].min(axis=-1), seen[..., -part:].min(axis=-1))
     partly = np.where(partly >= AS_STRONG * usual, partly, 0)
     return np.where(3 * inside >= 2 * count, np.maximum(across, partly), 0).astype(np.float32)
 

@@ -36,8 +36,8 @@ LARGE = 0.8
 """A window of at least this share of the picture's longer side is not looked at again."""
 SCORE = 27.0
 """Beside the scores of other segmentations. Chosen on held-out digits."""
-BATCH = 16
-"""Windows that are computed at once: some 100 MB."""
+BATCH = 8
+"""Windows that are computed at once: some 50 MB."""
 LEVEL = 4.0
 """Added to the standard deviation of a picture, in levels of 256: one without contrast is not
 amplified."""
@@ -91,7 +91,8 @@ def _convolution(file: dict[str, NDArray[np.generic]], name: str) -> Convolution
     weight, scale, bias = (
         torch.from_numpy(file[f"{name}.{part}"]).float() for part in ("weight", "scale", "bias")
     )
-    return Convolution(weight * scale[:, None, None, None], bias)
+    weight = (weight * scale[:, None, None, None]).contiguous(memory_format=torch.channels_last)
+    return Convolution(weight, bias)
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def digits_in(windows: Sequence[Window]) -> list[Ink | None]:
     for start in range(0, len(windows), BATCH):
         batch = windows[start : start + BATCH]
         images = torch.from_numpy(np.stack([window.standardized() for window in batch]))
+        images = images.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             coverage = segmentation_network()(images)[:, 0].double().numpy()
         inks += [largest_parts(each, window) for each, window in zip(coverage, batch, strict=True)]
