@@ -25,6 +25,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, r
 from benchmarks.photographs.glyphs import Glyph, Plane, handwritten
 from benchmarks.photographs.kinds import PHOTOGRAPHS, photograph
 from benchmarks.photographs.training_photographs import any_glyph
+from benchmarks.product import compose_config
 from mnist_trainer.config.settings import NUM_TRAINING_IMAGES
 from mnist_trainer.data.images import LabelledImages
 from mnist_trainer.data.loading import load_dataset
@@ -39,8 +40,6 @@ from mnist_trainer.inference.digit_images.segmentation_network import (
     WEIGHTS,
     window_of,
 )
-from mnist_trainer.launch.command import resolve_command
-from mnist_trainer.launch.options import parse_command_line
 
 PICTURES = 20_000
 EPOCHS = 5
@@ -73,7 +72,7 @@ class Examples:
 @cache
 def training_digits() -> LabelledImages:
     """MNIST's training images without those that are held out for calibration."""
-    config = resolve_command(parse_command_line(["experiment=photos"])).config.data
+    config = compose_config("experiment=photos").data
     digits = load_dataset(config).train
     kept = stratified_holdout(digits.labels, config.validation_size, config.split_seed)[0]
     return digits.select(kept[kept < NUM_TRAINING_IMAGES["mnist"]])

@@ -16,12 +16,11 @@ from benchmarks.photographs.train_segmentation import (
     train,
     training_digits,
 )
+from benchmarks.product import compose_config
 
 from mnist_trainer.inference.digit_images import segmentation_network
 from mnist_trainer.inference.digit_images.boxes import Box
 from mnist_trainer.inference.digit_images.segmentation_network import Window
-from mnist_trainer.launch.command import resolve_command
-from mnist_trainer.launch.options import parse_command_line
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def test_examples_show_the_digit_and_where_it_is(examples: Examples) -> None:
 
 def test_digits_that_are_held_out_are_not_trained_with() -> None:
     class Trained:
-        config = resolve_command(parse_command_line(["experiment=photos"])).config
+        config = compose_config("experiment=photos")
 
     held_out = digits_of(Trained(), "validation")  # type: ignore[arg-type]
     trained = training_digits()
