@@ -120,7 +120,9 @@ def _refuse_foreign_files(folder: RunFolder) -> None:
         for path in sorted(place.glob("*")) if place.is_dir() else ():
             inside = Path(os.path.realpath(path)).is_relative_to(folder.path)
             may_be_folder = place == folder.path and path.suffix not in FILE_SUFFIXES
-            if not inside or not (path.is_file() or (may_be_folder and path.is_dir())):
+            plain = inside and (path.is_file() or (may_be_folder and path.is_dir()))
+            # What is gone by now was a temporary file of a process that saves.
+            if not plain and os.path.lexists(path):
                 what = "not a file" if inside else "a link that leads out of the folder"
                 raise CheckpointError(
                     f"{path}: {what}, and the settings of a run are taken only from a folder of"
