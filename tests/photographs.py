@@ -6,11 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from mnist_trainer.data.images import LabelledImages
+
 BLACK, RED, BLUE, GREY = (30, 30, 32), (195, 35, 45), (40, 60, 165), (120, 122, 125)
 PAPER = (240, 238, 230)
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
+
+
+def digit(images: LabelledImages, label: int) -> NDArray[np.uint8]:
+    """The first image of a class."""
+    index = int((images.labels == label).nonzero()[0, 0])
+    return np.asarray(images.images[index, 0].numpy())
 
 
 def photograph(

@@ -70,8 +70,9 @@ def test_it_learns_and_eight_bits_are_enough(
     assert losses[-1] < 0.8 * losses[0]
     np.savez_compressed(tmp_path / "weights.npz", **quantized(model))  # type: ignore[arg-type]
     monkeypatch.setattr(segmentation_network, "WEIGHTS", tmp_path / "weights.npz")
-    kept = segmentation_network.segmentation_network.__wrapped__()
+    kept = segmentation_network.shipped_layers.__wrapped__()
     images = standardized(examples.levels.float(), examples.shapes)
     with torch.inference_mode():
-        difference = (kept(images) - model.eval()(images).sigmoid()).abs()
+        found = segmentation_network.u_net(kept, images).sigmoid()
+        difference = (found - model.eval()(images).sigmoid()).abs()
     assert float(difference.max()) < 0.05

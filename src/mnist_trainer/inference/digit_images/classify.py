@@ -21,7 +21,6 @@ from mnist_trainer.inference.digit_images.detect import (
     Detection,
     detect_all,
     detection_pool,
-    use_one_thread,
 )
 from mnist_trainer.inference.digit_images.display import (
     Style,
@@ -34,6 +33,7 @@ from mnist_trainer.inference.digit_images.display import (
 from mnist_trainer.inference.digit_images.find_images import ImageSource, find_images
 from mnist_trainer.inference.digit_images.prepare import knows_digits
 from mnist_trainer.inference.digit_images.read_image import SourceImage
+from mnist_trainer.system.cores import use_one_thread
 
 if TYPE_CHECKING:
     from mnist_trainer.inference.trained_model import TrainedModel

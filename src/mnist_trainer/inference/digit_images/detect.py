@@ -15,7 +15,7 @@ from mnist_trainer.inference.digit_images.boxes import DetectedDigit
 from mnist_trainer.inference.digit_images.find_images import ImageSource
 from mnist_trainer.inference.digit_images.prepare import WORKING_SIDE
 from mnist_trainer.inference.digit_images.read_image import ImageError, SourceImage
-from mnist_trainer.system.cores import usable_cores
+from mnist_trainer.system.cores import usable_cores, use_one_thread
 from mnist_trainer.system.signals import ignore_terminal
 
 WORKING_SIDES = {"one": WORKING_SIDE, "many": 1280}
@@ -81,14 +81,6 @@ def prepare_process() -> None:
     import mnist_trainer.inference.digit_images.segment  # noqa: F401
 
     use_one_thread()
-
-
-def use_one_thread() -> None:
-    """Let NumPy and PyTorch compute in one thread of this process: there is one for each core, and
-    threads that wait for work in a loop take the time of the others."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1)
 
 
 def detect_all(

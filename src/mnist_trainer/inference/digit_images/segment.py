@@ -78,7 +78,7 @@ def find_digit(pixels: RGB, *, other_things: bool = False) -> DetectedDigit:
         return replace(
             detected_digit(ink), among_several=not other_things and contains_several_digits(ink)
         )
-    return main_digit(pixels, count=not other_things)
+    return main_digit(pixels, of_digits=not other_things)
 
 
 def find_digits(pixels: RGB) -> list[DetectedDigit]:
@@ -142,12 +142,12 @@ def detected_digit(ink: Ink, line: int = 0) -> DetectedDigit:
     return DetectedDigit(normalize_digit(ink), box, line)
 
 
-def main_digit(pixels: RGB, *, count: bool) -> DetectedDigit:
+def main_digit(pixels: RGB, *, of_digits: bool) -> DetectedDigit:
     """The digit of a photograph that holds one; lines of the paper are taken out.
 
     Args:
-        count: note whether the picture seems to hold several, and keep it for the network that
-            segments photographs of digits.
+        of_digits: whether the network knows digits: then it is noted whether the picture seems to
+            hold several, and the picture is kept for the network that segments digits.
     """
     factor = -(-max(pixels.shape) // PHOTOGRAPH_SIDE)
     maps = subtract_background(np.asarray(downsample(Image.fromarray(pixels), PHOTOGRAPH_SIDE)))
@@ -160,7 +160,7 @@ def main_digit(pixels: RGB, *, count: bool) -> DetectedDigit:
     chosen = choose(black[:1], coloured[:1], strongest[:1], without_lines)
     if chosen is None:
         raise ImageError(NO_INK)
-    several = count and contains_several_digits(ink_of_page(without_lines, least))
+    several = of_digits and contains_several_digits(ink_of_page(without_lines, least))
     lines = erased_lines(maps.strongest, without_lines.strongest)
 
     def placed(candidate: Candidate) -> DetectedDigit:
@@ -177,7 +177,7 @@ def main_digit(pixels: RGB, *, count: bool) -> DetectedDigit:
     return replace(
         first,
         alternatives=without_duplicates(first, others),
-        photograph=pixels if count else None,
+        photograph=pixels if of_digits else None,
     )
 
 

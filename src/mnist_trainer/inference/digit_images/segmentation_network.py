@@ -6,10 +6,11 @@ sees the picture twice: all of it, and then a window around what it found. Which
 the run's own network to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,56 +44,69 @@ LEVEL = 4.0
 amplified."""
 
 
+Layers = Mapping[str, Callable[[Tensor], Tensor]]
+"""By name: ``first``, ``down1``, ``deep1``, ``side0``, ``up0`` and so on, ``last``."""
+
+
+def u_net(layer: Layers, images: Tensor) -> Tensor:
+    """Logits of the coverage, (N, 1, SIDE, SIDE), of images (N, 3, SIDE, SIDE); each level has half
+    the resolution of the one before."""
+    levels = sum(name.startswith("side") for name in layer)
+    skipped = [layer["first"](images)]
+    for level in range(1, levels + 1):
+        skipped.append(layer[f"deep{level}"](layer[f"down{level}"](skipped[-1])))
+    result = skipped.pop()
+    for level in reversed(range(levels)):
+        doubled = interpolate(layer[f"side{level}"](result), scale_factor=2.0)
+        result = layer[f"up{level}"](skipped.pop() + doubled)
+    return layer["last"](result)
+
+
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution with the batch normalization that followed it in training."""
+    """A convolution with the batch normalization that followed it in training, and ReLU."""
 
     weight: Tensor
     """(O, I, K, K)."""
     bias: Tensor
     """(O,)."""
-
-    def __call__(self, images: Tensor, stride: int = 1) -> Tensor:
-        return conv2d(images, self.weight, self.bias, stride, padding=self.weight.shape[-1] // 2)
-
-
-class SegmentationNetwork:
-    """The layers, by resolution: each level has half of the one before."""
-
-    def __init__(self, convolutions: dict[str, Convolution]) -> None:
-        """The convolutions by their names in the file: ``first``, ``down1``, ``deep1``, ``side0``,
-        ``up0`` and so on, ``last``."""
-        self.convolutions = convolutions
-        self.levels = sum(name.startswith("side") for name in convolutions)
+    stride: int
+    relu: bool
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Coverage (N, 1, SIDE, SIDE), 0 to 1, of images (N, 3, SIDE, SIDE)."""
-        layer = self.convolutions
-        skipped = [layer["first"](images).relu_()]
-        for level in range(1, self.levels + 1):
-            halved = layer[f"down{level}"](skipped[-1], stride=2).relu_()
-            skipped.append(layer[f"deep{level}"](halved).relu_())
-        result = skipped.pop()
-        for level in reversed(range(self.levels)):
-            doubled = interpolate(layer[f"side{level}"](result), scale_factor=2.0)
-            result = layer[f"up{level}"](skipped.pop() + doubled).relu_()
-        return layer["last"](result).sigmoid_()
+        padding = self.weight.shape[-1] // 2
+        result = conv2d(images, self.weight, self.bias, self.stride, padding)
+        return result.relu_() if self.relu else result
 
 
 @cache
-def segmentation_network() -> SegmentationNetwork:
-    """The network that is shipped: weights of 8 bits, with a factor for each output channel."""
+def shipped_layers() -> dict[str, Convolution]:
+    """The layers that are shipped."""
+    return {name: convolution(name, *parts) for name, parts in stored_layers().items()}
+
+
+def stored_layers() -> dict[str, tuple[Any, Any, Any]]:
+    """Of each layer: weight (O, I, K, K) of 8 bits, and for each output channel its factor and the
+    bias, (O,)."""
     with np.load(WEIGHTS) as file:
         names = sorted({name.partition(".")[0] for name in file})
-        return SegmentationNetwork({name: _convolution(file, name) for name in names})
+        return {
+            name: (file[f"{name}.weight"], file[f"{name}.scale"], file[f"{name}.bias"])
+            for name in names
+        }
 
 
-def _convolution(file: dict[str, NDArray[np.generic]], name: str) -> Convolution:
-    weight, scale, bias = (
-        torch.from_numpy(file[f"{name}.{part}"]).float() for part in ("weight", "scale", "bias")
+def convolution(
+    name: str, weight: NDArray[np.int8], scale: NDArray[np.float32], bias: NDArray[np.float32]
+) -> Convolution:
+    """A layer as it computes."""
+    factors = torch.from_numpy(scale)[:, None, None, None]
+    values = (torch.from_numpy(weight).float() * factors).contiguous(
+        memory_format=torch.channels_last
     )
-    weight = (weight * scale[:, None, None, None]).contiguous(memory_format=torch.channels_last)
-    return Convolution(weight, bias)
+    linear = name == "last" or name.startswith("side")
+    stride = 2 if name.startswith("down") else 1
+    return Convolution(values, torch.from_numpy(bias), stride, relu=not linear)
 
 
 @dataclass(frozen=True)
@@ -155,7 +169,8 @@ def digits_in(windows: Sequence[Window]) -> list[Ink | None]:
         images = torch.from_numpy(np.stack([window.standardized() for window in batch]))
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            coverage = segmentation_network()(images)[:, 0].double().numpy()
+            logits = u_net(shipped_layers(), images)[:, 0]
+        coverage = logits.sigmoid().double().numpy()
         inks += [largest_parts(each, window) for each, window in zip(coverage, batch, strict=True)]
     return inks
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mnist_trainer.data.transforms import CenterCrop, Normalize
 from mnist_trainer.errors import ConfigError
+from mnist_trainer.inference.digit_images.segmentation_network import stored_layers
 from mnist_trainer.models.layer_shapes import pair
 from mnist_trainer.training.evaluation import VIEWS
 
@@ -47,6 +48,22 @@ def describe(trained: "TrainedModel") -> dict[str, Any]:
         **description,
         "views": [list(shift) for shift in VIEWS[trained.translations]],
         "weights": base64.b64encode(values.astype("<f4").tobytes()).decode("ascii"),
+    }
+
+
+def describe_segmentation() -> dict[str, Any]:
+    """The network that segments photographs: its layers in the order of their numbers; weights as
+    bytes, factor and bias of each layer's output channels as float32."""
+    layers, weights, numbers = [], b"", b""
+    for name, (weight, *others) in stored_layers().items():
+        outputs, inputs, kernel, _ = weight.shape
+        layers.append({"name": name, "outputs": outputs, "inputs": inputs, "kernel": kernel})
+        weights += weight.tobytes()
+        numbers += b"".join(each.astype("<f4").tobytes() for each in others)
+    return {
+        "layers": layers,
+        "weights": base64.b64encode(weights).decode("ascii"),
+        "numbers": base64.b64encode(numbers).decode("ascii"),
     }
 
 

@@ -3,19 +3,16 @@
 Its scripts are tested to compute what ``mnist-predict`` computes for the same image.
 """
 
-import base64
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from markupsafe import Markup
 
 from mnist_trainer.inference.digit_images.prepare import DIGIT_NAMES, knows_digits
-from mnist_trainer.inference.digit_images.segmentation_network import WEIGHTS
 from mnist_trainer.inference.export.bundle import concatenate, content_hash, render
 from mnist_trainer.inference.export.formats import ELSEWHERE, Exported
-from mnist_trainer.inference.export.html_network import describe
+from mnist_trainer.inference.export.html_network import describe, describe_segmentation
 from mnist_trainer.models.summary import count_parameters
 from mnist_trainer.system.files import atomic_write
 from mnist_trainer.system.messages import counted
@@ -73,26 +70,6 @@ def page(trained: "TrainedModel") -> str:
         script=Markup(script),  # noqa: S704
         script_hash=content_hash(script),
     )
-
-
-def describe_segmentation() -> dict[str, object]:
-    """The network that segments photographs: its layers in the order of their numbers, the weights
-    as bytes, factors and biases of each layer's output channels as float32."""
-    layers, weights, numbers = [], b"", b""
-    with np.load(WEIGHTS) as file:
-        for name in sorted({key.partition(".")[0] for key in file}):
-            weight = file[f"{name}.weight"]
-            outputs, inputs, kernel, _ = weight.shape
-            sizes = {"outputs": outputs, "inputs": inputs, "kernel": kernel}
-            layers.append({"name": name, **sizes})
-            weights += weight.tobytes()
-            for part in ("scale", "bias"):
-                numbers += file[f"{name}.{part}"].astype("<f4").tobytes()
-    return {
-        "layers": layers,
-        "weights": base64.b64encode(weights).decode("ascii"),
-        "numbers": base64.b64encode(numbers).decode("ascii"),
-    }
 
 
 def provenance(trained: "TrainedModel") -> str:

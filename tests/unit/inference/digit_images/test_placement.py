@@ -12,7 +12,7 @@ from mnist_trainer.inference.digit_images.boxes import DetectedDigit
 from mnist_trainer.inference.digit_images.display import boxes
 from mnist_trainer.inference.digit_images.read_image import SourceImage
 from mnist_trainer.inference.digit_images.segment import find_digit, find_digits
-from tests.photographs import BLACK, BLUE, GREY, RED, Colour, Point, photograph, squared
+from tests.photographs import BLACK, BLUE, GREY, RED, Colour, Point, digit, photograph, squared
 
 Bytes = NDArray[np.uint8]
 Line = tuple[Point, Point, Colour, int]
@@ -22,12 +22,6 @@ SIDES: dict[str, tuple[Point, Point]] = {
     "right": ((0.93, -0.1), (0.95, 1.1)),
     "bottom": ((-0.1, 0.95), (1.1, 0.92)),
 }
-
-
-def digit(images: LabelledImages, label: int) -> Bytes:
-    """The first image of a class."""
-    index = int((images.labels == label).nonzero()[0, 0])
-    return np.asarray(images.images[index, 0].numpy())
 
 
 def difference(one: DetectedDigit, other: DetectedDigit) -> float:

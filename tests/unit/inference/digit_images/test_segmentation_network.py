@@ -16,15 +16,9 @@ from mnist_trainer.inference.digit_images.segmentation_network import (
     window_of,
 )
 from mnist_trainer.inference.digit_images.segmentations import segment_by_network
-from tests.photographs import BLACK, BLUE, GREY, RED, Colour, photograph, squared
+from tests.photographs import BLACK, BLUE, GREY, RED, Colour, digit, photograph, squared
 
 Bytes = NDArray[np.uint8]
-
-
-def digit(images: LabelledImages, label: int) -> Bytes:
-    """The first image of a class."""
-    index = int((images.labels == label).nonzero()[0, 0])
-    return np.asarray(images.images[index, 0].numpy())
 
 
 def segmented(pixels: Bytes) -> DetectedDigit:
