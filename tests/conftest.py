@@ -29,6 +29,7 @@ from mnist_trainer.data.images import DataSet, LabelledImages
 from mnist_trainer.launch.command import resolve_command
 from mnist_trainer.launch.options import parse_command_line
 from mnist_trainer.system.collector import collect_rarely
+from mnist_trainer.system.signals import STOPPING
 
 # Thousands of tests, and PyTorch, are objects that stay.
 collect_rarely()
@@ -67,9 +68,12 @@ def compose() -> Iterator[Compose]:
 
 
 @pytest.fixture(autouse=True)
-def _unchanged_torch_state() -> Iterator[None]:
-    """Number of threads and random state as they were, whatever a test did."""
+def _unchanged_process() -> Iterator[None]:
+    """Threads, random state and signal handlers as they were, whatever a test did."""
     threads, state = torch.get_num_threads(), torch.get_rng_state()
+    handlers = {number: signal.getsignal(number) for number in STOPPING}
     yield
     torch.set_num_threads(threads)
     torch.set_rng_state(state)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -1,6 +1,5 @@
 """End a command with a message and an exit code in place of a traceback."""
 
-import atexit
 import errno
 import logging
 import os
@@ -34,7 +33,8 @@ def exit_codes(command: str) -> Iterator[None]:
     """Turn an exception into the message and the exit code of its type."""
     tolerate_lost_output()
     collect_rarely()
-    atexit.register(exit_at_signals)
+    # The handlers that are in force again after the command's own: to the end of the process.
+    exit_at_signals()
     try:
         require_working_folder()
         try:
@@ -49,7 +49,6 @@ def exit_codes(command: str) -> Iterator[None]:
         wait_for_termination(SECONDS_TO_SPEAK)
         sys.exit(error.exit_code)
     except UserError as error:
-        exit_at_signals()  # All is saved: a second Ctrl+C needs no traceback.
         show(command, str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt as error:

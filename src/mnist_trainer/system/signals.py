@@ -65,11 +65,15 @@ def is_initializing(module: ModuleType) -> bool:
 
 
 def exit_at_signals() -> None:
-    """End the process at once, with the signal's exit code; for the time that Python takes to exit,
-    when all is done."""
-    for each in STOPPING:
-        if signal.getsignal(each) is not signal.SIG_IGN:
-            signal.signal(each, lambda number, _: os._exit(128 + number))
+    """End the process at a signal at once, with the signal's exit code.
+
+    For the time that Python takes to exit, when all is done: libraries clean up then, and a
+    KeyboardInterrupt in the middle of it would be printed as a traceback.
+    """
+    with contextlib.suppress(ValueError):  # Not the main thread, where Python allows no handlers.
+        for each in STOPPING:
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                signal.signal(each, lambda number, _: os._exit(128 + number))
 
 
 @contextlib.contextmanager
