@@ -2,9 +2,18 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mnist_trainer.data.degradations import RandomFocus, RandomLines, RandomPaper, RandomStrokes
+from mnist_trainer.data.degradations import (
+    RandomFocus,
+    RandomLines,
+    RandomPaper,
+    RandomStrokes,
+    of_neighbours,
+    smoothed,
+    spread,
+)
 from mnist_trainer.data.transforms import count_random_params
 
 
@@ -58,6 +67,20 @@ def test_normalized_images_are_treated_as_those_of_0_to_1(transform: nn.Module) 
     params = draws(transform, 6)
     expected = 3.2 * transform(images, params) - 0.4
     assert torch.allclose(transform(3.2 * images - 0.4, params), expected, atol=1e-4)
+
+
+def test_whole_planes_give_what_the_operators_of_pytorch_give() -> None:
+    images = torch.rand(4, 1, 28, 20, generator=seeded()) - 0.3
+    largest = F.max_pool2d(images, 3, stride=1, padding=1)
+    smallest = -F.max_pool2d(-images, 3, stride=1, padding=1)
+    assert torch.equal(of_neighbours(torch.maximum, images), largest)
+    assert torch.equal(of_neighbours(torch.minimum, images), smallest)
+    row = torch.tensor([1.0, 4, 6, 4, 1]) / 16
+    binomial = F.conv2d(images, torch.outer(row, row)[None, None], padding=2)
+    assert torch.allclose(smoothed(images), binomial, atol=1e-6)
+    grid = torch.rand(4, 1, 10, 6, generator=seeded())
+    expected = F.interpolate(grid, size=[28, 20], mode="bilinear", align_corners=False)
+    assert torch.allclose(spread(grid, images), expected, atol=1e-5)
 
 
 def test_strokes_are_widened_and_narrowed_by_a_pixel_at_most() -> None:
