@@ -5,8 +5,7 @@ import io
 import json
 import math
 import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,24 +22,21 @@ sys.meta_path.insert(0, Blocked())
 """
 
 
-def report(cwd: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mnist_trainer.cli.report", *words],
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+@pytest.fixture
+def report(mnist_train: Command) -> Command:
+    """Run ``mnist-report`` with the words, in ``tmp_path``."""
+    return partial(mnist_train, module="mnist_trainer.cli.report", on_data=False)
 
 
-def test_from_training_to_every_form_of_report(mnist_train: Command, tmp_path: Path) -> None:
+def test_from_training_to_every_form_of_report(
+    mnist_train: Command, report: Command, tmp_path: Path
+) -> None:
     sweep = ("-m", "model=linear,two_layer", "seed=0,1", "sweep=s", *QUICK)
     assert mnist_train(*sweep).code == 0
-    shown = report(tmp_path, "outputs/multirun/s")
-    assert shown.returncode == 0, shown.stderr
-    assert "4 runs (4 completed), 2 groups over seeds" in shown.stdout
-    rows = list(csv.DictReader(io.StringIO(report(tmp_path, "outputs/multirun/s", "--csv").stdout)))
+    shown = report("outputs/multirun/s")
+    assert shown.code == 0, shown.err
+    assert "4 runs (4 completed), 2 groups over seeds" in shown.out
+    rows = list(csv.DictReader(io.StringIO(report("outputs/multirun/s", "--csv").out)))
     results = [
         json.loads(path.read_text())
         for path in sorted((tmp_path / "outputs/multirun/s").glob("*/result.json"))
@@ -50,23 +46,21 @@ def test_from_training_to_every_form_of_report(mnist_train: Command, tmp_path: P
     ]
     assert [row["model"] for row in rows] == ["linear", "linear", "two_layer", "two_layer"]
 
-    ended = report(
-        tmp_path, "outputs/multirun/s", "--html", "--markdown", "s.md", "--json", "s.json"
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("written: ") == 3
+    ended = report("outputs/multirun/s", "--html", "--markdown", "s.md", "--json", "s.json")
+    assert ended.code == 0, ended.err
+    assert ended.out.count("written: ") == 3
     groups = json.loads((tmp_path / "s.json").read_text())["groups"]
     assert [group["rank"] for group in groups] == [1, 2]
     assert (tmp_path / "s.md").read_text().startswith("# s\n")
 
     # One run: its worst mistakes are MNIST's own pictures.
-    page = report(tmp_path, "outputs/latest", "--html", "-")
-    assert page.returncode == 0, page.stderr
-    assert page.stdout.count("data:image/png") == 24
+    page = report("outputs/latest", "--html", "-")
+    assert page.code == 0, page.err
+    assert page.out.count("data:image/png") == 24
     # One folder that holds two recipes is clear.
-    compared = report(tmp_path, "outputs/multirun/s", "--compare", "--json")
-    assert compared.returncode == 0, compared.stderr
-    assert json.loads(compared.stdout)["verdict"] in ("distinguishable", "not distinguishable")
+    compared = report("outputs/multirun/s", "--compare", "--json")
+    assert compared.code == 0, compared.err
+    assert json.loads(compared.out)["verdict"] in ("distinguishable", "not distinguishable")
 
     # Nothing needs torch.
     (tmp_path / "without").mkdir()
@@ -77,8 +71,8 @@ def test_from_training_to_every_form_of_report(mnist_train: Command, tmp_path: P
         ("outputs/multirun/s", "--html"),
         ("outputs/multirun/s", "--compare"),
     ):
-        plain = report(tmp_path, *words, PYTHONPATH=path)
-        assert plain.returncode == 0, plain.stderr
+        plain = report(*words, PYTHONPATH=path)
+        assert plain.code == 0, plain.err
 
 
 @pytest.mark.parametrize(
@@ -94,26 +88,24 @@ def test_from_training_to_every_form_of_report(mnist_train: Command, tmp_path: P
     ],
 )
 def test_mistakes_and_questions(
-    words: tuple[str, ...], code: int, said: str, tmp_path: Path
+    words: tuple[str, ...], code: int, said: str, report: Command
 ) -> None:
-    ended = report(tmp_path, *words)
-    assert ended.returncode == code
-    assert said in (ended.stderr if code else ended.stdout)
-    assert "Traceback" not in ended.stderr
+    ended = report(*words)
+    assert ended.code == code
+    assert said in (ended.err if code else ended.out)
+    assert "Traceback" not in ended.err
 
 
 def test_two_runs_of_one_command_and_what_tells_them_apart(
-    mnist_train: Command, tmp_path: Path
+    mnist_train: Command, report: Command, tmp_path: Path
 ) -> None:
     for name in ("a", "b"):
         train = ("model=linear", "seed=1", f"hydra.run.dir=outputs/{name}", *QUICK)
         assert mnist_train(*train).code == 0
-    shown = report(tmp_path, "outputs/a", "latest", "--diff")
-    assert shown.returncode == 0, shown.stderr
-    assert (
-        "The two runs are equal bit for bit: every loss that was kept of 10 steps" in shown.stdout
-    )
-    assert "Settings, environment and code are equal." in shown.stdout
+    shown = report("outputs/a", "latest", "--diff")
+    assert shown.code == 0, shown.err
+    assert "The two runs are equal bit for bit: every loss that was kept of 10 steps" in shown.out
+    assert "Settings, environment and code are equal." in shown.out
 
     # The loss of step 7 differs in its last bit, and one setting differs: no torch is needed.
     a, b = (tmp_path / "outputs" / name for name in "ab")
@@ -127,9 +119,9 @@ def test_two_runs_of_one_command_and_what_tells_them_apart(
     (tmp_path / "without" / "sitecustomize.py").write_text(WITHOUT_TORCH)
     path = f"{tmp_path / 'without'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     words = ("outputs/a", "outputs/b", "--diff", "--json", "-", "--html", "d.html")
-    ended = report(tmp_path, *words, PYTHONPATH=path)
-    assert ended.returncode == 0, ended.stderr
-    found = json.loads(ended.stdout)
+    ended = report(*words, PYTHONPATH=path)
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
     curves = found["results"]["curves"]
     assert (found["verdict"], curves["parting_step"], curves["same_until"]) == ("curves part", 7, 6)
     of_a, of_b = (float.fromhex(text) for text in curves["hexadecimal"])
@@ -140,6 +132,6 @@ def test_two_runs_of_one_command_and_what_tells_them_apart(
 
     # Without the trails of a later version, the records of metrics.jsonl are equal.
     (a / "trail.bin").unlink()
-    older = report(tmp_path, "outputs/a", "outputs/b", "--diff", "--markdown")
-    assert "A does not record trail.bin" in older.stdout
-    assert "have the same weights, bit for bit" in older.stdout
+    older = report("outputs/a", "outputs/b", "--diff", "--markdown")
+    assert "A does not record trail.bin" in older.out
+    assert "have the same weights, bit for bit" in older.out
