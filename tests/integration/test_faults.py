@@ -314,7 +314,7 @@ def test_a_file_where_a_folder_should_be_is_told_before_the_data_is_read(
 
 @pytest.mark.parametrize(
     "words",
-    [["trainer.eval_batch_size=1000"], ["model=fcn", "model.hidden=[1000,1000000000]"]],
+    [["trainer.eval_batch_size=1000"], ["model=fcn", "model.hidden=[8,1000000,1000000]"]],
     ids=["batch", "model"],
 )
 def test_too_little_memory_is_told(words: list[str], mnist_train: Command, tmp_path: Path) -> None:

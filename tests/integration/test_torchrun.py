@@ -128,10 +128,11 @@ def test_a_mistake_is_said_once_though_the_process_that_says_it_comes_last(
     assert not list(tmp_path.glob("outputs/*/*"))
 
 
-def test_a_mistake_leaves_no_folder_though_another_process_makes_it_late(
+def test_a_mistake_leaves_no_folder_though_processes_make_and_remove_it_late(
     tmp_path: Path, data_root: Path
 ) -> None:
-    """Hydra makes the folder of a job in each process."""
+    """Hydra makes the folder of a job in each process; the main one removes it, while the other one
+    ends."""
     late = tmp_path / "late"
     late.mkdir()
     (late / "sitecustomize.py").write_text(
@@ -142,8 +143,14 @@ def test_a_mistake_leaves_no_folder_though_another_process_makes_it_late(
         "    while 'outputs' in path.parts and path.exists() and time.monotonic() < end:\n"
         "        time.sleep(0.002)\n"
         "    make(path, *arguments, **options)\n"
+        "remove = pathlib.Path.unlink\n"
+        "def late(path, *arguments, **options):\n"
+        "    time.sleep(1.5 * (path.name == '.lock'))\n"
+        "    remove(path, *arguments, **options)\n"
         "if os.environ.get('RANK') == '1':\n"
         "    pathlib.Path.mkdir = slowly\n"
+        "else:\n"
+        "    pathlib.Path.unlink = late\n"
     )
     words = ("model.channels=[1,1,1,1]", "device=cpu")
     variables = {"PYTHONPATH": str(late)}

@@ -29,6 +29,10 @@ from mnist_trainer.system.signals import Interruption
 
 TIMEOUT = timedelta(minutes=10)
 """For a process that is alive but does not respond; one that has ended is noticed at once."""
+TIME_TO_CLEAR = timedelta(seconds=3)
+"""How long a process that fails waits for the main process to clear away what the run leaves."""
+CLEARED = "cleared"
+"""Key of the store: the main process has done so."""
 BACKENDS = "cpu:gloo,cuda:nccl"
 
 
@@ -158,6 +162,15 @@ class ProcessGroup(World):
             return int(self.store.add(f"said/{key}", 1)) == 1
         # The store has gone with the process that hosted it.
         return True
+
+    def clear_on_main(self, clear: Callable[[], None]) -> None:
+        if self.is_main_process:
+            clear()
+        with suppress(RuntimeError):  # The main process has gone, or it is not one that fails.
+            if self.is_main_process:
+                self.store.set(CLEARED, "")
+            else:
+                self.store.wait([CLEARED], TIME_TO_CLEAR)
 
     def shutdown(self) -> None:
         with suppress(RuntimeError):

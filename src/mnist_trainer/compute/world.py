@@ -113,6 +113,11 @@ class World:
         """The error, or ``AlreadyReportedError`` where another process reports the same."""
         return error
 
+    def clear_on_main(self, clear: Callable[[], None]) -> None:
+        """Clear away in the main process what a failure leaves. The others wait for it, if not for
+        long, as torchrun ends all processes once one of them has ended."""
+        clear()
+
     def shutdown(self) -> None:
         """Leave the process group."""
 

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,8 +117,7 @@ def removed_if_unused(folder: RunFolder, world: World) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if world.is_main_process:
-            discard_if_unused(folder)
+        world.clear_on_main(partial(discard_if_unused, folder))
         raise
 
 

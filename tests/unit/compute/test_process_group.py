@@ -65,6 +65,9 @@ def test_collectives_of_one_process_are_the_identity(
         assert float(mean) == pytest.approx(loss.item())
         assert int(correct) == 1
         group.barrier()
+        cleared: list[bool] = []
+        group.clear_on_main(lambda: cleared.append(True))
+        assert cleared == [True]
         error = DivergedError("at step 3")
         assert group.deduplicate_error(error) is error
         again = group.deduplicate_error(error)

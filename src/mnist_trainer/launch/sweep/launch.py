@@ -27,6 +27,7 @@ from mnist_trainer.launch.sweep.records import (
     Sweep,
     folders_without_record,
     is_finished,
+    numbers_taken,
     prepare_retry,
     read_jobs,
     record_death,
@@ -36,7 +37,7 @@ from mnist_trainer.launch.sweep.records import (
     written_anew,
 )
 from mnist_trainer.runs.config_hash import config_hash, unhashed_overrides
-from mnist_trainer.runs.folder import RunFolder, leading_number, run_label
+from mnist_trainer.runs.folder import RunFolder, run_label
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.signals import Interruption, blocked_in_children
 from mnist_trainer.training.stacked.eligibility import require_stackable
@@ -65,11 +66,7 @@ class ResumableLauncher(Launcher):
         self.unrecorded = folders_without_record(sweep.folder)
         """Folders that may hold jobs of the sweep, and do not say which."""
         self.reported: set[Path] = set()
-        self.numbers = {
-            number
-            for path in sweep.folder.iterdir()
-            if (number := leading_number(path.name)) is not None
-        }
+        self.numbers = numbers_taken(sweep.folder)
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig

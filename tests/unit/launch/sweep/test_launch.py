@@ -103,6 +103,18 @@ def test_finished_jobs_are_not_launched_but_answered_from_their_records(launch: 
     assert inner.launched == [["2-seed=0", "3-seed=3"]]
 
 
+def test_a_job_that_was_killed_before_its_record_keeps_its_number(
+    launch: Launch, tmp_path: Path
+) -> None:
+    """Hydra makes the folder, its own files and the log before the job writes its record."""
+    (tmp_path / "0-seed=1" / ".hydra").mkdir(parents=True)
+    for name in ("train.log", ".job.json.1f.tmp"):
+        (tmp_path / "0-seed=1" / name).touch()
+    (tmp_path / "1-notes").mkdir()
+    (tmp_path / "1-notes" / "mine.txt").touch()
+    assert launch("seed=1,2")[1].launched == [["0-seed=1", "2-seed=2"]]
+
+
 def test_of_two_jobs_that_do_the_same_one_is_launched_and_both_are_answered(launch: Launch) -> None:
     values, inner, sweep = launch("seed=1", "optimizer.lr=0.1,1e-1,0.2")
     assert values == [0.1, 0.1, 0.1]
