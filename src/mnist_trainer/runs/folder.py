@@ -254,6 +254,27 @@ def leading_number(name: str) -> int | None:
     return int(found[0]) if found else None
 
 
+def numbers_taken(sweep: Path) -> set[int]:
+    """The numbers that folders of a sweep begin with.
+
+    A folder that holds only what Hydra makes before a job begins takes none: a kill came in
+    between, and the job is to have the folder still.
+    """
+    return {
+        number
+        for path in sweep.iterdir()
+        if (number := leading_number(path.name)) is not None and not is_left_unused(path)
+    }
+
+
+def is_left_unused(folder: Path) -> bool:
+    """Whether a folder holds no more than Hydra's own files and temporary ones."""
+    made = {".hydra", RunFolder(folder).log.name}
+    return folder.is_dir() and all(
+        path.name in made or path.match(".*.tmp") for path in folder.iterdir()
+    )
+
+
 def discard_if_unused(folder: RunFolder) -> None:
     """Remove the files of a run that did not reach its first step; files of others stay."""
     has_metrics = folder.metrics.exists() and folder.metrics.stat().st_size > 0

@@ -27,7 +27,6 @@ from mnist_trainer.launch.sweep.records import (
     Sweep,
     folders_without_record,
     is_finished,
-    numbers_taken,
     prepare_retry,
     read_jobs,
     record_death,
@@ -37,7 +36,7 @@ from mnist_trainer.launch.sweep.records import (
     written_anew,
 )
 from mnist_trainer.runs.config_hash import config_hash, unhashed_overrides
-from mnist_trainer.runs.folder import RunFolder, run_label
+from mnist_trainer.runs.folder import RunFolder, numbers_taken, run_label
 from mnist_trainer.runs.result import Status
 from mnist_trainer.system.signals import Interruption, blocked_in_children
 from mnist_trainer.training.stacked.eligibility import require_stackable

@@ -111,27 +111,6 @@ def folders_without_record(sweep: Path) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(begun)]
 
 
-def numbers_taken(sweep: Path) -> set[int]:
-    """The numbers that folders of a sweep begin with.
-
-    A folder that holds only what Hydra makes before a job begins takes none: a kill came in
-    between, and the job is to have the folder still.
-    """
-    return {
-        number
-        for path in sweep.iterdir()
-        if (number := leading_number(path.name)) is not None and not is_left_unused(path)
-    }
-
-
-def is_left_unused(folder: Path) -> bool:
-    """Whether a folder holds no more than Hydra's own files and temporary ones."""
-    made = {".hydra", RunFolder(folder).log.name}
-    return folder.is_dir() and all(
-        path.name in made or path.match(".*.tmp") for path in folder.iterdir()
-    )
-
-
 def written_anew(job: Job, folders: Sequence[RunFolder]) -> Job | None:
     """The job as it lies completed in one of these folders, by what its ``result.json`` says; its
     record is written anew.
