@@ -72,8 +72,7 @@ def end_by_signal(command: str, stop: KeyboardInterrupt) -> NoReturn:
     """Say which signal ended the command; a second one does not wait for libraries to clean up."""
     number = stop.number if isinstance(stop, StopSignal) else signal.SIGINT
     reason = f"stopped by {signal.Signals(number).name}."
-    notes = (note.strip() for note in getattr(stop, "__notes__", ()))
-    show(command, "\n".join([reason, *notes]))
+    show(command, "\n".join([reason, *getattr(stop, "__notes__", ())]))
     sys.stdout.flush()
     os._exit(128 + number)
 

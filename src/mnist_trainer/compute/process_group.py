@@ -166,10 +166,10 @@ class ProcessGroup(World):
     def clear_on_main(self, clear: Callable[[], None]) -> None:
         if self.is_main_process:
             clear()
-        with suppress(RuntimeError):  # The main process has gone, or it is not one that fails.
-            if self.is_main_process:
+            with suppress(RuntimeError):
                 self.store.set(CLEARED, "")
-            else:
+        else:
+            with suppress(RuntimeError):  # It has gone, or it is not one that fails.
                 self.store.wait([CLEARED], TIME_TO_CLEAR)
 
     def shutdown(self) -> None:

@@ -12,6 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mnist_trainer.data.corruptions.filters import symmetric_filter
+
+BINOMIAL = (6 / 16, 4 / 16, 1 / 16)
+"""Smoothing filter of five pixels: weights of the middle and of the two on either side of it."""
+
 
 class RandomStrokes(nn.Module):
     """Make the strokes of each image thinner or thicker: grey erosion and dilation by 3x3, mixed
@@ -143,7 +148,9 @@ class RandomFocus(nn.Module):
         """Images (N, 1, H, W) and numbers in [0, 1) (N, 2) to images (N, 1, H, W)."""
         ink, background, span = to_unit(images)
         share, exponent = (column[:, None, None, None] for column in random_params.unbind(dim=1))
-        ink = torch.lerp(ink, smoothed(ink), self.blur * share)
+        # Outside is background.
+        blurred = symmetric_filter(ink[:, 0], BINOMIAL, "constant")[:, None]
+        ink = torch.lerp(ink, blurred, self.blur * share)
         ink = ink.clamp_min(1e-6) ** (self.contrast ** (2 * exponent - 1))
         return ink * span + background
 
@@ -156,31 +163,20 @@ def to_unit(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return (images - background) / span, background, span
 
 
-# What follows is made of operations on whole planes: PyTorch's own on a single channel, as
-# max_pool2d and interpolate, take five times as long on a processor.
-
-
 def of_neighbours(best: Callable[[Tensor, Tensor], Tensor], images: Tensor) -> Tensor:
     """The largest or smallest of the 3x3 pixels around each pixel of (N, 1, H, W); at the edge of
-    those that there are."""
+    those that there are.
+
+    On a CPU, ``max_pool2d`` of a single channel takes ten times as long.
+    """
     padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
     rows = best(best(padded[..., :-2, :], padded[..., 1:-1, :]), padded[..., 2:, :])
     return best(best(rows[..., :-2], rows[..., 1:-1]), rows[..., 2:])
 
 
-def smoothed(ink: Tensor) -> Tensor:
-    """Apply the binomial filter 1 4 6 4 1 along rows and columns of (N, 1, H, W); outside is
-    background, 0."""
-    padded = F.pad(ink, (2, 2, 2, 2))
-    for axis, length in ((-2, ink.shape[-2]), (-1, ink.shape[-1])):
-        first, second, middle, fourth, fifth = (padded.narrow(axis, k, length) for k in range(5))
-        padded = (first + fifth).add_(second + fourth, alpha=4).add_(middle, alpha=6)
-    return padded / 256
-
-
 def spread(grid: Tensor, images: Tensor) -> Tensor:
     """A coarse grid (N, 1, h, w) over the pixels of (N, 1, H, W), bilinearly, as ``interpolate``
-    does without aligned corners."""
+    does without aligned corners; on a CPU that takes several times as long."""
     down, across = (interpolation(grid.shape[axis], images.shape[axis], grid) for axis in (-2, -1))
     return down @ grid @ across.T
 

@@ -25,7 +25,7 @@ def faults_of_the_machine(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        stop.__notes__ = [_resume_hint(folder) or "Nothing was saved."]
+        stop.__notes__ = [_resume_hint(folder).strip() or "Nothing was saved."]
         raise
     except MachineError as error:
         hint = _resume_hint(folder)

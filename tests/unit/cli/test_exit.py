@@ -134,20 +134,3 @@ def test_an_unexpected_error_is_a_bug_with_its_traceback_in_a_file(
     path = Path(said.rpartition(" in ")[2].strip())
     assert "AttributeError: no such thing" in path.read_text(encoding="utf-8")
     path.unlink()
-
-
-def test_a_stopped_command_says_in_lines_without_gaps_how_to_go_on() -> None:
-    program = (
-        "import signal\nfrom mnist_trainer.cli.exit import exit_codes\n"
-        "from mnist_trainer.system.signals import StopSignal\n"
-        "stop = StopSignal(signal.SIGINT)\n"
-        r"stop.__notes__ = ['\nSaved so far: last.pt\nGo on with: a command']"
-        "\nwith exit_codes('mnist-train'):\n    raise stop\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert ended.returncode == 130
-    assert ended.stderr.splitlines() == [
-        "mnist-train: stopped by SIGINT.",
-        "  Saved so far: last.pt",
-        "  Go on with: a command",
-    ]

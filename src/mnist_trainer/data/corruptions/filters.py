@@ -5,6 +5,7 @@ convolution does not promise.
 """
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -18,7 +19,16 @@ def gaussian_filter(images: Tensor, sigma: float, mode: str = "replicate") -> Te
     Args:
         mode: ``replicate`` repeats the border (SciPy's ``nearest``), ``constant`` is zero outside.
     """
-    weights = gaussian_weights(sigma)
+    return symmetric_filter(images, gaussian_weights(sigma), mode)
+
+
+def symmetric_filter(images: Tensor, weights: Sequence[float], mode: str) -> Tensor:
+    """Filter the columns and then the rows of (N, H, W).
+
+    Args:
+        weights: at distance 0, 1, ..., to either side.
+        mode: ``replicate`` repeats the border, ``constant`` is zero outside.
+    """
     for axis in (1, 2):
         images = _correlate(images, weights, axis, mode)
     return images
@@ -37,7 +47,7 @@ def pad(images: Tensor, left: int, right: int, top: int, bottom: int, mode: str)
     return F.pad(images[:, None], (left, right, top, bottom), mode=mode)[:, 0]
 
 
-def _correlate(images: Tensor, weights: tuple[float, ...], axis: int, mode: str) -> Tensor:
+def _correlate(images: Tensor, weights: Sequence[float], axis: int, mode: str) -> Tensor:
     radius, size = len(weights) - 1, images.shape[axis]
     around = (0, 0, radius, radius) if axis == 1 else (radius, radius, 0, 0)
     padded = pad(images, *around, mode)
